@@ -1,0 +1,120 @@
+/**
+ * The pool's records as domain values. `src/store` maps rows to these; nothing above it knows columns.
+ * All times are epoch milliseconds (the classic `state_time` has seconds: it is floored).
+ */
+import type { CloudImageId, ServerId } from '../lib/ids.ts';
+import type { ImageState } from './image-states.ts';
+import type { NodeState, SubnodeState } from './node-states.ts';
+
+/** What a record knows of the one server that belongs to it: a node's, a subnode's, an image's template. */
+export interface ServerSlot {
+  readonly serverId: ServerId | null;
+  /** Create calls recorded so far; recorded before each call. */
+  readonly attempt: number;
+  /** When the last attempt was recorded; null when none may still have an effect. */
+  readonly attemptAt: number | null;
+  /** First seen ACTIVE while SSH did not answer; the boot time limit counts from here. */
+  readonly activeAt: number | null;
+  /** SSH answered. */
+  readonly reachableAt: number | null;
+  /** The cloud last accepted a deletion. */
+  readonly deleteAt: number | null;
+  readonly ip: string | null;
+  readonly ipPrivate: string | null;
+  readonly createdAt: number;
+}
+
+export interface NodeRecord extends ServerSlot {
+  readonly id: number;
+  readonly provider: string;
+  readonly label: string;
+  readonly target: string;
+  readonly manager: string | null;
+  readonly hostname: string | null;
+  readonly nodename: string | null;
+  readonly az: string | null;
+  readonly state: NodeState;
+  readonly stateAt: number;
+  readonly comment: string | null;
+  /** Why it is in its state: a {@link Reason} or null on classic rows. */
+  readonly reason: string | null;
+  /** Row id of the provider image it boots from. */
+  readonly imageId: number | null;
+  /** The ready script was started (it cannot be repeated: a restart in between fails the node). */
+  readonly scriptAt: number | null;
+  /** Last periodic check that succeeded. */
+  readonly checkedAt: number | null;
+  /** Periodic checks failed since. */
+  readonly checkFailures: number;
+  /** State it was held from. */
+  readonly heldFrom: 'ready' | 'used' | null;
+  readonly subnodes: readonly SubnodeRecord[];
+}
+
+export interface SubnodeRecord extends ServerSlot {
+  readonly id: number;
+  readonly nodeId: number;
+  readonly hostname: string | null;
+  readonly state: SubnodeState;
+  readonly stateAt: number;
+}
+
+/** A provider image: a row of `snapshot_image`, whether made by snapshot or by upload. */
+export interface ImageRecord extends ServerSlot {
+  readonly id: number;
+  readonly provider: string;
+  readonly image: string;
+  /** Name of the template server and of the image in the cloud. */
+  readonly hostname: string | null;
+  /** Epoch seconds. */
+  readonly version: number;
+  readonly cloudImageId: CloudImageId | null;
+  readonly state: ImageState;
+  readonly stateAt: number;
+  readonly reason: string | null;
+  /** User that could log in to the template. */
+  readonly username: string | null;
+  /** The set-up script was started (it cannot be repeated). */
+  readonly setupAt: number | null;
+  /** The set-up script ended well. */
+  readonly setupDoneAt: number | null;
+  /** When the last save attempt (snapshot call) was recorded. */
+  readonly saveAt: number | null;
+}
+
+/** Failures of launches at one place since the last success there. */
+export interface FailureRecord {
+  readonly provider: string;
+  /** null: the provider as a whole. */
+  readonly image: string | null;
+  readonly az: string | null;
+  readonly count: number;
+  readonly lastAt: number;
+  readonly lastError: string;
+  /** Nothing is tried there before. */
+  readonly retryAt: number;
+}
+
+export const INTENT_KINDS = ['image-update', 'image-delete', 'plan', 'alien-list', 'alien-image-list'] as const;
+export type IntentKind = (typeof INTENT_KINDS)[number];
+
+/** An operator's request that the daemon answers. */
+export interface IntentRecord {
+  readonly id: number;
+  readonly kind: IntentKind;
+  readonly args: Readonly<Record<string, string | number | boolean | null>>;
+  readonly createdAt: number;
+  readonly finishedAt: number | null;
+  /** JSON value of the answer. */
+  readonly result: unknown;
+  /** One sentence when it failed. */
+  readonly error: string | null;
+}
+
+/**
+ * The name that a server or image carries in its metadata to say which record it belongs to. The creation
+ * time is part of it because a database may give an id out again after rows were deleted by hand.
+ */
+export function recordKey(kind: 'node' | 'subnode' | 'image', record: { id: number; createdAt: number }): string {
+  return `${kind}-${record.id}-${record.createdAt.toString(36)}`;
+}

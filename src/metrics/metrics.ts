@@ -1,0 +1,17 @@
+/** What the program has to say to whoever draws its graphs. Keys live in `catalogue.ts`; nothing else knows statsd. */
+import type { Config } from '../config/types.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+
+export interface Metrics {
+  /** A launch of a node or subnode ended; `result` is `ready` or `error.<metric>`. `ms` since its row was made. */
+  launchEnded(launch: { result: string; provider: string; az: string | null; image: string | null; target: string; manager: string | null; ms: number }): void;
+  /** A node's row is gone; `ms` since it was marked for deletion. */
+  nodeDeleted(node: { image: string | null; provider: string; target: string; ms: number }): void;
+  /** A provider image became ready; `ms` since its row was made. */
+  imageUpdated(image: { image: string; provider: string; ms: number }): void;
+  /** One call to a cloud ended, well or badly. */
+  cloudCall(call: { provider: string; task: string; ms: number }): void;
+  /** The pool as it stands: sends all gauges, zeros included, also for names that have left the configuration. */
+  pool(config: Config, nodes: readonly NodeRecord[]): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,111 @@
+/** The vocabulary of plans: what may be done, and why. Plain data, so a plan can be printed, compared and tested. */
+import type { CloudImageId, ServerId } from '../lib/ids.ts';
+import type { IntentRecord } from '../lifecycle/records.ts';
+import type { Memory } from './memory.ts';
+import type { Subject } from './world.ts';
+
+/** Why something is done: shown unchanged in events, logs and by the command line. */
+export const REASONS = {
+  'min-ready': 'fewer READY nodes than min-ready',
+  demand: 'jobs wait for this label',
+  'image-missing': 'no READY or BUILDING image',
+  'image-update': 'the image-update cron entry is due',
+  operator: 'an operator asked for it',
+  'next-step': 'the next step of its life cycle is due',
+  adopt: 'the cloud has the server or image of a recorded attempt',
+  'launch-timeout': 'the server was not ACTIVE within launch-timeout',
+  'boot-timeout': 'SSH did not answer within boot-timeout',
+  'server-error': 'the server is in ERROR',
+  'server-gone': 'the server is no longer in the cloud',
+  'create-failed': 'the cloud refused the server',
+  'script-failed': 'a script on the server failed',
+  'script-interrupted': 'a script was cut off by a restart of the daemon',
+  'subnode-failed': 'a server of its set failed',
+  'save-failed': 'the cloud did not save the image',
+  'save-timeout': 'the cloud did not save the image in time',
+  'state-timeout': 'it stayed in its state for too long',
+  unreachable: 'the periodic check could not log in',
+  'label-removed': 'its label left the configuration',
+  'provider-removed': 'its provider left the configuration',
+  'target-removed': 'its target left the configuration',
+  'image-removed': 'the image left the configuration',
+  'image-outdated': 'newer images took its place',
+  'image-failed': 'its build failed',
+  deleted: 'it is marked for deletion',
+  gone: 'nothing of it is left in the cloud',
+  leaked: 'it carries our tag but no row owns it',
+  'listing-needed': 'a decision waits for a newer listing',
+  'listing-due': 'the cleanup cron entry is due',
+  'check-due': 'the check cron entry is due',
+  intent: 'the command line asked',
+} as const;
+export type Reason = keyof typeof REASONS;
+
+/** The record that owns a server. `key` is what its server is tagged with. */
+export interface SlotRef {
+  readonly kind: 'node' | 'subnode' | 'image';
+  readonly id: number;
+  readonly provider: string;
+  readonly key: string;
+}
+
+/** A node row to be made, with its subnode rows. */
+export interface Launch {
+  readonly label: string;
+  readonly provider: string;
+  readonly target: string;
+  readonly az: string | null;
+  readonly imageId: number;
+  readonly subnodes: number;
+  readonly reason: 'min-ready' | 'demand';
+}
+
+interface Base {
+  readonly subject: Subject;
+  readonly reason: Reason;
+}
+
+export type Action = Base &
+  (
+    | { readonly kind: 'launch-nodes'; readonly launches: readonly Launch[] }
+    | { readonly kind: 'create-server'; readonly slot: SlotRef; readonly attempt: number }
+    | { readonly kind: 'adopt-server'; readonly slot: SlotRef; readonly attempt: number; readonly serverId: ServerId }
+    | { readonly kind: 'probe-server'; readonly slot: SlotRef; readonly address: string; readonly addressPrivate: string | null }
+    | { readonly kind: 'prepare-node'; readonly nodeId: number }
+    | { readonly kind: 'check-node'; readonly nodeId: number }
+    | { readonly kind: 'retire-node'; readonly nodeId: number; /** Shown with the reason. */ readonly detail: string | null;
+        /** The launch failed: it counts against its provider, image and zone. */ readonly isFailure: boolean }
+    | { readonly kind: 'delete-server'; readonly slot: SlotRef; readonly serverIds: readonly ServerId[] }
+    | { readonly kind: 'remove-node'; readonly nodeId: number; /** Server ids that could not be deleted. */ readonly abandoned: readonly ServerId[] }
+    | { readonly kind: 'build-image'; readonly provider: string; readonly image: string; readonly intentId: number | null }
+    | { readonly kind: 'setup-image'; readonly imageId: number }
+    | { readonly kind: 'save-image'; readonly imageId: number; readonly serverId: ServerId }
+    | { readonly kind: 'adopt-image'; readonly imageId: number; readonly cloudImageId: CloudImageId }
+    | { readonly kind: 'finish-image'; readonly imageId: number }
+    | { readonly kind: 'retire-image'; readonly imageId: number; readonly detail: string | null; readonly isFailure: boolean }
+    | { readonly kind: 'delete-cloud-image'; readonly imageId: number; readonly provider: string; readonly cloudImageIds: readonly CloudImageId[] }
+    | { readonly kind: 'remove-image'; readonly imageId: number; readonly abandoned: readonly string[] }
+    | { readonly kind: 'delete-leaked-server'; readonly provider: string; readonly serverId: ServerId; readonly owner: string }
+    | { readonly kind: 'delete-leaked-image'; readonly provider: string; readonly cloudImageId: CloudImageId; readonly owner: string }
+    | { readonly kind: 'list-servers'; readonly provider: string }
+    | { readonly kind: 'list-images'; readonly provider: string }
+    | { readonly kind: 'read-limits'; readonly provider: string }
+    | { readonly kind: 'answer-intent'; readonly intent: IntentRecord }
+  );
+
+export type ActionKind = Action['kind'];
+export type ActionOf<K extends ActionKind> = Extract<Action, { kind: K }>;
+
+/** Why something is not done now; `about` names a label, provider, image, node. */
+export interface Note {
+  readonly about: string;
+  readonly text: string;
+}
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly notes: readonly Note[];
+  readonly memory: Memory;
+  /** Earliest time at which a new plan may differ although nothing happened. */
+  readonly nextWakeAt: number;
+}

@@ -1,0 +1,62 @@
+/** Everything a decision may depend on. Read-only, complete, plain data. */
+import type { Config } from '../config/types.ts';
+import type { FailureRecord, ImageRecord, IntentRecord, NodeRecord } from '../lifecycle/records.ts';
+import type { CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
+import type { Memory } from './memory.ts';
+
+export interface World {
+  readonly now: number;
+  readonly config: Config;
+  /** UUID of this installation: only what carries it is ours in a cloud. */
+  readonly installation: string;
+  readonly switches: Switches;
+  /** Leases this daemon holds: `supply`, `provider:NAME`. */
+  readonly leases: ReadonlySet<string>;
+  readonly nodes: readonly NodeRecord[];
+  readonly images: readonly ImageRecord[];
+  readonly failures: readonly FailureRecord[];
+  /** Unanswered intents. */
+  readonly intents: readonly IntentRecord[];
+  /** Every provider that has a driver: those of the configuration, and removed ones that rows still name. */
+  readonly clouds: ReadonlyMap<string, CloudView>;
+  /** Nodes wanted per label beyond min-ready. */
+  readonly demand: ReadonlyMap<string, number>;
+  /** Subjects with an action in flight, or resting until a time after a failed one. */
+  readonly busy: ReadonlyMap<Subject, Busy>;
+  /** What the last plan wanted remembered. */
+  readonly memory: Memory;
+}
+
+export interface Switches {
+  readonly launches: boolean;
+  readonly deletes: boolean;
+  readonly images: boolean;
+}
+
+export interface CloudView {
+  readonly traits: ProviderTraits;
+  readonly servers: Listing<Server>;
+  readonly images: Listing<CloudImage>;
+  /** null: not read yet. */
+  readonly limits: CloudLimits | null;
+}
+
+/** What a cloud last said. Unknown (never asked, or the last answer was an error) is not empty. */
+export type Listing<T> =
+  | { readonly known: true; /** When the call was sent. */ readonly takenAt: number; readonly items: readonly T[] }
+  | { readonly known: false; readonly error: string | null; /** Not asked again before. */ readonly retryAt: number };
+
+/** What an action works on: one action per subject at a time. */
+export type Subject =
+  | 'supply'
+  | `node:${number}`
+  | `subnode:${number}`
+  | `image:${number}`
+  | `intent:${number}`
+  | `build:${string}/${string}`
+  | `servers:${string}`
+  | `images:${string}`
+  | `limits:${string}`
+  | `leak:${string}/${string}`;
+
+export type Busy = { readonly until: 'done' } | { readonly until: number };

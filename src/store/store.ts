@@ -1,0 +1,190 @@
+/**
+ * The store: the pool's records behind repositories. Row shapes and knex stay inside `src/store`.
+ *
+ * Writes of the same turn of the event loop are grouped into one transaction with one statement per shape
+ * (`batcher.ts`); each caller still learns whether its own compare-and-set won. A lost one is normal: somebody
+ * else moved the row, the next pass looks again.
+ *
+ * Errors: `database-unavailable` (try again later), `database-unusable` (wrong, newer or refused database).
+ */
+import type { CloudImageId, ServerId } from '../lib/ids.ts';
+import type { ImageMove, ImageState } from '../lifecycle/image-states.ts';
+import type { NodeMove, NodeState } from '../lifecycle/node-states.ts';
+import type { FailureRecord, ImageRecord, IntentKind, IntentRecord, NodeRecord } from '../lifecycle/records.ts';
+
+/** Who makes a move; checked against the life-cycle table. */
+export type Actor = 'launch' | 'event' | 'operator' | 'cleanup';
+
+/** What happened to a record, for its history. `reason` is from the planner's closed list. */
+export interface EventInput {
+  readonly kind: string;
+  readonly reason: string | null;
+  readonly detail?: string | null;
+}
+
+export interface EventRecord {
+  readonly id: number;
+  readonly at: number;
+  readonly subjectKind: 'node' | 'subnode' | 'image' | 'provider';
+  readonly subjectId: number;
+  /** Provider, label or image: what the subject was about, so that history outlives the row. */
+  readonly provider: string | null;
+  readonly name: string | null;
+  readonly kind: string;
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
+export interface NewNode {
+  readonly label: string;
+  readonly provider: string;
+  readonly target: string;
+  readonly az: string | null;
+  readonly imageId: number;
+  readonly subnodes: number;
+  readonly reason: string;
+}
+
+/** Facts of a server that belong to a node, subnode or image row. Absent keys stay as they are. */
+export interface SlotPatch {
+  readonly serverId?: ServerId | null;
+  readonly attemptAt?: number | null;
+  readonly activeAt?: number | null;
+  readonly reachableAt?: number | null;
+  readonly deleteAt?: number | null;
+  readonly ip?: string | null;
+  readonly ipPrivate?: string | null;
+  readonly hostname?: string | null;
+  readonly nodename?: string | null;
+}
+
+export interface NodePatch extends SlotPatch {
+  readonly comment?: string | null;
+  readonly reason?: string | null;
+  readonly scriptAt?: number | null;
+  readonly checkedAt?: number | null;
+  readonly checkFailures?: number;
+  readonly heldFrom?: 'ready' | 'used' | null;
+}
+
+export interface ImagePatch extends SlotPatch {
+  readonly cloudImageId?: CloudImageId | null;
+  readonly reason?: string | null;
+  readonly username?: string | null;
+  readonly setupAt?: number | null;
+  readonly setupDoneAt?: number | null;
+  readonly saveAt?: number | null;
+}
+
+export type SlotKind = 'node' | 'subnode' | 'image';
+export type PatchOf<K extends SlotKind> = K extends 'node' ? NodePatch : K extends 'image' ? ImagePatch : SlotPatch;
+
+/** A guard holds the values a row must still have; absent keys do not matter. */
+export interface Guard {
+  readonly state?: NodeState;
+  readonly attempt?: number;
+}
+
+/** A held lease as proof of the right to act: `epoch` grows with each change of holder. */
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  readonly epoch: number;
+  readonly expiresAt: number;
+}
+
+export interface PoolRecords {
+  readonly nodes: readonly NodeRecord[];
+  readonly images: readonly ImageRecord[];
+  readonly failures: readonly FailureRecord[];
+  readonly intents: readonly IntentRecord[];
+}
+
+export interface Store {
+  /** UUID of the installation, made with the schema. */
+  installation(): Promise<string>;
+
+  /**
+   * All records that planning looks at, read in one transaction. When nothing changed since the last call
+   * (one statement tells), the last result is returned, the same object.
+   */
+  readPool(): Promise<PoolRecords>;
+
+  /**
+   * Inserts node and subnode rows in state BUILDING with no attempt on record, and their events, in one
+   * transaction that also proves that `fence` is still held. Answers how many; 0 when the lease was lost.
+   */
+  launchNodes(nodes: readonly NewNode[], fence: Lease): Promise<number>;
+
+  moveNode<From extends NodeState>(move: { id: number; from: From; to: NodeMove<From>; by: Actor; patch?: NodePatch; event?: EventInput }): Promise<boolean>;
+  moveImage<From extends ImageState>(move: { id: number; from: From; to: ImageMove<From>; by: Actor; patch?: ImagePatch; event?: EventInput }): Promise<boolean>;
+  /** A subnode becomes ready. Answers whether it was BUILDING. */
+  readySubnode(id: number, patch: SlotPatch): Promise<boolean>;
+
+  /** Writes facts into a row if it still satisfies `guard`. */
+  patch<K extends SlotKind>(kind: K, id: number, guard: Guard, patch: PatchOf<K>, event?: EventInput): Promise<boolean>;
+
+  /**
+   * Records that create attempt number `attempt + 1` is about to be made, if the row is still BUILDING and the
+   * last one is `attempt`: the fence before each create. Deleting the row's node meanwhile loses it.
+   */
+  recordAttempt(slot: { kind: SlotKind; id: number }, attempt: number, patch: SlotPatch): Promise<boolean>;
+
+  /** Inserts a BUILDING image row unless one of that provider and image is BUILDING; answers its id or null. */
+  createImage(image: { provider: string; image: string; hostname: string; version: number; reason: string }): Promise<number | null>;
+
+  /** Deletes the node's row (state DELETE) with its subnode rows. */
+  removeNode(id: number, event: EventInput): Promise<boolean>;
+  removeImage(id: number, event: EventInput): Promise<boolean>;
+
+  events: {
+    add(subject: { kind: 'node' | 'image' | 'provider'; id: number; provider?: string | null; name?: string | null }, event: EventInput): Promise<void>;
+    /** History of one subject, oldest first. */
+    of(kind: 'node' | 'image', id: number): Promise<readonly EventRecord[]>;
+    /** The newest events of a kind, newest first. */
+    latest(kinds: readonly string[], limit: number): Promise<readonly EventRecord[]>;
+    /** Deletes events older than `before` (epoch ms), some thousands at most; answers how many. */
+    purge(before: number): Promise<number>;
+  };
+
+  failures: {
+    /** Counts one more failure at the place. `retryAt` computes the next try from the new count. */
+    record(place: { provider: string; image: string | null; az: string | null }, error: string, retryAt: (count: number) => number): Promise<void>;
+    /** Forgets the failures of a place after a success. */
+    clear(place: { provider: string; image: string | null; az: string | null }): Promise<void>;
+  };
+
+  intents: {
+    add(kind: IntentKind, args: IntentRecord['args']): Promise<number>;
+    find(id: number): Promise<IntentRecord | null>;
+    /** Answers an intent; the first answer stays. */
+    finish(id: number, answer: { result: unknown } | { error: string }): Promise<boolean>;
+    /** Deletes answered intents older than `before` (epoch ms). */
+    purge(before: number): Promise<void>;
+  };
+
+  leases: {
+    /**
+     * Renews what `holder` holds among `names`, takes what is free, expired or held by a holder that
+     * `isDead` says is dead; answers all leases now held, by name.
+     */
+    keep(holder: string, names: readonly string[], ttlMs: number, isDead: (holder: string) => boolean): Promise<ReadonlyMap<string, Lease>>;
+    /** Gives up everything `holder` holds. */
+    release(holder: string): Promise<void>;
+    list(): Promise<readonly Lease[]>;
+  };
+
+  /** Rows of the classic `dib_image` table. */
+  listDibImages(): Promise<readonly DibImageRecord[]>;
+
+  close(): Promise<void>;
+}
+
+export interface DibImageRecord {
+  readonly id: number;
+  readonly image: string;
+  readonly filename: string | null;
+  readonly version: number;
+  readonly state: ImageState;
+  readonly stateAt: number;
+}
