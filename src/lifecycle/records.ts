@@ -82,12 +82,16 @@ export interface ImageRecord extends ServerSlot {
   readonly saveAt: number | null;
 }
 
-/** Failures of launches at one place since the last success there. */
-export interface FailureRecord {
+/** What failures are counted by: launches per image and zone, builds per image, a provider as a whole. */
+export interface FailurePlace {
+  readonly kind: 'launch' | 'build' | 'provider';
   readonly provider: string;
-  /** null: the provider as a whole. */
   readonly image: string | null;
   readonly az: string | null;
+}
+
+/** Failures at one place since the last success there. */
+export interface FailureRecord extends FailurePlace {
   readonly count: number;
   readonly lastAt: number;
   readonly lastError: string;

@@ -31,11 +31,13 @@ export const REASONS = {
   'image-removed': 'the image left the configuration',
   'image-outdated': 'newer images took its place',
   'image-failed': 'its build failed',
+  'image-gone': 'the image is no longer in the cloud',
   deleted: 'it is marked for deletion',
+  forced: 'an operator asked for it, whatever the cloud says',
   gone: 'nothing of it is left in the cloud',
   leaked: 'it carries our tag but no row owns it',
   'listing-needed': 'a decision waits for a newer listing',
-  'listing-due': 'the cleanup cron entry is due',
+  'cleanup-due': 'the cleanup cron entry is due',
   'check-due': 'the check cron entry is due',
   intent: 'the command line asked',
 } as const;
@@ -70,23 +72,59 @@ export type Action = Base &
     | { readonly kind: 'launch-nodes'; readonly launches: readonly Launch[] }
     | { readonly kind: 'create-server'; readonly slot: SlotRef; readonly attempt: number }
     | { readonly kind: 'adopt-server'; readonly slot: SlotRef; readonly attempt: number; readonly serverId: ServerId }
-    | { readonly kind: 'probe-server'; readonly slot: SlotRef; readonly address: string; readonly addressPrivate: string | null }
+    | {
+        readonly kind: 'probe-server';
+        readonly slot: SlotRef;
+        readonly address: string;
+        readonly addressPrivate: string | null;
+      }
     | { readonly kind: 'prepare-node'; readonly nodeId: number }
     | { readonly kind: 'check-node'; readonly nodeId: number }
-    | { readonly kind: 'retire-node'; readonly nodeId: number; /** Shown with the reason. */ readonly detail: string | null;
-        /** The launch failed: it counts against its provider, image and zone. */ readonly isFailure: boolean }
+    | {
+        readonly kind: 'retire-node';
+        readonly nodeId: number;
+        /** Shown with the reason. */ readonly detail: string | null;
+        /** The launch failed: it counts against its provider, image and zone. */ readonly isFailure: boolean;
+      }
     | { readonly kind: 'delete-server'; readonly slot: SlotRef; readonly serverIds: readonly ServerId[] }
-    | { readonly kind: 'remove-node'; readonly nodeId: number; /** Server ids that could not be deleted. */ readonly abandoned: readonly ServerId[] }
-    | { readonly kind: 'build-image'; readonly provider: string; readonly image: string; readonly intentId: number | null }
+    | {
+        readonly kind: 'remove-node';
+        readonly nodeId: number;
+        /** Server ids that could not be deleted. */ readonly abandoned: readonly ServerId[];
+      }
+    | { readonly kind: 'build-image'; readonly provider: string; readonly image: string }
     | { readonly kind: 'setup-image'; readonly imageId: number }
     | { readonly kind: 'save-image'; readonly imageId: number; readonly serverId: ServerId }
     | { readonly kind: 'adopt-image'; readonly imageId: number; readonly cloudImageId: CloudImageId }
     | { readonly kind: 'finish-image'; readonly imageId: number }
-    | { readonly kind: 'retire-image'; readonly imageId: number; readonly detail: string | null; readonly isFailure: boolean }
-    | { readonly kind: 'delete-cloud-image'; readonly imageId: number; readonly provider: string; readonly cloudImageIds: readonly CloudImageId[] }
+    | {
+        readonly kind: 'retire-image';
+        readonly imageId: number;
+        readonly detail: string | null;
+        readonly isFailure: boolean;
+      }
+    | {
+        readonly kind: 'delete-cloud-image';
+        readonly imageId: number;
+        readonly provider: string;
+        readonly cloudImageIds: readonly CloudImageId[];
+      }
+    /** The template server is gone; its image stays. */
+    | { readonly kind: 'forget-server'; readonly slot: SlotRef }
+    | { readonly kind: 'purge-history' }
     | { readonly kind: 'remove-image'; readonly imageId: number; readonly abandoned: readonly string[] }
-    | { readonly kind: 'delete-leaked-server'; readonly provider: string; readonly serverId: ServerId; readonly owner: string }
-    | { readonly kind: 'delete-leaked-image'; readonly provider: string; readonly cloudImageId: CloudImageId; readonly owner: string }
+    | {
+        readonly kind: 'delete-leaked-server';
+        readonly provider: string;
+        readonly serverId: ServerId;
+        readonly owner: string;
+      }
+    | {
+        readonly kind: 'delete-leaked-image';
+        readonly provider: string;
+        readonly cloudImageId: CloudImageId;
+        readonly owner: string;
+      }
     | { readonly kind: 'list-servers'; readonly provider: string }
     | { readonly kind: 'list-images'; readonly provider: string }
     | { readonly kind: 'read-limits'; readonly provider: string }

@@ -37,8 +37,8 @@ export interface CloudView {
   readonly traits: ProviderTraits;
   readonly servers: Listing<Server>;
   readonly images: Listing<CloudImage>;
-  /** null: not read yet. */
-  readonly limits: CloudLimits | null;
+  /** null: not read yet, or the last answer was an error. */
+  readonly limits: (CloudLimits & { readonly readAt: number }) | null;
 }
 
 /** What a cloud last said. Unknown (never asked, or the last answer was an error) is not empty. */
@@ -49,6 +49,7 @@ export type Listing<T> =
 /** What an action works on: one action per subject at a time. */
 export type Subject =
   | 'supply'
+  | 'history'
   | `node:${number}`
   | `subnode:${number}`
   | `image:${number}`

@@ -11,7 +11,8 @@ export interface LoginTarget {
 export interface RemoteFile {
   /** Absolute path on the server. */
   readonly path: string;
-  readonly content: string;
+  /** Text, or bytes where they are not UTF-8. */
+  readonly content: string | Uint8Array;
   /** Permission bits, e.g. 0o644. */
   readonly mode: number;
 }

@@ -1,0 +1,106 @@
+/** Answers what the command line asked for. An intent is always answered: with a result, or one sentence why not. */
+import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
+import type { IntentKind, IntentRecord } from '../lifecycle/records.ts';
+import type { ActionOf } from '../planning/actions.ts';
+import { openImage } from './build-image.ts';
+import type { ActionContext } from './context.ts';
+import { describeAction } from './describe-action.ts';
+
+type Answer = (args: IntentRecord['args'], context: ActionContext, signal: AbortSignal) => Promise<unknown>;
+
+const ANSWERS: Readonly<Record<IntentKind, Answer>> = {
+  'image-update': updateImage,
+  'image-delete': deleteImage,
+  plan: describePlan,
+  'alien-list': listAliens,
+  'alien-image-list': listAlienImages,
+};
+
+export async function answerIntent({ intent }: ActionOf<'answer-intent'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  try {
+    const result = await ANSWERS[intent.kind](intent.args, context, signal);
+    await context.store.intents.finish(intent.id, { result });
+  } catch (error) {
+    if (!isNodepoolError(error) || error.code === 'database-unavailable') throw error;
+    await context.store.intents.finish(intent.id, { error: describeError(error) });
+  }
+}
+
+/** Args `{provider: NAME or "all", image}`; answers `{images: [{provider, id}]}`, id null where a build is under way. */
+async function updateImage({ provider, image }: IntentRecord['args'], context: ActionContext): Promise<unknown> {
+  const name = String(image);
+  const providers = [...context.world.config.providers.values()]
+    .filter((candidate) => (provider === 'all' || provider === candidate.name) && candidate.images.has(name));
+  if (providers.length === 0) {
+    throw new NodepoolError('refused', `no provider ${provider === 'all' ? '' : `${String(provider)} `}has an image ${name}`);
+  }
+  const images = [];
+  for (const candidate of providers) {
+    if (candidate.images.get(name)?.source.kind === 'diskimage') {
+      throw new NodepoolError('refused', `image ${name} at ${candidate.name} is a disk image; this version does not build disk images`);
+    }
+    images.push({ provider: candidate.name, id: await openImage({ provider: candidate.name, image: name, reason: 'operator' }, context) });
+  }
+  return { images };
+}
+
+/** Args `{id, force}`: the row goes at once, whatever the cloud says; the sweep deletes what is left there. */
+async function deleteImage({ id, force }: IntentRecord['args'], context: ActionContext): Promise<unknown> {
+  const image = context.world.images.find((candidate) => candidate.id === id);
+  if (image === undefined) throw new NodepoolError('not-found', `there is no image ${String(id)}`);
+  const patch = { reason: force === true ? 'forced' : 'operator' };
+  const event = { kind: 'retired', reason: patch.reason };
+  const hasWon = image.state === 'delete'
+    ? await context.store.patch('image', image.id, { state: 'delete' }, patch, event)
+    : await context.store.moveImage({ id: image.id, from: image.state, to: 'delete', by: 'operator', patch, event });
+  if (!hasWon) throw new NodepoolError('refused', `image ${image.id} changed at the same moment; try again`);
+  return { id: image.id };
+}
+
+async function describePlan(_args: IntentRecord['args'], { plan, world }: ActionContext): Promise<unknown> {
+  const actions = plan.actions
+    .filter(({ kind }) => kind !== 'answer-intent')
+    .map((action) => ({ kind: action.kind, subject: action.subject, reason: action.reason, text: describeAction(action) }));
+  return Promise.resolve({ actions, notes: plan.notes, next_wake_in_seconds: Math.max(0, (plan.nextWakeAt - world.now) / 1000) });
+}
+
+/** Servers that belong to no record: neither a node's nor a subnode's nor a template. */
+async function listAliens({ provider }: IntentRecord['args'], context: ActionContext, signal: AbortSignal): Promise<unknown> {
+  const { nodes, images } = context.world;
+  const known = new Set<string>();
+  for (const slot of [...nodes, ...nodes.flatMap(({ subnodes }) => subnodes), ...images]) if (slot.serverId !== null) known.add(slot.serverId);
+  return surveyProviders(context, provider, async (name) => {
+    const servers = await context.provider(name).cloud.listServers(signal);
+    return servers
+      .filter(({ id }) => !known.has(id))
+      .map((server) => ({ provider: name, hostname: server.name, server_id: server.id, ip: server.ip }));
+  });
+}
+
+/** Images made from servers that belong to no record. */
+async function listAlienImages({ provider }: IntentRecord['args'], context: ActionContext, signal: AbortSignal): Promise<unknown> {
+  const known = new Set<string | null>(context.world.images.map(({ cloudImageId }) => cloudImageId));
+  return surveyProviders(context, provider, async (name) => {
+    const images = await context.provider(name).cloud.listImages(signal);
+    return images
+      .filter(({ id, isSnapshot }) => isSnapshot && !known.has(id))
+      .map((image) => ({ provider: name, name: image.name, image_id: image.id }));
+  });
+}
+
+/** Asks one provider or all; one that does not answer is a warning, not the end (classic section 5). */
+async function surveyProviders(context: ActionContext, only: unknown, ask: (name: string) => Promise<unknown[]>): Promise<unknown> {
+  const all = [...context.world.config.providers.keys()];
+  const names = typeof only === 'string' ? all.filter((name) => name === only) : all;
+  if (names.length === 0) throw new NodepoolError('refused', `there is no provider ${String(only)}`);
+  const rows: unknown[] = [];
+  const warnings: string[] = [];
+  for (const name of names) {
+    try {
+      rows.push(...(await ask(name)));
+    } catch (error) {
+      warnings.push(`provider ${name} did not answer: ${describeError(error)}`);
+    }
+  }
+  return { rows, warnings };
+}

@@ -1,0 +1,110 @@
+/** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
+import { isNodepoolError } from '../lib/errors.ts';
+import { formatTemplate } from '../lib/template.ts';
+import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
+import type { ActionOf } from '../planning/actions.ts';
+import { buildPlace } from '../planning/places.ts';
+import { readScripts } from '../remote/read-scripts.ts';
+import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
+import type { LoginTarget } from '../remote/shell.ts';
+import { departed, findImage, type ActionContext } from './context.ts';
+import { failSlot } from './retire.ts';
+import { imageOf, providerOf } from './server-spec.ts';
+
+interface ImageName {
+  readonly provider: string;
+  readonly image: string;
+  readonly reason: string;
+}
+
+/** Makes the row of a new image; null when one is being built already. */
+export async function openImage({ provider, image, reason }: ImageName, { store, world, clock, log }: ActionContext): Promise<number | null> {
+  const version = Math.floor(clock.now() / 1000);
+  const { templateHostname } = providerOf(world.config, provider);
+  const hostname = formatTemplate(templateHostname, { 'image.name': image, 'provider.name': provider, timestamp: version });
+  const id = await store.createImage({ provider, image, hostname, version, reason });
+  if (id !== null) log.info({ image: id, provider, name: image, reason }, 'image build started');
+  return id;
+}
+
+export async function buildImage({ provider, image, reason }: ActionOf<'build-image'>, context: ActionContext): Promise<void> {
+  await openImage({ provider, image, reason }, context);
+}
+
+export async function setupImage({ imageId }: ActionOf<'setup-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const image = findImage(context, imageId);
+  const { store, clock } = context;
+  // It cannot be repeated, so that it starts is recorded first.
+  const started = { kind: 'setup-started', reason: 'next-step' };
+  if (!(await store.patch('image', imageId, { state: 'building' }, { setupAt: clock.now() }, started))) return;
+  try {
+    await runSetup(context, image, signal);
+  } catch (error) {
+    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused', 'config')) throw error;
+    await failSlot(context, templateSlot(image), { reason: 'script-failed', error, counts: true });
+    return;
+  }
+  await store.patch('image', imageId, { state: 'building' }, { setupDoneAt: clock.now() }, { kind: 'setup-done', reason: 'next-step' });
+}
+
+async function runSetup(context: ActionContext, image: ImageRecord, signal: AbortSignal): Promise<void> {
+  const { config } = context.world;
+  const { source, privateKey } = imageOf(providerOf(config, image.provider), image.image);
+  if (source.kind !== 'snapshot') throw departed(`the set-up of image ${image.image}`);
+  const { shell } = context.provider(image.provider);
+  const username = image.username ?? 'root';
+  const login: LoginTarget = { address: image.ip ?? '', usernames: [username], privateKeyPath: privateKey };
+  const scripts = config.scriptDir === null ? [] : await readScripts(config.scriptDir);
+  const { before, files, after } = prepareTemplate(username, scripts);
+  const buildLog = context.log.child(`image.build.${image.provider}.${image.image}`);
+  const onLine = (line: string): void => buildLog.info({ image: image.id }, line);
+  await shell.run(login, before, signal);
+  await shell.writeFiles(login, files, signal);
+  await shell.run(login, after, signal);
+  await shell.run(login, { ...setupCommand(source.setup, image.hostname ?? '', context.env), onLine }, signal);
+}
+
+export async function saveImage({ imageId, serverId }: ActionOf<'save-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const image = findImage(context, imageId);
+  const { store, clock, world } = context;
+  const { meta } = imageOf(providerOf(world.config, image.provider), image.image);
+  const tags = { installation: world.installation, record: recordKey('image', image), attempt: image.attempt };
+  // As for servers: the attempt goes on record before the call.
+  if (!(await store.patch('image', imageId, { state: 'building' }, { saveAt: clock.now() }))) return;
+  try {
+    const name = image.hostname ?? image.image;
+    const cloudImageId = await context.provider(image.provider).cloud.saveImage(serverId, { name, meta, tags }, signal);
+    await store.patch('image', imageId, {}, { cloudImageId }, { kind: 'saving', reason: 'next-step', detail: cloudImageId });
+  } catch (error) {
+    if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
+    await store.patch('image', imageId, {}, { saveAt: null });
+    if (error.code === 'throttled') throw error;
+    await failSlot(context, templateSlot(image), { reason: 'save-failed', error, counts: true });
+  }
+}
+
+export async function adoptImage({ imageId, cloudImageId }: ActionOf<'adopt-image'>, { store }: ActionContext): Promise<void> {
+  await store.patch('image', imageId, { state: 'building' }, { cloudImageId }, { kind: 'image-adopted', reason: 'adopt', detail: cloudImageId });
+}
+
+export async function finishImage({ imageId }: ActionOf<'finish-image'>, context: ActionContext): Promise<void> {
+  const image = findImage(context, imageId);
+  const { store, log, metrics, clock, failures, world } = context;
+  const event = { kind: 'ready', reason: 'next-step', detail: image.cloudImageId };
+  if (!(await store.moveImage({ id: imageId, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event }))) return;
+  const ms = clock.now() - image.createdAt;
+  log.info({ image: imageId, provider: image.provider, name: image.image, ms }, 'image ready');
+  metrics.imageUpdated({ image: image.image, provider: image.provider, ms });
+  await failures.clear(buildPlace(image.provider, image.image), world.failures);
+}
+
+export async function deleteCloudImage(action: ActionOf<'delete-cloud-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const { cloud } = context.provider(action.provider);
+  for (const id of action.cloudImageIds) await cloud.deleteImage(id, signal);
+  // Should the cloud keep it all the same, its tag has no row soon, and the sweep asks again.
+  await context.store.patch('image', action.imageId, {}, { cloudImageId: null, saveAt: null });
+}
+
+function templateSlot(image: ImageRecord): { kind: 'image'; id: number; provider: string; key: string } {
+  return { kind: 'image', id: image.id, provider: image.provider, key: recordKey('image', image) };
+}

@@ -1,0 +1,83 @@
+/** What handlers work with. One is made per pass: the records are those that the plan was made from. */
+import type { ImageRecord, NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
+import type { Clock } from '../lib/clock.ts';
+import { NodepoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Action, ActionKind, ActionOf, Plan } from '../planning/actions.ts';
+import type { World } from '../planning/world.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { KeyMaker } from '../remote/key-pair.ts';
+import type { Lease, Store } from '../store/store.ts';
+import type { CloudRecorder } from './cloud-recorder.ts';
+import type { FailureLog } from './failure-log.ts';
+
+export interface ActionContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly keys: KeyMaker;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly failures: FailureLog;
+  readonly book: CloudRecorder;
+  readonly world: World;
+  readonly plan: Plan;
+  /** Throws `unavailable` when there is no such provider any more. */
+  provider(name: string): Provider;
+  lease(name: string): Lease | null;
+}
+
+/** What a handler may ask for when it ends: that its subject is left alone for a while. */
+export interface Rest {
+  readonly restMs: number;
+}
+
+export type Handler<A extends Action> = (action: A, context: ActionContext, signal: AbortSignal) => Promise<Rest | void>;
+
+/** A kind of action without a handler does not compile. */
+export type Handlers = { readonly [K in ActionKind]: Handler<ActionOf<K>> };
+
+interface RecordIndex {
+  readonly nodes: ReadonlyMap<number, NodeRecord>;
+  readonly subnodes: ReadonlyMap<number, { readonly node: NodeRecord; readonly subnode: SubnodeRecord }>;
+  readonly images: ReadonlyMap<number, ImageRecord>;
+}
+
+// Built once per read of the records, however many actions look things up.
+const indexes = new WeakMap<readonly NodeRecord[], RecordIndex>();
+
+function indexRecords({ nodes, images }: World): RecordIndex {
+  let index = indexes.get(nodes);
+  if (index === undefined) {
+    index = {
+      nodes: new Map(nodes.map((node) => [node.id, node])),
+      subnodes: new Map(nodes.flatMap((node) => node.subnodes.map((subnode) => [subnode.id, { node, subnode }] as const))),
+      images: new Map(images.map((image) => [image.id, image])),
+    };
+    indexes.set(nodes, index);
+  }
+  return index;
+}
+
+export function findNode({ world }: ActionContext, id: number): NodeRecord {
+  return indexRecords(world).nodes.get(id) ?? missing(`node ${id}`);
+}
+
+export function findSubnode({ world }: ActionContext, id: number): { readonly node: NodeRecord; readonly subnode: SubnodeRecord } {
+  return indexRecords(world).subnodes.get(id) ?? missing(`subnode ${id}`);
+}
+
+export function findImage({ world }: ActionContext, id: number): ImageRecord {
+  return indexRecords(world).images.get(id) ?? missing(`image ${id}`);
+}
+
+/** Plans name records of their own world only. */
+function missing(what: string): never {
+  throw new Error(`${what} is not in the world that was planned on`);
+}
+
+/** The error of a record whose configuration has left between two passes. The next plan deals with it. */
+export function departed(what: string): NodepoolError {
+  return new NodepoolError('aborted', `${what} is no longer in the configuration`);
+}

@@ -1,0 +1,40 @@
+/** Which function performs which kind of action. */
+import { answerIntent } from './answer-intent.ts';
+import { adoptImage, buildImage, deleteCloudImage, finishImage, saveImage, setupImage } from './build-image.ts';
+import { checkNode } from './check-node.ts';
+import type { Handlers } from './context.ts';
+import { deleteLeakedImage, deleteLeakedServer } from './delete-leaks.ts';
+import { launchNodes } from './launch-nodes.ts';
+import { prepareNode } from './prepare-node.ts';
+import { purgeHistory } from './purge-history.ts';
+import { listImages, listServers, readLimits } from './read-cloud.ts';
+import { removeImage, removeNode, retireImage, retireNode } from './retire.ts';
+import { adoptServer, createServer, deleteServer, forgetServer, probeServer } from './servers.ts';
+
+export const HANDLERS: Handlers = {
+  'launch-nodes': launchNodes,
+  'create-server': createServer,
+  'adopt-server': adoptServer,
+  'probe-server': probeServer,
+  'prepare-node': prepareNode,
+  'check-node': checkNode,
+  'retire-node': retireNode,
+  'delete-server': deleteServer,
+  'forget-server': forgetServer,
+  'remove-node': removeNode,
+  'build-image': buildImage,
+  'setup-image': setupImage,
+  'save-image': saveImage,
+  'adopt-image': adoptImage,
+  'finish-image': finishImage,
+  'retire-image': retireImage,
+  'delete-cloud-image': deleteCloudImage,
+  'remove-image': removeImage,
+  'delete-leaked-server': deleteLeakedServer,
+  'delete-leaked-image': deleteLeakedImage,
+  'list-servers': listServers,
+  'list-images': listImages,
+  'read-limits': readLimits,
+  'answer-intent': answerIntent,
+  'purge-history': purgeHistory,
+};

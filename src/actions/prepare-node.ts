@@ -1,0 +1,88 @@
+/** The last steps of a launch, on servers that all answer: `/etc/nodepool` files, ready script, READY. */
+import { isNodepoolError } from '../lib/errors.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import type { ActionOf } from '../planning/actions.ts';
+import { launchPlace } from '../planning/places.ts';
+import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
+import { readyCommand } from '../remote/scripts.ts';
+import type { LoginTarget } from '../remote/shell.ts';
+import { findNode, type ActionContext } from './context.ts';
+import { failSlot } from './retire.ts';
+import { nodeImage, providerOf } from './server-spec.ts';
+
+export async function prepareNode({ nodeId }: ActionOf<'prepare-node'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const node = findNode(context, nodeId);
+  try {
+    await writeNodeFiles(context, node, signal);
+    if (!(await runReadyScript(context, node, signal))) return;
+  } catch (error) {
+    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused')) throw error;
+    const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;
+    await failSlot(context, slot, { reason: 'script-failed', error, counts: true });
+    return;
+  }
+  await finishLaunch(context, node);
+}
+
+async function finishLaunch(context: ActionContext, node: NodeRecord): Promise<void> {
+  const { store, log, metrics, clock, world, failures } = context;
+  const { id, provider, az, target, manager, label } = node;
+  const event = { kind: 'ready', reason: 'next-step', detail: node.ip };
+  if (!(await store.moveNode({ id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event }))) return;
+  const ms = clock.now() - node.createdAt;
+  log.info({ node: id, provider, label, ip: node.ip, ms }, 'node ready');
+  const image = world.config.labels.get(label)?.image ?? null;
+  metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms });
+  await failures.clear(launchPlace(node, image), world.failures);
+  await failures.clear({ kind: 'provider', provider, image: null, az: null }, world.failures);
+}
+
+async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {
+  const { shell } = context.provider(node.provider);
+  const set = await nodeSet(context, node);
+  // Subnodes come first and the primary last, so that the primary finds them ready.
+  for (const { server, files } of nodeFiles(set)) await shell.writeFiles(loginTo(context, node, server.ip), files, signal);
+}
+
+async function nodeSet({ world: { config }, keys }: ActionContext, node: NodeRecord): Promise<NodeSet> {
+  const provider = providerOf(config, node.provider);
+  // A key costs a tenth of a second of CPU: only sets, and scripts that may hand it on, get one.
+  const wantsKey = node.subnodes.length > 0 || config.labels.get(node.label)?.readyScript != null;
+  return {
+    provider: provider.name,
+    cloud: provider.credentials.cloud,
+    region: provider.regionName,
+    az: node.az,
+    primary: setServer(node),
+    subnodes: node.subnodes.map(setServer),
+    keyPair: wantsKey ? await keys.make() : null,
+  };
+}
+
+/** A server that has answered has its id and address on record. */
+function setServer({ serverId, ip, ipPrivate }: Pick<NodeRecord, 'serverId' | 'ip' | 'ipPrivate'>): SetServer {
+  if (serverId === null || ip === null) throw new Error('a server that was probed has no id or address on record');
+  return { serverId, ip, ipPrivate };
+}
+
+/**
+ * Runs the label's ready script on every server of the set. It cannot be repeated, so that it starts is recorded
+ * first. False when the node is not ours to prepare any more.
+ */
+async function runReadyScript(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<boolean> {
+  const script = context.world.config.labels.get(node.label)?.readyScript ?? null;
+  if (script === null) return true;
+  const { shell } = context.provider(node.provider);
+  const started = { kind: 'script-started', reason: 'next-step', detail: script };
+  const patch = { scriptAt: context.clock.now() };
+  if (!(await context.store.patch('node', node.id, { state: 'building' }, patch, started))) return false;
+  for (const { ip, hostname } of [...node.subnodes, node]) {
+    await shell.run(loginTo(context, node, ip ?? ''), readyCommand(script, hostname ?? '', context.env), signal);
+  }
+  return true;
+}
+
+export function loginTo({ world }: ActionContext, node: NodeRecord, address: string): LoginTarget {
+  const { username, privateKey } = nodeImage(world.config, node);
+  return { address, usernames: [username], privateKeyPath: privateKey };
+}

@@ -1,0 +1,27 @@
+/** Asks the clouds what they hold and allow. The time of a listing is the time before it was asked for. */
+import { describeError } from '../lib/errors.ts';
+import type { ActionOf } from '../planning/actions.ts';
+import type { ActionContext } from './context.ts';
+
+export async function listServers({ provider }: ActionOf<'list-servers'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const takenAt = context.clock.now();
+  try {
+    context.book.recordServers(provider, takenAt, await context.provider(provider).cloud.listServers(signal));
+  } catch (error) {
+    context.book.recordFailure(provider, 'servers', { error: describeError(error), now: context.clock.now() });
+  }
+}
+
+export async function listImages({ provider }: ActionOf<'list-images'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const takenAt = context.clock.now();
+  try {
+    context.book.recordImages(provider, takenAt, await context.provider(provider).cloud.listImages(signal));
+  } catch (error) {
+    context.book.recordFailure(provider, 'images', { error: describeError(error), now: context.clock.now() });
+  }
+}
+
+export async function readLimits({ provider }: ActionOf<'read-limits'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+  const limits = await context.provider(provider).cloud.limits(signal);
+  context.book.recordLimits(provider, context.clock.now(), limits);
+}

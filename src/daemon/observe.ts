@@ -1,0 +1,39 @@
+import type { Config } from '../config/types.ts';
+import type { Memory } from '../planning/memory.ts';
+import type { World } from '../planning/world.ts';
+import type { PoolRecords } from '../store/store.ts';
+import type { CloudBook } from './cloud-book.ts';
+import type { EngineDeps } from './deps.ts';
+import type { Tasks } from './tasks.ts';
+
+export interface Observation {
+  readonly world: World;
+  /** The same object as last time when no row changed. */
+  readonly pool: PoolRecords;
+}
+
+interface Sources {
+  readonly deps: EngineDeps;
+  readonly installation: string;
+  readonly config: Config;
+  readonly leases: ReadonlySet<string>;
+  readonly memory: Memory;
+  readonly book: CloudBook;
+  readonly tasks: Tasks;
+}
+
+/**
+ * Reads everything that decisions depend on. The order matters: what is in flight and what the clouds last said
+ * are taken down before the rows are read, so that the rows are never older than they. A server in a listing
+ * without a row has then lost its row, and what an ended action wrote is seen.
+ */
+export async function observe({ deps, installation, config, leases, memory, book, tasks }: Sources): Promise<Observation> {
+  const busy = tasks.busy();
+  const clouds = book.view(deps.providers.entries());
+  const pool = await deps.store.readPool();
+  const world: World = {
+    now: deps.clock.now(), config, installation, switches: deps.switches, leases, ...pool, clouds,
+    demand: new Map(), busy, memory,
+  };
+  return { world, pool };
+}

@@ -1,0 +1,90 @@
+/** The loop around the engine's passes: when the next one runs, what stops it, how it ends. */
+import { describeError, isNodepoolError } from '../lib/errors.ts';
+import type { EngineDeps } from './deps.ts';
+import { createEngineCore, type EngineCore } from './engine.ts';
+import type { RunningTask } from './tasks.ts';
+
+export interface Engine {
+  /**
+   * Runs passes until `signal` aborts, then lets what is under way end, abandons what does not within the limit
+   * (the next daemon goes on from the rows), and gives up its leases.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  /** Makes the next pass come now. */
+  wake(): void;
+  inFlight(): readonly RunningTask[];
+  /** Epoch milliseconds of the last pass that got through; for the watchdog. */
+  lastPassAt(): number;
+}
+
+/** The database is asked for changes of others this often, in milliseconds. */
+const POLL_INTERVAL_MS = 250;
+/** A pass after a failed one comes this much later. */
+const FAILURE_PAUSE_MS = 1000;
+/**
+ * Passes come at least this far apart, so that what ends together is looked at together, and at least as far as
+ * the last one took, so that at most half of the time goes into planning.
+ */
+const LEAST_PAUSE_MS = 10;
+/** What is under way at the end gets this long. */
+const STOP_LIMIT_MS = 20_000;
+
+export function createEngine(deps: EngineDeps): Engine {
+  const { clock, log } = deps;
+  let waker = new AbortController();
+  const wake = (): void => waker.abort();
+  const core = createEngineCore(deps, wake);
+  let lastPassAt = clock.now();
+  let isFailing = false;
+
+  /** One pass; answers how long the next one must wait at least. */
+  async function pass(): Promise<number> {
+    const startedAt = clock.now();
+    try {
+      await core.tick();
+      if (isFailing) log.info({}, 'the database answers again');
+      isFailing = false;
+      lastPassAt = clock.now();
+      return Math.max(LEAST_PAUSE_MS, lastPassAt - startedAt);
+    } catch (error) {
+      reportFailure(error);
+      isFailing = true;
+      return FAILURE_PAUSE_MS;
+    }
+  }
+
+  function reportFailure(error: unknown): void {
+    if (!isNodepoolError(error)) log.error({ err: error }, 'a pass failed unexpectedly');
+    else if (!isFailing) log.warn({ code: error.code, error: describeError(error) }, 'a pass failed; nothing new is started until the database answers');
+  }
+
+  return {
+    wake,
+    inFlight: () => core.inFlight(),
+    lastPassAt: () => lastPassAt,
+    run: async (signal) => {
+      while (!signal.aborted) {
+        waker = new AbortController();
+        const pauseMs = await pass();
+        await clock.sleep(pauseMs, signal);
+        const restMs = Math.min(POLL_INTERVAL_MS - pauseMs, core.nextWakeAt() - clock.now());
+        if (restMs > 0 && !waker.signal.aborted) await clock.sleep(restMs, AbortSignal.any([signal, waker.signal]));
+      }
+      await stop(core, deps);
+    },
+  };
+}
+
+async function stop(core: EngineCore, { clock, log }: EngineDeps): Promise<void> {
+  const settled = new AbortController();
+  const ended = core.settled().then(() => settled.abort());
+  await Promise.race([ended, clock.sleep(STOP_LIMIT_MS, settled.signal)]);
+  const left = core.inFlight();
+  if (left.length > 0) log.warn({ left: left.map(({ subject, kind }) => `${kind} ${subject}`) }, 'abandoned what is still under way');
+  try {
+    await core.release();
+  } catch (error) {
+    // The leases run out by themselves; the process ends all the same.
+    log.warn({ error: describeError(error) }, 'the leases could not be given up');
+  }
+}

@@ -1,0 +1,45 @@
+/** Time limits of the life cycles, in milliseconds. Names and values are the original's (classic 2.2). */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** A node may stay this long in BUILDING or USED. */
+export const NODE_STATE_LIMIT_MS = 8 * HOUR;
+/** A node may stay this long in TEST. */
+export const TEST_LIMIT_MS = 5 * MINUTE;
+/** A template server has this long to become ACTIVE, and then to answer SSH. */
+export const TEMPLATE_LAUNCH_MS = HOUR;
+export const TEMPLATE_BOOT_MS = 10 * MINUTE;
+/** The cloud has this long to save an image. */
+export const IMAGE_SAVE_LIMIT_MS = 6 * HOUR;
+/** A deletion that shows no effect is asked for again after this long. */
+export const DELETE_REPEAT_MS = MINUTE;
+/** A ready node whose periodic check fails is checked again after this long, */
+export const CHECK_REPEAT_MS = 10 * SECOND;
+/** and retired after this many failures in a row. */
+export const CHECK_FAILURES_MAX = 3;
+
+/** Failed launches at one place before the next try has to wait. */
+const LAUNCH_FAILURES_FREE = 2;
+
+/** When a launch may be tried again after `count` failures in a row at the same provider, image and zone. */
+export function launchRetryDelayMs(count: number): number {
+  if (count <= LAUNCH_FAILURES_FREE) return 0;
+  return Math.min(10 * MINUTE, 5 * SECOND * 2 ** (count - LAUNCH_FAILURES_FREE - 1));
+}
+
+/** When an image build may be tried again after `count` failures in a row. */
+export function buildRetryDelayMs(count: number): number {
+  return Math.min(HOUR, 30 * SECOND * 2 ** (count - 1));
+}
+
+/** When a provider that refused us as a whole (quota, credentials) is tried again. */
+export function providerRetryDelayMs(count: number): number {
+  return Math.min(5 * MINUTE, 10 * SECOND * 2 ** (count - 1));
+}
+
+/** When a listing is tried again after `count` failures in a row. */
+export function listingRetryDelayMs(count: number): number {
+  return Math.min(MINUTE, SECOND * 2 ** (count - 1));
+}

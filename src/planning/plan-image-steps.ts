@@ -1,0 +1,125 @@
+/** Plans one provider image: its build step by step, its retirement, its deletion. */
+import { nextImageStep, type ImageStep } from '../lifecycle/image-steps.ts';
+import { TEMPLATE_BOOT_MS, TEMPLATE_LAUNCH_MS } from '../lifecycle/limits.ts';
+import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
+import type { CloudImage } from '../providers/provider.ts';
+import type { Reason } from './actions.ts';
+import type { Draft } from './draft.ts';
+import { buildPlace, planFailure } from './places.ts';
+import { createGraceMs, imageSlot, isServerMissing, listingLagMs, planSlotDeletion, planSlotLaunch, slotSubject } from './plan-slot.ts';
+
+interface Retirement {
+  readonly reason: Reason;
+  readonly detail?: string | null;
+  readonly isFailure?: boolean;
+}
+
+const TEMPLATE_LIMITS = { launchTimeoutMs: TEMPLATE_LAUNCH_MS, bootTimeoutMs: TEMPLATE_BOOT_MS };
+
+export function planImageBuild(draft: Draft, image: ImageRecord): void {
+  const { images } = draft.cloud(image.provider);
+  const step = nextImageStep({
+    now: draft.world.now,
+    record: image,
+    cloudImage: cloudImagesOf(draft, image)[0] ?? null,
+    listedAt: images.takenAt,
+    isGone: isCloudImageMissing(draft, image),
+    graceMs: createGraceMs(draft, image.provider),
+  });
+  // A script under way is not an interrupted one.
+  if (!draft.isBusy(`image:${image.id}`)) orderImageStep(draft, image, step);
+}
+
+function orderImageStep(draft: Draft, image: ImageRecord, step: ImageStep): void {
+  const base = { subject: `image:${image.id}`, reason: 'next-step', imageId: image.id } as const;
+  switch (step.do) {
+    case 'finish':
+      return draft.order({ ...base, kind: 'finish-image' });
+    case 'set-up':
+      return draft.order({ ...base, kind: 'setup-image' });
+    case 'adopt':
+      return draft.order({ ...base, kind: 'adopt-image', reason: 'adopt', cloudImageId: step.cloudImage.id });
+    case 'wait':
+      draft.needImages(image.provider, step.listingAfter);
+      return draft.wakeAt(step.until + 1);
+    case 'fail':
+      return retireImage(draft, image, failureOf(draft, image, step.reason));
+    case 'save':
+      return planSave(draft, image);
+    case 'template':
+      return planTemplate(draft, image);
+  }
+}
+
+/** The template is what is saved: without it the build has failed. */
+function planSave(draft: Draft, image: ImageRecord): void {
+  if (image.serverId === null || isServerMissing(draft, imageSlot(image))) {
+    return retireImage(draft, image, failureOf(draft, image, 'server-gone'));
+  }
+  draft.order({ kind: 'save-image', subject: `image:${image.id}`, reason: 'next-step', imageId: image.id, serverId: image.serverId });
+}
+
+function planTemplate(draft: Draft, image: ImageRecord): void {
+  const outcome = planSlotLaunch(draft, imageSlot(image), TEMPLATE_LIMITS);
+  if (outcome.is !== 'failed') return;
+  retireImage(draft, image, { ...failureOf(draft, image, outcome.reason), detail: outcome.detail });
+}
+
+/** A build that a restart or a vanished template cut off says nothing about the image: it does not count. */
+function failureOf(draft: Draft, image: ImageRecord, reason: Reason): Retirement {
+  const isInnocent = reason === 'script-interrupted' || reason === 'server-gone';
+  return { reason, isFailure: !isInnocent && planFailure(draft, buildPlace(image.provider, image.image)) };
+}
+
+export function retireImage(draft: Draft, image: ImageRecord, { reason, detail = null, isFailure = false }: Retirement): void {
+  draft.order({ kind: 'retire-image', subject: `image:${image.id}`, reason, imageId: image.id, detail, isFailure });
+}
+
+export function planImageDeletion(draft: Draft, image: ImageRecord): void {
+  const subject = `image:${image.id}` as const;
+  const known = [image.serverId, image.cloudImageId].filter((id) => id !== null);
+  const isForced = image.reason === 'forced';
+  if (isForced || !draft.world.clouds.has(image.provider)) {
+    // What is left in the cloud under our tag is found by the sweep as soon as the cloud can be reached.
+    draft.order({ kind: 'remove-image', subject, reason: isForced ? 'forced' : 'provider-removed', imageId: image.id, abandoned: known });
+    return;
+  }
+  const isTemplateGone = planSlotDeletion(draft, imageSlot(image));
+  if (!isTemplateGone || !isCloudImageGone(draft, image)) return;
+  draft.order({ kind: 'remove-image', subject, reason: 'gone', imageId: image.id, abandoned: [] });
+}
+
+/** Orders the deletion of the cloud image, and says whether none can be left. */
+function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
+  if (image.cloudImageId === null && image.saveAt === null) return true;
+  const { images } = draft.cloud(image.provider);
+  const ids = cloudImagesOf(draft, image).map(({ id }) => id);
+  if (images.takenAt === null && image.cloudImageId !== null) ids.push(image.cloudImageId);
+  if (ids.length > 0) {
+    draft.order({
+      kind: 'delete-cloud-image', subject: slotSubject(imageSlot(image).ref), reason: 'deleted',
+      imageId: image.id, provider: image.provider, cloudImageIds: ids,
+    });
+    return false;
+  }
+  const wait = image.cloudImageId === null ? createGraceMs(draft, image.provider) : listingLagMs(draft, image.provider);
+  const decidableAfter = (image.saveAt ?? 0) + wait;
+  if (images.takenAt !== null && images.takenAt > decidableAfter) return true;
+  draft.needImages(image.provider, Math.max(decidableAfter, images.takenAt ?? 0));
+  return false;
+}
+
+function cloudImagesOf(draft: Draft, image: ImageRecord): readonly CloudImage[] {
+  return draft.cloud(image.provider).images.belongingTo(recordKey('image', image), image.cloudImageId);
+}
+
+/** Whether an image that we know by id is missing from two listings that are young enough to show it. */
+export function isCloudImageMissing(draft: Draft, image: ImageRecord): boolean {
+  const { images } = draft.cloud(image.provider);
+  if (image.cloudImageId === null || images.takenAt === null) return false;
+  if (images.takenAt <= (image.saveAt ?? 0) + listingLagMs(draft, image.provider)) return false;
+  if (images.find(image.cloudImageId) !== null) return false;
+  if (draft.seenTwice(`missing-image/${image.provider}/${image.cloudImageId}`, images.takenAt)) return true;
+  draft.needImages(image.provider, images.takenAt);
+  return false;
+}

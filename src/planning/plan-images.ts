@@ -1,0 +1,117 @@
+/** Plans provider images: the builds that are missing or due, their next steps, and the retirement of old ones. */
+import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
+import type { ImageRecord } from '../lifecycle/records.ts';
+import type { Reason } from './actions.ts';
+import type { Draft } from './draft.ts';
+import { buildPlace, isResting } from './places.ts';
+import { isCloudImageMissing, planImageBuild, planImageDeletion, retireImage } from './plan-image-steps.ts';
+import { imageSlot, planSlotDeletion, slotSubject } from './plan-slot.ts';
+
+export function planImages(draft: Draft): void {
+  if (draft.world.switches.images) planMissingImages(draft);
+  const images = groupImages(draft.world.images);
+  for (const group of images.values()) {
+    for (const [age, image] of group.entries()) planImage(draft, image, age);
+  }
+}
+
+/** Images of one provider and name, the newest READY first, then everything else. */
+function groupImages(images: readonly ImageRecord[]): Map<string, ImageRecord[]> {
+  const groups = new Map<string, ImageRecord[]>();
+  for (const image of images) {
+    const key = `${image.provider}/${image.image}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [image]);
+    else group.push(image);
+  }
+  const rank = ({ state }: ImageRecord): number => (state === 'ready' ? 0 : 1);
+  for (const group of groups.values()) group.sort((a, b) => rank(a) - rank(b) || b.version - a.version || b.id - a.id);
+  return groups;
+}
+
+function planImage(draft: Draft, image: ImageRecord, age: number): void {
+  const isReachable = draft.world.clouds.has(image.provider);
+  if (!draft.holds(image.provider) && (isReachable || !draft.world.leases.has('supply'))) return;
+  if (image.state === 'delete') return planImageDeletion(draft, image);
+  const departed = departedReason(draft, image);
+  if (departed !== null) return retireImage(draft, image, { reason: departed });
+  if (image.state === 'building') return planImageBuild(draft, image);
+  if (isCloudImageMissing(draft, image)) return retireImage(draft, image, { reason: 'image-gone' });
+  if (age >= 2 && !isInUse(draft, image)) return retireImage(draft, image, { reason: 'image-outdated' });
+  planTemplateRemoval(draft, image);
+}
+
+function departedReason(draft: Draft, image: ImageRecord): Reason | null {
+  const provider = draft.world.config.providers.get(image.provider);
+  if (provider === undefined) return 'provider-removed';
+  return provider.images.has(image.image) ? null : 'image-removed';
+}
+
+/** Whether a node still boots from it: its create call may be under way. */
+function isInUse(draft: Draft, image: ImageRecord): boolean {
+  return draft.world.nodes.some(({ state, imageId }) => state === 'building' && imageId === image.id);
+}
+
+function planTemplateRemoval(draft: Draft, image: ImageRecord): void {
+  const owned = imageSlot(image);
+  if (image.serverId === null && image.attemptAt === null) return;
+  if (!planSlotDeletion(draft, owned)) return;
+  draft.order({ kind: 'forget-server', subject: slotSubject(owned.ref), reason: 'gone', slot: owned.ref });
+}
+
+/** Image names that labels in force use, by provider. Labels with min-ready -1 are disabled. */
+export function imagesInUse(draft: Draft): ReadonlyMap<string, ReadonlySet<string>> {
+  const inUse = new Map<string, Set<string>>();
+  for (const label of draft.world.config.labels.values()) {
+    if (label.minReady < 0) continue;
+    for (const provider of label.providers) {
+      const names = inUse.get(provider) ?? new Set<string>();
+      names.add(label.image);
+      inUse.set(provider, names);
+    }
+  }
+  return inUse;
+}
+
+function planMissingImages(draft: Draft): void {
+  const inUse = imagesInUse(draft);
+  for (const provider of draft.world.config.providers.values()) {
+    if (!draft.holds(provider.name)) continue;
+    for (const name of inUse.get(provider.name) ?? []) {
+      const image = provider.images.get(name);
+      if (image !== undefined) planMissingImage(draft, provider, image);
+    }
+  }
+}
+
+function planMissingImage(draft: Draft, provider: ProviderConfig, image: ProviderImageConfig): void {
+  const rows = draft.world.images.filter((row) => row.provider === provider.name && row.image === image.name);
+  if (rows.some(({ state }) => state === 'building')) return;
+  const reason = missingReason(draft, rows);
+  if (reason === null) return;
+  const about = `image ${image.name} at ${provider.name}`;
+  if (image.source.kind === 'diskimage') {
+    if (reason === 'image-missing') {
+      draft.note(about, `waits for an upload of disk image ${image.source.diskimage}; this version does not build disk images`);
+    }
+    return;
+  }
+  const resting = isResting(draft, buildPlace(provider.name, image.name));
+  if (resting !== null) {
+    draft.note(about, `not built again before ${new Date(resting.retryAt).toISOString()} after ${resting.count} failed builds: ${resting.lastError}`);
+    return;
+  }
+  if (draft.cloud(provider.name).servers.takenAt === null) {
+    draft.note(about, `not built while the state of the cloud is unknown`);
+    return;
+  }
+  draft.order({ kind: 'build-image', subject: `build:${provider.name}/${image.name}`, reason, provider: provider.name, image: image.name });
+}
+
+function missingReason(draft: Draft, rows: readonly ImageRecord[]): 'image-missing' | 'image-update' | null {
+  const ready = rows.filter(({ state }) => state === 'ready');
+  if (ready.length === 0) return 'image-missing';
+  const newest = Math.max(...ready.map(({ version }) => version)) * 1000;
+  const firedAt = draft.world.memory.cron.firedAt.imageUpdate;
+  return firedAt !== null && newest < firedAt ? 'image-update' : null;
+}

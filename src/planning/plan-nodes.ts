@@ -1,0 +1,121 @@
+/** Plans the nodes that exist: the next step of those under way, the retirement of those that have to go. */
+import type { LabelConfig, ProviderConfig } from '../config/types.ts';
+import {
+  CHECK_FAILURES_MAX, NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
+import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
+import type { Reason } from './actions.ts';
+import type { Draft } from './draft.ts';
+import { launchPlace, planFailure } from './places.ts';
+import { isServerMissing, planSlotDeletion, planSlotLaunch, slotSubject, type OwnedSlot } from './plan-slot.ts';
+
+export function planNodes(draft: Draft): void {
+  for (const node of draft.world.nodes) {
+    if (node.state === 'hold' || !isActedOn(draft, node)) continue;
+    if (node.state === 'delete') planDeletion(draft, node);
+    else planLiving(draft, node);
+  }
+}
+
+/** Whether this daemon acts on the node: it holds its provider, or nobody can because the provider is gone. */
+function isActedOn(draft: Draft, node: NodeRecord): boolean {
+  if (draft.holds(node.provider)) return true;
+  return !draft.world.clouds.has(node.provider) && draft.world.leases.has('supply');
+}
+
+function planLiving(draft: Draft, node: NodeRecord): void {
+  const departed = departedReason(draft, node);
+  // Work on a node in use is not thrown away because its configuration is: it ends by itself or by age.
+  if (departed !== null && node.state !== 'used') retire(draft, node, departed);
+  else if (isOverAge(draft, node)) retire(draft, node, 'state-timeout');
+  else if (node.state === 'building') planLaunch(draft, node);
+  else if (isServerMissing(draft, ownSlot(node))) retire(draft, node, 'server-gone');
+  else if (node.state === 'ready') planReady(draft, node);
+}
+
+function departedReason(draft: Draft, node: NodeRecord): Reason | null {
+  const { config } = draft.world;
+  if (!config.providers.has(node.provider)) return 'provider-removed';
+  if (!config.labels.has(node.label)) return 'label-removed';
+  if (!config.targets.has(node.target)) return 'target-removed';
+  return null;
+}
+
+function isOverAge(draft: Draft, node: NodeRecord): boolean {
+  if (node.state === 'ready') return false;
+  const limit = node.stateAt + (node.state === 'test' ? TEST_LIMIT_MS : NODE_STATE_LIMIT_MS);
+  // The classic column holds whole seconds: a state may be up to a second younger than it says.
+  if (draft.world.now > limit + 1000) return true;
+  draft.wakeAt(limit + 1001);
+  return false;
+}
+
+function planLaunch(draft: Draft, node: NodeRecord): void {
+  const provider = draft.world.config.providers.get(node.provider) as ProviderConfig;
+  const label = draft.world.config.labels.get(node.label) as LabelConfig;
+  if (!provider.images.has(label.image)) return retire(draft, node, 'image-removed');
+  const slots = nodeSlots(node);
+  let areAllUp = true;
+  for (const owned of slots) {
+    const outcome = planSlotLaunch(draft, owned, provider);
+    if (outcome.is === 'failed') {
+      const isOwn = owned.ref.kind === 'node';
+      const detail = isOwn ? outcome.detail : `${slotSubject(owned.ref)}: ${outcome.detail ?? outcome.reason}`;
+      return retire(draft, node, isOwn ? outcome.reason : 'subnode-failed', detail);
+    }
+    areAllUp &&= outcome.is === 'up';
+  }
+  if (!areAllUp) return;
+  // The ready script cannot be repeated, and what an interrupted one did cannot be seen.
+  if (node.scriptAt !== null && !draft.isBusy(`node:${node.id}`)) return retire(draft, node, 'script-interrupted');
+  draft.order({ kind: 'prepare-node', subject: `node:${node.id}`, reason: 'next-step', nodeId: node.id });
+}
+
+function planReady(draft: Draft, node: NodeRecord): void {
+  if (node.checkFailures >= CHECK_FAILURES_MAX) return retire(draft, node, 'unreachable');
+  const firedAt = draft.world.memory.cron.firedAt.check;
+  const isCheckDue = firedAt !== null && Math.max(node.stateAt, node.checkedAt ?? 0) < firedAt;
+  if (isCheckDue || node.checkFailures > 0) {
+    draft.order({ kind: 'check-node', subject: `node:${node.id}`, reason: 'check-due', nodeId: node.id });
+  }
+}
+
+const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
+  'server-error', 'launch-timeout', 'boot-timeout', 'subnode-failed', 'script-failed', 'unreachable',
+]);
+
+function retire(draft: Draft, node: NodeRecord, reason: Reason, detail: string | null = null): void {
+  if (!draft.world.switches.deletes) return;
+  const label = draft.world.config.labels.get(node.label);
+  const isFailure = FAILURES.has(reason) && planFailure(draft, launchPlace(node, label?.image ?? null));
+  draft.order({ kind: 'retire-node', subject: `node:${node.id}`, reason, nodeId: node.id, detail, isFailure });
+}
+
+function planDeletion(draft: Draft, node: NodeRecord): void {
+  if (!draft.world.switches.deletes) return;
+  const subject = `node:${node.id}` as const;
+  const slots = nodeSlots(node);
+  if (!draft.world.clouds.has(node.provider)) {
+    // Nobody can reach this cloud any more. The event keeps the ids; should the provider come back, the sweep
+    // finds the servers by their tags.
+    const abandoned = slots.flatMap(({ slot }) => (slot.serverId === null ? [] : [slot.serverId]));
+    draft.order({ kind: 'remove-node', subject, reason: 'provider-removed', nodeId: node.id, abandoned });
+    return;
+  }
+  let isGone = true;
+  for (const owned of slots) isGone = planSlotDeletion(draft, owned) && !draft.isBusy(slotSubject(owned.ref)) && isGone;
+  if (isGone) draft.order({ kind: 'remove-node', subject, reason: 'gone', nodeId: node.id, abandoned: [] });
+}
+
+function ownSlot(node: NodeRecord): OwnedSlot {
+  return { ref: { kind: 'node', id: node.id, provider: node.provider, key: recordKey('node', node) }, slot: node };
+}
+
+/** The servers of the node: its own first. */
+function nodeSlots(node: NodeRecord): readonly OwnedSlot[] {
+  if (node.subnodes.length === 0) return [ownSlot(node)];
+  const subnodes = node.subnodes.map((subnode) => ({
+    ref: { kind: 'subnode' as const, id: subnode.id, provider: node.provider, key: recordKey('subnode', subnode) },
+    slot: subnode,
+  }));
+  return [ownSlot(node), ...subnodes];
+}

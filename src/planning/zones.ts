@@ -1,0 +1,42 @@
+/** Chooses availability zones for new nodes: spread evenly, without those that rest after failures. */
+import type { Grant } from './allocate.ts';
+import type { Draft } from './draft.ts';
+import { countAllowedLaunches, isResting, launchPlace } from './places.ts';
+
+interface Zone {
+  readonly az: string | null;
+  /** Nodes there, the new ones included. */
+  load: number;
+  /** Nodes that may be added. */
+  left: number;
+}
+
+/**
+ * A zone (null: the cloud's choice) for each node of a grant that may be launched now. There are fewer than
+ * granted while a zone is on probation after failures.
+ */
+export function chooseZones(draft: Draft, grant: Grant, image: string): (string | null)[] {
+  const zones = openZones(draft, grant.provider, image);
+  const chosen: (string | null)[] = [];
+  for (let count = 0; count < grant.amount; count += 1) {
+    const best = zones.reduce<Zone | null>(
+      (least, zone) => (zone.left > 0 && (least === null || zone.load < least.load) ? zone : least), null);
+    if (best === null) break;
+    best.load += 1;
+    best.left -= 1;
+    chosen.push(best.az);
+  }
+  return chosen;
+}
+
+function openZones(draft: Draft, provider: string, image: string): Zone[] {
+  const configured = draft.world.config.providers.get(provider)?.availabilityZones ?? [];
+  const names = configured.length === 0 ? [null] : configured;
+  return names
+    .filter((az) => isResting(draft, launchPlace({ provider, az }, image)) === null)
+    .map((az) => ({
+      az,
+      load: configured.length < 2 ? 0 : draft.world.nodes.filter((node) => node.provider === provider && node.az === az).length,
+      left: countAllowedLaunches(draft, { provider, az, image }),
+    }));
+}

@@ -1,0 +1,393 @@
+/**
+ * Valid records, configurations and worlds for tests: each builder fills in everything that its overrides
+ * leave out, and what belongs together fits together. By default there is one provider `cloud` with the
+ * snapshot image `ubuntu`, one label `small` that uses it, and one target `zuul`.
+ */
+import type {
+  Config,
+  CredentialsConfig,
+  FakeCloudConfig,
+  LabelConfig,
+  ProviderConfig,
+  ProviderImageConfig,
+  TargetConfig,
+} from '../../src/config/types.ts';
+import { cloudImageId, serverId } from '../../src/lib/ids.ts';
+import {
+  recordKey,
+  type ImageRecord,
+  type NodeRecord,
+  type ServerSlot,
+  type SubnodeRecord,
+} from '../../src/lifecycle/records.ts';
+import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
+import type { CloudView, Listing, World } from '../../src/planning/world.ts';
+import type { CloudImage, Server, Tags } from '../../src/providers/provider.ts';
+
+/** When tests take place, unless they say otherwise. */
+export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0);
+export const INSTALLATION = '00000000-0000-4000-8000-000000000001';
+
+/** Gives out ids. A test that needs the same ids each time makes one of its own and hands it to the builders. */
+export type Ids = () => number;
+
+export function createIds(first = 1): Ids {
+  let next = first;
+  return () => next++;
+}
+
+const sharedIds = createIds();
+
+const UNUSED_SLOT = {
+  serverId: null,
+  attempt: 0,
+  attemptAt: null,
+  activeAt: null,
+  reachableAt: null,
+  deleteAt: null,
+  ip: null,
+  ipPrivate: null,
+  createdAt: NOW - 60_000,
+} as const satisfies ServerSlot;
+
+/** A server that was created, became ACTIVE and answered SSH. */
+function runningSlot(id: number, kind: string): ServerSlot {
+  return {
+    ...UNUSED_SLOT,
+    serverId: serverId(`${kind}-server-${id}`),
+    attempt: 1,
+    attemptAt: NOW - 59_000,
+    reachableAt: NOW - 30_000,
+    ip: `203.0.113.${id % 256}`,
+    ipPrivate: `10.0.0.${id % 256}`,
+  };
+}
+
+/** A READY node on its server; in state `building`, a row without an attempt. Subnodes become its own. */
+export function aNode(overrides: Partial<NodeRecord> = {}, ids: Ids = sharedIds): NodeRecord {
+  const id = overrides.id ?? ids();
+  const state = overrides.state ?? 'ready';
+  const isNew = state === 'building';
+  return {
+    id,
+    provider: 'cloud',
+    label: 'small',
+    target: 'zuul',
+    manager: null,
+    hostname: isNew ? null : `small-cloud-${id}.example.org`,
+    nodename: isNew ? null : `small-cloud-${id}`,
+    az: null,
+    state,
+    stateAt: NOW - 30_000,
+    comment: null,
+    reason: 'min-ready',
+    imageId: 1,
+    scriptAt: null,
+    checkedAt: null,
+    checkFailures: 0,
+    heldFrom: state === 'hold' ? 'ready' : null,
+    ...(isNew ? UNUSED_SLOT : runningSlot(id, 'node')),
+    ...overrides,
+    subnodes: (overrides.subnodes ?? []).map((subnode) => ({ ...subnode, nodeId: id })),
+  };
+}
+
+/** A READY subnode on its server; in state `building`, a row without an attempt. */
+export function aSubnode(overrides: Partial<SubnodeRecord> = {}, ids: Ids = sharedIds): SubnodeRecord {
+  const id = overrides.id ?? ids();
+  const state = overrides.state ?? 'ready';
+  const isNew = state === 'building';
+  return {
+    id,
+    nodeId: 0,
+    hostname: isNew ? null : `small-cloud-sub-${id}.example.org`,
+    state,
+    stateAt: NOW - 30_000,
+    ...(isNew ? UNUSED_SLOT : runningSlot(id, 'subnode')),
+    ...overrides,
+  };
+}
+
+/** A READY snapshot without a template server; in state `building`, a row without an attempt. */
+export function anImage(overrides: Partial<ImageRecord> = {}, ids: Ids = sharedIds): ImageRecord {
+  const id = overrides.id ?? ids();
+  const state = overrides.state ?? 'ready';
+  const isNew = state === 'building';
+  return {
+    id,
+    provider: 'cloud',
+    image: 'ubuntu',
+    hostname: `template-ubuntu-${id}`,
+    version: NOW / 1000 - 3600 + id,
+    cloudImageId: isNew ? null : cloudImageId(`cloud-image-${id}`),
+    state,
+    stateAt: NOW - 30_000,
+    reason: 'image-missing',
+    username: isNew ? null : 'root',
+    setupAt: isNew ? null : NOW - 50_000,
+    setupDoneAt: isNew ? null : NOW - 40_000,
+    saveAt: isNew ? null : NOW - 40_000,
+    ...UNUSED_SLOT,
+    attempt: isNew ? 0 : 1,
+    ...overrides,
+  };
+}
+
+/** A READY image for every image of every provider. */
+export function readyImagesOf(config: Config, ids: Ids = sharedIds): ImageRecord[] {
+  return [...config.providers.values()].flatMap((provider) =>
+    [...provider.images.keys()].map((image) => anImage({ provider: provider.name, image }, ids)),
+  );
+}
+
+export function aLabel(overrides: Partial<LabelConfig> = {}): LabelConfig {
+  return {
+    name: 'small',
+    image: 'ubuntu',
+    minReady: 2,
+    subnodes: 0,
+    readyScript: null,
+    providers: ['cloud'],
+    ...overrides,
+  };
+}
+
+export function aProviderImage(overrides: Partial<ProviderImageConfig> = {}): ProviderImageConfig {
+  return {
+    name: 'ubuntu',
+    minRamMb: 8192,
+    nameFilter: null,
+    source: { kind: 'snapshot', baseImage: 'Ubuntu', setup: 'setup.sh' },
+    username: 'jenkins',
+    userHome: '/home/jenkins',
+    privateKey: '/var/lib/jenkins/.ssh/id_rsa',
+    configDrive: null,
+    meta: {},
+    ...overrides,
+  };
+}
+
+/** The images of a provider, as its configuration has them. */
+export function imagesNamed(...names: readonly string[]): ReadonlyMap<string, ProviderImageConfig> {
+  return byName(names.map((name) => aProviderImage({ name })));
+}
+
+const NO_CREDENTIALS: CredentialsConfig = {
+  cloud: null,
+  username: null,
+  password: null,
+  authUrl: null,
+  projectId: null,
+  projectName: null,
+  serviceType: null,
+  serviceName: null,
+};
+
+const INSTANT_CLOUD: FakeCloudConfig = {
+  bootTimeMs: 0,
+  sshDelayMs: 0,
+  apiDelayMs: 0,
+  listingLagMs: 0,
+  deleteTimeMs: 0,
+  quota: null,
+  failCreates: 0,
+  failBoots: 0,
+  failSsh: 0,
+  failScripts: 0,
+  down: false,
+};
+
+export function aProvider(overrides: Partial<ProviderConfig> = {}): ProviderConfig {
+  return {
+    name: 'cloud',
+    driver: 'fake',
+    maxServers: 96,
+    regionName: null,
+    rateMs: 0,
+    apiTimeoutMs: 60_000,
+    bootTimeoutMs: 60_000,
+    launchTimeoutMs: 3_600_000,
+    keypair: null,
+    pool: null,
+    networks: [],
+    ipv6Preferred: false,
+    availabilityZones: [],
+    templateHostname: 'template-{image.name}-{timestamp}',
+    imageType: null,
+    cleanFloatingIps: false,
+    images: imagesNamed('ubuntu'),
+    credentials: NO_CREDENTIALS,
+    fake: INSTANT_CLOUD,
+    ...overrides,
+  };
+}
+
+export function aTarget(overrides: Partial<TargetConfig> = {}): TargetConfig {
+  return {
+    name: 'zuul',
+    hostname: '{label.name}-{provider.name}-{node_id}',
+    subnodeHostname: '{label.name}-{provider.name}-{node_id}-{subnode_id}',
+    rateMs: 0,
+    assignViaGearman: false,
+    jenkins: null,
+    ...overrides,
+  };
+}
+
+export interface ConfigOverrides extends Partial<Omit<Config, 'labels' | 'providers' | 'targets'>> {
+  readonly labels?: readonly LabelConfig[];
+  /** Without them: one for each that a label names, with the images that its labels use. */
+  readonly providers?: readonly ProviderConfig[];
+  readonly targets?: readonly TargetConfig[];
+}
+
+/** A configuration. Throws on a label whose provider or image is missing: the loader lets none through. */
+export function aConfig(overrides: ConfigOverrides = {}): Config {
+  const labels = overrides.labels ?? [
+    aLabel(overrides.providers ? { providers: overrides.providers.map((provider) => provider.name) } : {}),
+  ];
+  const providers = byName(overrides.providers ?? providersOf(labels));
+  for (const { name, image, providers: names } of labels) {
+    const dangling = names.find((provider) => !providers.get(provider)?.images.has(image));
+    if (dangling !== undefined) throw new Error(`label ${name}: provider ${dangling} has no image ${image}`);
+  }
+  return {
+    path: '/etc/nodepool/nodepool.yaml',
+    scriptDir: null,
+    elementsDir: null,
+    imagesDir: null,
+    database: { kind: 'sqlite', file: ':memory:' },
+    cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
+    zmqPublishers: [],
+    gearmanServers: [],
+    diskimages: new Map(),
+    eventRetentionMs: 30 * 86_400_000,
+    ...overrides,
+    labels: byName(labels),
+    providers,
+    targets: byName(overrides.targets ?? [aTarget()]),
+  };
+}
+
+function providersOf(labels: readonly LabelConfig[]): ProviderConfig[] {
+  const names = new Set(labels.flatMap((label) => label.providers));
+  return [...names].map((name) => {
+    const images = labels.filter((label) => label.providers.includes(name)).map((label) => label.image);
+    return aProvider({ name, images: imagesNamed(...images) });
+  });
+}
+
+function byName<T extends { readonly name: string }>(items: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(items.map((item) => [item.name, item]));
+}
+
+export function tagsOf(
+  kind: 'node' | 'subnode' | 'image',
+  record: { id: number; createdAt: number },
+  attempt = 1,
+): Tags {
+  return { installation: INSTALLATION, record: recordKey(kind, record), attempt };
+}
+
+/** An ACTIVE server of somebody else. */
+export function aServer(overrides: Partial<Server> = {}, ids: Ids = sharedIds): Server {
+  const id = overrides.id ?? serverId(`server-${ids()}`);
+  return {
+    id,
+    name: `name-of-${id}`,
+    status: 'active',
+    ip: '203.0.113.1',
+    ipPrivate: '10.0.0.1',
+    tags: null,
+    fault: null,
+    az: null,
+    ...overrides,
+  };
+}
+
+type Slot = ServerSlot & { readonly id: number };
+
+function serverOf(kind: 'node' | 'subnode' | 'image', slot: Slot): Server[] {
+  const { serverId: id, ip, ipPrivate } = slot;
+  return id === null ? [] : [aServer({ id, ip, ipPrivate, tags: tagsOf(kind, slot, slot.attempt) })];
+}
+
+/** The listed servers of nodes and their subnodes, as far as the records know them. */
+export function serversOf(...nodes: readonly NodeRecord[]): Server[] {
+  return nodes.flatMap((node) => [
+    ...serverOf('node', node),
+    ...node.subnodes.flatMap((subnode) => serverOf('subnode', subnode)),
+  ]);
+}
+
+/** The listed template servers of images, as far as the records know them. */
+export function templatesOf(...images: readonly ImageRecord[]): Server[] {
+  return images.flatMap((image) => serverOf('image', image));
+}
+
+/** The listed images of image records, as far as these know them. */
+export function cloudImagesOf(...images: readonly ImageRecord[]): CloudImage[] {
+  return images.flatMap((image) =>
+    image.cloudImageId === null
+      ? []
+      : [
+          {
+            id: image.cloudImageId,
+            name: image.hostname ?? '',
+            status: 'active' as const,
+            tags: tagsOf('image', image, image.attempt),
+            isSnapshot: true,
+          },
+        ],
+  );
+}
+
+export function aListing<T>(items: readonly T[] = [], takenAt = NOW): Listing<T> {
+  return { known: true, takenAt, items };
+}
+
+export function anUnknownListing(error: string | null = 'no answer', retryAt = NOW): Listing<never> {
+  return { known: false, error, retryAt };
+}
+
+/** A cloud that was just listed and is empty, without a limit. */
+export function aCloudView(overrides: Partial<CloudView> = {}): CloudView {
+  return {
+    traits: { listIntervalMs: 1000, listingLagMs: 0, concurrency: 10 },
+    servers: aListing(),
+    images: aListing(),
+    limits: { servers: null, readAt: NOW },
+    ...overrides,
+  };
+}
+
+/** A world with all leases, whose clouds were just listed and show what its records know. */
+export function aWorld(overrides: Partial<World> = {}): World {
+  const config = overrides.config ?? aConfig();
+  const { nodes = [], images = [], now = NOW } = overrides;
+  const providers = [...config.providers.keys()];
+  const cloudOf = (provider: string): CloudView => {
+    const isThere = (record: { provider: string }): boolean => record.provider === provider;
+    return aCloudView({
+      servers: aListing([...serversOf(...nodes.filter(isThere)), ...templatesOf(...images.filter(isThere))], now),
+      images: aListing(cloudImagesOf(...images.filter(isThere)), now),
+      limits: { servers: null, readAt: now },
+    });
+  };
+  return {
+    now,
+    config,
+    installation: INSTALLATION,
+    switches: { launches: true, deletes: true, images: true },
+    leases: new Set(['supply', ...providers.map((provider) => `provider:${provider}`)]),
+    nodes,
+    images,
+    failures: [],
+    intents: [],
+    clouds: new Map(providers.map((provider) => [provider, cloudOf(provider)])),
+    demand: new Map(),
+    busy: new Map(),
+    memory: EMPTY_MEMORY,
+    ...overrides,
+  };
+}
