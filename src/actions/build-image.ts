@@ -1,6 +1,8 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
 import { isNodepoolError } from '../lib/errors.ts';
 import { formatTemplate } from '../lib/template.ts';
+import { withTimeLimit } from '../lib/time-limit.ts';
+import { SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { buildPlace } from '../planning/places.ts';
@@ -38,7 +40,8 @@ export async function setupImage({ imageId }: ActionOf<'setup-image'>, context: 
   const started = { kind: 'setup-started', reason: 'next-step' };
   if (!(await store.patch('image', imageId, { state: 'building' }, { setupAt: clock.now() }, started))) return;
   try {
-    await runSetup(context, image, signal);
+    const limit = { clock, ms: SETUP_SCRIPT_LIMIT_MS, what: 'the set-up script' };
+    await withTimeLimit(limit, signal, (own) => runSetup(context, image, own));
   } catch (error) {
     if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused', 'config')) throw error;
     await failSlot(context, templateSlot(image), { reason: 'script-failed', error, counts: true });

@@ -1,5 +1,7 @@
 /** The last steps of a launch, on servers that all answer: `/etc/nodepool` files, ready script, READY. */
 import { isNodepoolError } from '../lib/errors.ts';
+import { withTimeLimit } from '../lib/time-limit.ts';
+import { READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { launchPlace } from '../planning/places.ts';
@@ -14,7 +16,8 @@ export async function prepareNode({ nodeId }: ActionOf<'prepare-node'>, context:
   const node = findNode(context, nodeId);
   try {
     await writeNodeFiles(context, node, signal);
-    if (!(await runReadyScript(context, node, signal))) return;
+    const limit = { clock: context.clock, ms: READY_SCRIPT_LIMIT_MS, what: 'the ready script' };
+    if (!(await withTimeLimit(limit, signal, (own) => runReadyScript(context, node, own)))) return;
   } catch (error) {
     if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused')) throw error;
     const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;

@@ -4,7 +4,7 @@ import type { SlotPatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import { findImage, findNode, findSubnode, type ActionContext, type Rest } from './context.ts';
 import { failSlot } from './retire.ts';
-import { imageOf, nodeImage, planServer, providerOf } from './server-spec.ts';
+import { imageOf, nodeImage, planServer, providerOf, type PlannedServer } from './server-spec.ts';
 
 /** Users that images of the big distributions let in, root first (classic 9.4). */
 const TEMPLATE_USERS = ['root', 'ubuntu', 'fedora', 'cloud-user', 'centos', 'debian'];
@@ -14,7 +14,9 @@ const PROBE_INTERVAL_MS = 1000;
 export async function createServer(action: ActionOf<'create-server'>, context: ActionContext, signal: AbortSignal): Promise<void> {
   const { slot } = action;
   const attempt = action.attempt + 1;
-  const { spec, nodename } = planServer(context, slot, attempt);
+  const planned = await planOrFail(context, slot, attempt);
+  if (planned === null) return;
+  const { spec, nodename } = planned;
   const names: SlotPatch = slot.kind === 'node' ? { hostname: spec.name, nodename } : { hostname: spec.name };
   // The fence: who loses this has no business creating anything.
   if (!(await context.store.recordAttempt(slot, action.attempt, names))) return;
@@ -24,6 +26,17 @@ export async function createServer(action: ActionOf<'create-server'>, context: A
     await context.store.patch(slot.kind, slot.id, { attempt }, { serverId }, event);
   } catch (error) {
     await handleRefusal(context, { slot, attempt }, error);
+  }
+}
+
+/** null: there is nothing to boot from, and what the server was for has failed. */
+async function planOrFail(context: ActionContext, slot: SlotRef, attempt: number): Promise<PlannedServer | null> {
+  try {
+    return planServer(context, slot, attempt);
+  } catch (error) {
+    if (!isNodepoolError(error, 'rejected')) throw error;
+    await failSlot(context, slot, { reason: 'create-failed', error, counts: false });
+    return null;
   }
 }
 
@@ -92,12 +105,20 @@ async function recordReachable(context: ActionContext, slot: SlotRef, { address,
   // A cloud without private addresses: the public one serves (classic 3.4, step 7).
   const patch = { reachableAt: clock.now(), ip: address, ipPrivate: addressPrivate ?? address };
   if (slot.kind === 'subnode') {
-    await store.readySubnode(slot.id, patch);
+    if (await store.readySubnode(slot.id, patch)) reportSubnode(context, slot.id);
   } else if (slot.kind === 'image') {
     await store.patch('image', slot.id, { state: 'building' }, { ...patch, username });
   } else {
     await store.patch('node', slot.id, { state: 'building' }, patch);
   }
+}
+
+/** A subnode counts as launched when it answers; its node still has to be prepared. */
+function reportSubnode(context: ActionContext, id: number): void {
+  const { node, subnode } = findSubnode(context, id);
+  const { provider, az, target, manager } = node;
+  const image = context.world.config.labels.get(node.label)?.image ?? null;
+  context.metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms: context.clock.now() - subnode.createdAt });
 }
 
 export async function deleteServer({ slot, serverIds }: ActionOf<'delete-server'>, context: ActionContext, signal: AbortSignal): Promise<void> {

@@ -3,10 +3,17 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Action } from '../planning/actions.ts';
 import type { Switches } from '../planning/world.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
 import type { Store } from '../store/store.ts';
+
+/** A part of the pool that an engine acts on, for a command that does a daemon's work. */
+export interface Scope {
+  readonly leases: readonly string[];
+  readonly accepts: (action: Action) => boolean;
+}
 
 /** All that the engine needs; wired in `src/main.ts`, and by tests with a fake clock and cloud. */
 export interface EngineDeps {
@@ -26,6 +33,8 @@ export interface EngineDeps {
   /** Whether a lease holder is known to be dead, so that its leases need not run out. */
   readonly isDeadHolder: (holder: string) => boolean;
   readonly switches: Switches;
+  /** null: the whole pool. Otherwise only these leases are asked for, and only these actions started. */
+  readonly scope: Scope | null;
   /** Environment from which `NODEPOOL_*` is passed to scripts on servers. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }

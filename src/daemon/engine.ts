@@ -79,7 +79,7 @@ export function createEngineCore(deps: EngineDeps, wake: () => void): EngineCore
       Object.assign(last, { memory: result.memory, pool, config: world.config, nextWakeAt: result.nextWakeAt });
       forgetDrained(deps, world);
       const context = makeContext(deps, { world, plan: result, book, failures, lease: (name) => leases.held().get(name) ?? null });
-      for (const action of result.actions) start(action, context);
+      for (const action of result.actions) if (deps.scope?.accepts(action) ?? true) start(action, context);
       return result;
     },
     settled: () => tasks.settled(),
@@ -112,7 +112,8 @@ function report({ metrics }: EngineDeps, last: Last, { world, pool }: Observatio
 }
 
 /** A daemon that neither launches nor deletes acts on no cloud. */
-function leaseNames({ providers, switches, holder }: EngineDeps): readonly string[] {
+function leaseNames({ providers, switches, holder, scope }: EngineDeps): readonly string[] {
+  if (scope !== null) return scope.leases;
   const alive = `daemon:${holder}`;
   if (!switches.launches && !switches.deletes && !switches.images) return [alive];
   return [alive, 'supply', ...Array.from(providers.entries(), ([name]) => `provider:${name}`)];

@@ -63,12 +63,13 @@ export function createEngine(deps: EngineDeps): Engine {
     inFlight: () => core.inFlight(),
     lastPassAt: () => lastPassAt,
     run: async (signal) => {
+      signal.addEventListener('abort', wake, { once: true });
       while (!signal.aborted) {
         waker = new AbortController();
         const pauseMs = await pass();
         await clock.sleep(pauseMs, signal);
         const restMs = Math.min(POLL_INTERVAL_MS - pauseMs, core.nextWakeAt() - clock.now());
-        if (restMs > 0 && !waker.signal.aborted) await clock.sleep(restMs, AbortSignal.any([signal, waker.signal]));
+        if (restMs > 0 && !waker.signal.aborted) await clock.sleep(restMs, waker.signal);
       }
       await stop(core, deps);
     },

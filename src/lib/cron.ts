@@ -23,7 +23,8 @@ const FIELD_SYNTAX = /^(?:[\d*,/-]|[a-z]{3})+$/i;
 export function checkCron(spec: string): string | null {
   const fields = splitFields(spec);
   if (fields.length !== 5 && fields.length !== 6) {
-    return `The cron specification "${spec}" has ${fields.length} fields: write minute, hour, day of month, month and weekday, and if need be second.`;
+    const count = fields.length === 1 ? '1 field' : `${fields.length} fields`;
+    return `The cron specification "${spec}" has ${count}: write minute, hour, day of month, month and weekday, and if need be second.`;
   }
   const wrong = fields.findIndex((field, index) => !isField(field, index));
   const field = FIELDS[wrong];

@@ -13,6 +13,9 @@ export const TEMPLATE_LAUNCH_MS = HOUR;
 export const TEMPLATE_BOOT_MS = 10 * MINUTE;
 /** The cloud has this long to save an image. */
 export const IMAGE_SAVE_LIMIT_MS = 6 * HOUR;
+/** A ready script, and a set-up script, may run this long. */
+export const READY_SCRIPT_LIMIT_MS = HOUR;
+export const SETUP_SCRIPT_LIMIT_MS = 6 * HOUR;
 /** A deletion that shows no effect is asked for again after this long. */
 export const DELETE_REPEAT_MS = MINUTE;
 /** A ready node whose periodic check fails is checked again after this long, */

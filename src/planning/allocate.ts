@@ -11,8 +11,7 @@
  * 1. What a label wants from this provider is its missing nodes times this provider's part of the room of all
  *    its providers that have not had their turn. What it does not get here it wants from the later ones.
  * 2. Labels that got nothing in the last round or rounds come first, longest wait first. Such a label takes
- *    what it wants, cut to a whole number (which may be 0), as long as places are left; when none are, it
- *    lines up with the others.
+ *    what it wants, cut to a whole number (which may be 0), as far as it fits.
  * 3. The others follow, those with the fewest providers to go first: a label that only this provider can
  *    serve must not lose to one that has somewhere else to go. Among labels with equally many, each may have
  *    the part of the free places that its wish is of the wishes not yet answered. It is granted that or what
@@ -150,7 +149,7 @@ function openAsks({ providers, requests, targets, rounds }: AllocationInput): As
   });
 }
 
-/** Nodes of `places` places each that fit into `free` places. */
+/** Nodes of `places` places each that fit into `free` places; none into fewer than 0. */
 export function countRoom(free: number, places: number): number {
   return Math.max(0, Math.floor(free / places));
 }
@@ -158,7 +157,7 @@ export function countRoom(free: number, places: number): number {
 /** One provider's turn. Answers in the order of service and settles the asks. */
 function serve(provider: ProviderPlaces, asks: readonly Ask[]): [Ask, Share][] {
   const served: [Ask, Share][] = [];
-  let free = Math.max(0, provider.available);
+  let free = provider.available;
   const grant = ({ ask, wanted }: Turn, share: number, amount: number): void => {
     served.push([
       ask,
@@ -175,8 +174,7 @@ function serve(provider: ProviderPlaces, asks: readonly Ask[]): [Ask, Share][] {
   const waiting = turns.filter(({ ask }) => ask.waited > 0).sort((a, b) => b.ask.waited - a.ask.waited);
   for (const turn of waiting) {
     const fitting = countRoom(free, turn.ask.places);
-    if (free > 0) grant(turn, fitting, Math.min(Math.floor(turn.wanted), fitting));
-    else line.push(turn);
+    grant(turn, fitting, Math.min(Math.floor(turn.wanted), fitting));
   }
   line.sort((a, b) => a.priority - b.priority);
   const wishes = countWishes(line);

@@ -1,7 +1,8 @@
 /**
  * How many nodes each label is short of: what is wanted (demand, and `min-ready` on top of it) less what is
- * there or under way. Where the free places do not allow for all of it, `min-ready` is dropped, so that it
- * never takes places from work that waits.
+ * there or under way. Where the free places do not allow for all of it while work waits, `min-ready` is dropped,
+ * so that it never takes places from that work. While none waits, `min-ready` takes what room there is; the
+ * original left such places empty.
  */
 import type { LabelConfig } from '../config/types.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
@@ -46,19 +47,26 @@ const IS_SUPPLY = {
 
 /** One entry per label that is not disabled (`min-ready` -1), in the order of the configuration. */
 export function countDeficits(input: DeficitInput): readonly Deficit[] {
-  const supply = countSupply(input.nodes, input.onlineTargets);
-  return [...input.labels.values()]
-    .filter((label) => label.minReady >= 0)
-    .map((label) => countDeficit(label, input, supply.get(label.name) ?? 0));
+  const supplies = countSupply(input.nodes, input.onlineTargets);
+  const labels = [...input.labels.values()].filter((label) => label.minReady >= 0);
+  const supplyOf = ({ name }: LabelConfig): number => supplies.get(name) ?? 0;
+  const isContested = labels.some((label) => (input.demand.get(label.name) ?? 0) > supplyOf(label));
+  return labels.map((label) => countDeficit(label, input, { supply: supplyOf(label), isContested }));
 }
 
-function countDeficit(label: LabelConfig, { demand: demands, available }: DeficitInput, supply: number): Deficit {
+interface Situation {
+  readonly supply: number;
+  /** Work waits, for this label or another. */
+  readonly isContested: boolean;
+}
+
+function countDeficit(label: LabelConfig, { demand: demands, available }: DeficitInput, { supply, isContested }: Situation): Deficit {
   const demand = demands.get(label.name) ?? 0;
   const places = 1 + label.subnodes;
   const room = label.providers.reduce((sum, name) => sum + countRoom(available.get(name) ?? 0, places), 0);
   const forDemand = Math.max(0, demand - supply);
   const wanted = Math.max(0, demand + label.minReady - supply);
-  const amount = wanted <= room ? wanted : forDemand;
+  const amount = wanted <= room ? wanted : isContested ? forDemand : room;
   return { label: label.name, amount, forDemand, dropped: wanted - amount, demand, supply, room };
 }
 

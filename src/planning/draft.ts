@@ -4,6 +4,7 @@
  */
 import type { CloudImage, Server } from '../providers/provider.ts';
 import type { Action, Note, Reason } from './actions.ts';
+import { countCapacities, type Capacity } from './capacity.ts';
 import { viewListing, type ListingView } from './listings.ts';
 import type { Listing, Subject, World } from './world.ts';
 
@@ -32,6 +33,8 @@ export class Draft {
   #nextWakeAt = Infinity;
   readonly #subjects = new Set<Subject>();
   readonly #clouds = new Map<string, CloudFacts>();
+  #capacities: ReadonlyMap<string, Capacity> | null = null;
+  readonly #taken = new Map<string, number>();
 
   constructor(world: World) {
     this.world = world;
@@ -83,6 +86,21 @@ export class Draft {
       this.#clouds.set(provider, facts);
     }
     return facts;
+  }
+
+  /** Places at each provider of the configuration, without what this plan has taken. */
+  capacities(): ReadonlyMap<string, Capacity> {
+    return (this.#capacities ??= countCapacities(this.world));
+  }
+
+  /** Servers that this plan may still add at a provider. */
+  freePlaces(provider: string): number {
+    return Math.max(0, (this.capacities().get(provider)?.available ?? 0) - (this.#taken.get(provider) ?? 0));
+  }
+
+  /** Takes a place for a template server, before the supply divides the rest among nodes. */
+  takePlace(provider: string): void {
+    this.#taken.set(provider, (this.#taken.get(provider) ?? 0) + 1);
   }
 
   needServers(provider: string, after: number, reason: Reason = 'listing-needed'): void {

@@ -60,6 +60,12 @@ function planSave(draft: Draft, image: ImageRecord): void {
 }
 
 function planTemplate(draft: Draft, image: ImageRecord): void {
+  const { recorded = 0, ownerless = 0, maxServers = 0 } = draft.capacities().get(image.provider) ?? {};
+  // An operator may ask for a build while the pool is full: it waits, and its place is kept free.
+  if (image.serverId === null && image.attemptAt === null && recorded + ownerless > maxServers) {
+    draft.note(`image ${image.image} at ${image.provider}`, 'waits for a free place for its template server');
+    return;
+  }
   const outcome = planSlotLaunch(draft, imageSlot(image), TEMPLATE_LIMITS);
   if (outcome.is !== 'failed') return;
   retireImage(draft, image, { ...failureOf(draft, image, outcome.reason), detail: outcome.detail });

@@ -32,10 +32,11 @@ function groupImages(images: readonly ImageRecord[]): Map<string, ImageRecord[]>
 function planImage(draft: Draft, image: ImageRecord, age: number): void {
   const isReachable = draft.world.clouds.has(image.provider);
   if (!draft.holds(image.provider) && (isReachable || !draft.world.leases.has('supply'))) return;
-  if (image.state === 'delete') return planImageDeletion(draft, image);
+  const { deletes, images } = draft.world.switches;
+  if (image.state === 'delete') return deletes ? planImageDeletion(draft, image) : undefined;
   const departed = departedReason(draft, image);
   if (departed !== null) return retireImage(draft, image, { reason: departed });
-  if (image.state === 'building') return planImageBuild(draft, image);
+  if (image.state === 'building') return images ? planImageBuild(draft, image) : undefined;
   if (isCloudImageMissing(draft, image)) return retireImage(draft, image, { reason: 'image-gone' });
   if (age >= 2 && !isInUse(draft, image)) return retireImage(draft, image, { reason: 'image-outdated' });
   planTemplateRemoval(draft, image);
@@ -44,7 +45,10 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
 function departedReason(draft: Draft, image: ImageRecord): Reason | null {
   const provider = draft.world.config.providers.get(image.provider);
   if (provider === undefined) return 'provider-removed';
-  return provider.images.has(image.image) ? null : 'image-removed';
+  const config = provider.images.get(image.image);
+  if (config === undefined) return 'image-removed';
+  // An upload that another version left half done: nobody goes on with it.
+  return config.source.kind === 'diskimage' && image.state === 'building' ? 'image-failed' : null;
 }
 
 /** Whether a node still boots from it: its create call may be under way. */
@@ -105,6 +109,12 @@ function planMissingImage(draft: Draft, provider: ProviderConfig, image: Provide
     draft.note(about, `not built while the state of the cloud is unknown`);
     return;
   }
+  // Ahead of the supply: in a pool that is always full the next free place is the image's.
+  if (draft.freePlaces(provider.name) === 0) {
+    draft.note(about, `waits for a free place at ${provider.name} for its template server`);
+    return;
+  }
+  draft.takePlace(provider.name);
   draft.order({ kind: 'build-image', subject: `build:${provider.name}/${image.name}`, reason, provider: provider.name, image: image.name });
 }
 

@@ -50,6 +50,7 @@ function isOverAge(draft: Draft, node: NodeRecord): boolean {
 }
 
 function planLaunch(draft: Draft, node: NodeRecord): void {
+  if (!draft.world.switches.launches) return;
   const provider = draft.world.config.providers.get(node.provider) as ProviderConfig;
   const label = draft.world.config.labels.get(node.label) as LabelConfig;
   if (!provider.images.has(label.image)) return retire(draft, node, 'image-removed');

@@ -19,9 +19,12 @@ export interface SlotLimits {
 
 export type SlotOutcome = { readonly is: 'up' | 'under-way' } | { readonly is: 'failed'; readonly reason: SlotFailure; readonly detail: string | null };
 
+/** For a provider whose configuration has left. */
+const DEFAULT_API_TIMEOUT_MS = 60_000;
+
 /** The call that creates a server may take effect this long after its attempt was recorded, and be listed. */
 export function createGraceMs(draft: Draft, provider: string): number {
-  const apiTimeoutMs = draft.world.config.providers.get(provider)?.apiTimeoutMs ?? 0;
+  const apiTimeoutMs = draft.world.config.providers.get(provider)?.apiTimeoutMs ?? DEFAULT_API_TIMEOUT_MS;
   return apiTimeoutMs + listingLagMs(draft, provider);
 }
 
@@ -100,9 +103,8 @@ export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolea
   if (slot.serverId === null && slot.attemptAt === null) return true;
   const { now } = draft.world;
   const { servers } = draft.cloud(ref.provider);
-  const visible = slotServers(draft, { ref, slot }).filter(({ status }) => status !== 'deleting');
   const isRepeatDue = slot.deleteAt === null || now > slot.deleteAt + DELETE_REPEAT_MS;
-  const ids = visible.map(({ id }) => id);
+  const ids = slotServers(draft, { ref, slot }).map(({ id }) => id);
   // A known server is deleted by its id even while the cloud's listing is unknown.
   if (servers.takenAt === null && slot.serverId !== null) ids.push(slot.serverId);
   if (ids.length > 0 && isRepeatDue) {

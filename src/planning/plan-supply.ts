@@ -3,7 +3,7 @@ import type { LabelConfig, ProviderConfig } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Launch } from './actions.ts';
 import { allocate, type AllocationRequest, type Grant } from './allocate.ts';
-import { countCapacities, type Capacity } from './capacity.ts';
+import type { Capacity } from './capacity.ts';
 import { countDeficits, countTargetLoads, type Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
 import type { Round } from './memory.ts';
@@ -13,8 +13,8 @@ import { chooseZones } from './zones.ts';
 export function planSupply(draft: Draft): readonly Round[] {
   const { config, leases, memory, switches, nodes } = draft.world;
   if (!switches.launches || !leases.has('supply') || draft.isBusy('supply')) return memory.rounds;
-  const capacities = countCapacities(draft.world);
-  const available = new Map([...capacities.values()].map((capacity) => [capacity.provider, capacity.available]));
+  const capacities = draft.capacities();
+  const available = new Map([...capacities.keys()].map((provider) => [provider, draft.freePlaces(provider)]));
   const targets = [...config.targets.keys()];
   const deficits = countDeficits({
     labels: config.labels, nodes, demand: draft.world.demand, onlineTargets: new Set(targets), available,
@@ -24,12 +24,13 @@ export function planSupply(draft: Draft): readonly Round[] {
   const images = currentImages(draft.world.images);
   const requests = deficits.filter(({ amount }) => amount > 0).map((deficit) => openRequest(draft, deficit, images));
   const allocation = allocate({
-    providers: [...capacities.values()].map(({ provider, available: places }) => ({ name: provider, available: places })),
+    providers: Array.from(available, ([name, places]) => ({ name, available: places })),
     requests,
     targets: countTargetLoads(nodes, targets),
     rounds: memory.rounds,
   });
-  const launches = allocation.grants.flatMap((grant) => openLaunches(draft, grant, { deficits, images }));
+  const left = new Map(deficits.map(({ label, forDemand }) => [label, forDemand]));
+  const launches = allocation.grants.flatMap((grant) => openLaunches(draft, grant, { left, images }));
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
@@ -96,15 +97,17 @@ function describeRest({ retryAt, count, lastError }: { retryAt: number; count: n
 }
 
 interface Supplies {
-  readonly deficits: readonly Deficit[];
+  /** Nodes per label that demand still asks for; what is left goes to min-ready. */
+  readonly left: Map<string, number>;
   readonly images: ReadonlyMap<string, ImageRecord>;
 }
 
-function openLaunches(draft: Draft, grant: Grant, { deficits, images }: Supplies): Launch[] {
+function openLaunches(draft: Draft, grant: Grant, { left, images }: Supplies): Launch[] {
   const label = draft.world.config.labels.get(grant.label) as LabelConfig;
   const image = images.get(`${grant.provider}/${label.image}`) as ImageRecord;
-  const forDemand = deficits.find((deficit) => deficit.label === grant.label)?.forDemand ?? 0;
   const zones = chooseZones(draft, grant, label.image);
+  const forDemand = left.get(label.name) ?? 0;
+  left.set(label.name, forDemand - zones.length);
   return zones.map((az, index) => ({
     label: label.name,
     provider: grant.provider,

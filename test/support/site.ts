@@ -1,0 +1,133 @@
+/**
+ * A site in memory: clock, clouds and database that outlive the daemons run on them. Daemons are driven pass by
+ * pass on the fake clock; nothing sleeps.
+ */
+import type { Config } from '../../src/config/types.ts';
+import { createEngineCore, type EngineCore } from '../../src/daemon/engine.ts';
+import type { EngineDeps } from '../../src/daemon/deps.ts';
+import { silentLog, type Log } from '../../src/lib/log.ts';
+import type { Random } from '../../src/lib/random.ts';
+import type { NodeRecord } from '../../src/lifecycle/records.ts';
+import type { Metrics } from '../../src/metrics/metrics.ts';
+import { FakeCloud } from '../../src/providers/fake/cloud.ts';
+import { createFakeDriver } from '../../src/providers/fake/index.ts';
+import type { DriverFactory, Server } from '../../src/providers/provider.ts';
+import { createProviders } from '../../src/providers/registry.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { Mortal, type Death } from './mortal.ts';
+import { createSeededRandom } from './seeded-random.ts';
+
+export interface Site {
+  readonly clock: FakeClock;
+  readonly random: Random;
+  readonly clouds: Map<string, FakeCloud>;
+  config: Config;
+}
+
+export function createSite(config: Config, seed = 1): Site {
+  return { clock: createFakeClock(), random: createSeededRandom(seed), clouds: new Map(), config };
+}
+
+export interface Daemon {
+  readonly core: EngineCore;
+  readonly store: Store;
+  readonly mortal: Mortal;
+}
+
+export interface DaemonOptions {
+  readonly store: Store;
+  readonly death?: Death;
+  readonly holder?: string;
+  readonly log?: Log;
+  readonly overrides?: Partial<EngineDeps>;
+}
+
+const SILENT_METRICS: Metrics = {
+  launchEnded: () => undefined,
+  nodeDeleted: () => undefined,
+  imageUpdated: () => undefined,
+  cloudCall: () => undefined,
+  pool: () => undefined,
+  close: () => Promise.resolve(),
+};
+
+let holders = 0;
+
+/** Starts a daemon on the site. It takes over the leases of all others, as after their death. */
+export function startDaemon(site: Site, { store, death, holder = `test/${++holders}/x`, log = silentLog, overrides = {} }: DaemonOptions): Daemon {
+  const mortal = new Mortal(death);
+  const { clock, random, clouds } = site;
+  const driver = createFakeDriver({ clock, random, log, clouds });
+  const mortalDriver: DriverFactory = (config) => mortal.provider(driver(config));
+  const providers = createProviders({ factories: { fake: mortalDriver }, clock, onCall: () => undefined, log });
+  const deps: EngineDeps = {
+    store: mortal.store(store), config: () => site.config, refreshConfig: () => Promise.resolve(), providers, clock, random, log,
+    metrics: SILENT_METRICS, keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
+    holder, isDeadHolder: (other) => other !== holder, switches: { launches: true, deletes: true, images: true },
+    scope: null, env: {}, ...overrides,
+  };
+  return { core: createEngineCore(deps, () => undefined), store, mortal };
+}
+
+export interface Goal {
+  /** The drive ends when this holds. */
+  readonly until: (daemon: Daemon) => Promise<boolean>;
+  /** Simulated time that it may take, in milliseconds. */
+  readonly withinMs?: number;
+  /** Looked at after each pass. */
+  readonly invariant?: (daemon: Daemon) => void | Promise<void>;
+}
+
+/** Runs passes until the goal is reached or the daemon was killed; answers whether it lives. Throws when time is up. */
+export async function drive(site: Site, daemon: Daemon, { until, withinMs = 600_000, invariant }: Goal): Promise<boolean> {
+  const deadline = site.clock.now() + withinMs;
+  while (site.clock.now() < deadline) {
+    try {
+      await daemon.core.tick();
+    } catch (error) {
+      if (!daemon.mortal.isDead) throw error;
+    }
+    await daemon.core.settled();
+    await invariant?.(daemon);
+    if (daemon.mortal.isDead) return false;
+    if (await until(daemon)) return true;
+    const step = Math.min(Math.max(daemon.core.nextWakeAt() - site.clock.now(), 10), 1000);
+    await site.clock.advance(step);
+  }
+  throw new Error(`the goal was not reached within ${withinMs} ms: ${await describePool(site, daemon)}`);
+}
+
+async function describePool(site: Site, { store }: Daemon): Promise<string> {
+  const { nodes, images } = await store.readPool();
+  const servers = serversOf(site).map(({ name, status }) => `${name} ${status}`);
+  const rows = [...nodes.map(({ id, label, state, reason }) => `node ${id} ${label} ${state} ${reason ?? ''}`),
+    ...images.map(({ id, image, state, reason }) => `image ${id} ${image} ${state} ${reason ?? ''}`)];
+  return JSON.stringify({ rows, servers });
+}
+
+/** All servers of all clouds that are not being deleted. */
+export function serversOf({ clouds }: Site): readonly Server[] {
+  return [...clouds.values()].flatMap((cloud) => cloud.servers().filter(({ status }) => status !== 'deleting'));
+}
+
+/** Ids of the servers that the nodes' rows own, subnodes included. */
+export function ownedServers(nodes: readonly NodeRecord[]): readonly string[] {
+  return nodes.flatMap((node) => [node.serverId, ...node.subnodes.map(({ serverId }) => serverId)]).filter((id) => id !== null);
+}
+
+/**
+ * Whether the pool is as the configuration wants it and nothing is under way: every label at exactly min-ready,
+ * every server of the clouds owned by one row and every row's server there, one image each.
+ */
+export async function isSettled(site: Site, { store }: Daemon): Promise<boolean> {
+  const { nodes, images } = await store.readPool();
+  if (nodes.some(({ state }) => state !== 'ready') || images.some(({ state, serverId }) => state !== 'ready' || serverId !== null)) return false;
+  for (const label of site.config.labels.values()) {
+    const own = nodes.filter((node) => node.label === label.name);
+    if (own.length !== label.minReady || own.some(({ subnodes }) => subnodes.length !== label.subnodes)) return false;
+  }
+  const servers = serversOf(site).map(({ id }) => String(id)).sort();
+  const cloudImages = [...site.clouds.values()].flatMap((cloud) => cloud.images()).filter(({ tags, status }) => tags !== null && status !== 'deleting');
+  return JSON.stringify(servers) === JSON.stringify([...ownedServers(nodes)].sort()) && cloudImages.length === images.length;
+}

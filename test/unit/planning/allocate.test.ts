@@ -1,0 +1,336 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { allocate, type AllocationInput, type AllocationRequest, type Grant } from '../../../src/planning/allocate.ts';
+import type { Round } from '../../../src/planning/memory.ts';
+
+const emptyTarget = (name = 'zuul'): { name: string; current: Map<string, number> } => ({ name, current: new Map() });
+
+function aRequest(overrides: Partial<AllocationRequest> = {}): AllocationRequest {
+  return { label: 'small', amount: 1, subnodes: 0, providers: ['cloud'], ...overrides };
+}
+
+function allocateWith(overrides: Partial<AllocationInput>): ReturnType<typeof allocate> {
+  return allocate({
+    providers: [{ name: 'cloud', available: 10 }],
+    requests: [aRequest()],
+    targets: [emptyTarget()],
+    rounds: [],
+    ...overrides,
+  });
+}
+
+/** A history in which `label` has asked and got nothing for `count` rounds. */
+function waited(label: string, count: number): Round[] {
+  return Array.from({ length: count }, () => new Map([[label, { requested: 1, allocated: 0 }]]));
+}
+
+const amounts = (grants: readonly Grant[]): string[] =>
+  grants.map(({ label, provider, target, amount }) => `${amount} ${label} from ${provider} to ${target}`);
+
+describe('spreading a grant over targets', () => {
+  const spread = (amount: number, ...current: readonly number[]): number[] => {
+    const targets = current.map((count, index) => ({ name: `t${index}`, current: new Map([['small', count]]) }));
+    const { grants } = allocateWith({ requests: [aRequest({ amount })], targets });
+    return targets.map(({ name }) => grants.find(({ target }) => target === name)?.amount ?? 0);
+  };
+
+  it.each([
+    { amount: 6, current: [0, 0, 0], given: [2, 2, 2] },
+    { amount: 7, current: [0, 0, 0], given: [2, 3, 2] },
+    { amount: 3, current: [10, 0, 0], given: [0, 2, 1] },
+    { amount: 4, current: [1, 2, 3], given: [2, 2, 0] },
+    { amount: 2, current: [0, 0, 0, 0], given: [1, 0, 1, 0] },
+    { amount: 1, current: [5, 5], given: [1, 0] },
+  ])('adds $amount to $current as $given', ({ amount, current, given }) => {
+    expect(spread(amount, ...current)).toEqual(given);
+  });
+
+  it('does not give single nodes always to the same target', () => {
+    expect(spread(1, 1, 0)).toEqual([0, 1]);
+    expect(spread(1, 0, 1)).toEqual([1, 0]);
+  });
+
+  it('counts what an earlier provider granted in the same round', () => {
+    const { grants } = allocateWith({
+      providers: [
+        { name: 'p1', available: 1 },
+        { name: 'p2', available: 1 },
+      ],
+      requests: [aRequest({ amount: 2, providers: ['p1', 'p2'] })],
+      targets: [emptyTarget('t1'), emptyTarget('t2')],
+    });
+    expect(amounts(grants)).toEqual(['1 small from p1 to t1', '1 small from p2 to t2']);
+  });
+
+  it('keeps the nodes of different labels apart', () => {
+    const busy = { name: 't1', current: new Map([['small', 4]]) };
+    const requests = [aRequest({ amount: 2 }), aRequest({ label: 'big', amount: 2 })];
+    const { grants } = allocateWith({ requests, targets: [busy, emptyTarget('t2')] });
+    expect(amounts(grants)).toEqual(['2 small from cloud to t2', '1 big from cloud to t1', '1 big from cloud to t2']);
+  });
+
+  it('grants nothing and counts no wait while no target is online', () => {
+    expect(allocateWith({ targets: [] })).toEqual({ grants: [], shares: [], rounds: [] });
+  });
+});
+
+describe('labels with subnodes', () => {
+  it('grants only whole sets that fit', () => {
+    const { grants } = allocateWith({
+      providers: [{ name: 'cloud', available: 4 }],
+      requests: [aRequest({ amount: 4, subnodes: 2 })],
+    });
+    expect(amounts(grants)).toEqual(['1 small from cloud to zuul']);
+  });
+
+  it('grants all of them where there are just enough places', () => {
+    const { grants } = allocateWith({
+      providers: [{ name: 'cloud', available: 12 }],
+      requests: [aRequest({ amount: 4, subnodes: 2 })],
+    });
+    expect(amounts(grants)).toEqual(['4 small from cloud to zuul']);
+  });
+
+  it('grants nothing where a set is one place too big', () => {
+    const { grants } = allocateWith({
+      providers: [{ name: 'cloud', available: 2 }],
+      requests: [aRequest({ subnodes: 2 })],
+    });
+    expect(grants).toEqual([]);
+  });
+
+  it('asks the provider that has room for a set, not the one that has more places but too few', () => {
+    const { grants } = allocateWith({
+      providers: [
+        { name: 'p1', available: 2 },
+        { name: 'p2', available: 3 },
+        { name: 'p3', available: 2 },
+      ],
+      requests: [aRequest({ subnodes: 2, providers: ['p1', 'p2', 'p3'] })],
+    });
+    expect(amounts(grants)).toEqual(['1 small from p2 to zuul']);
+  });
+
+  it('weighs a label by the places that its nodes take', () => {
+    const { grants } = allocateWith({
+      providers: [{ name: 'cloud', available: 12 }],
+      requests: [aRequest({ amount: 12 }), aRequest({ label: 'set', amount: 4, subnodes: 2 })],
+    });
+    expect(amounts(grants)).toEqual(['6 small from cloud to zuul', '2 set from cloud to zuul']);
+  });
+});
+
+describe('waiting', () => {
+  const rivals = [aRequest({ label: 'a' }), aRequest({ label: 'b' })];
+  const onePlace = [{ name: 'cloud', available: 1 }];
+
+  it('serves a label that has waited before one that has not', () => {
+    const { grants } = allocateWith({ providers: onePlace, requests: rivals, rounds: waited('b', 1) });
+    expect(amounts(grants)).toEqual(['1 b from cloud to zuul']);
+  });
+
+  it('serves the label that has waited longest, and the earlier one of two that waited equally long', () => {
+    const two = new Map([...(waited('a', 1)[0] ?? []), ...(waited('b', 1)[0] ?? [])]);
+    const longer = allocateWith({ providers: onePlace, requests: rivals, rounds: [...waited('b', 1), two] });
+    const equal = allocateWith({ providers: onePlace, requests: rivals, rounds: [two, two] });
+    expect(amounts(longer.grants)).toEqual(['1 b from cloud to zuul']);
+    expect(amounts(equal.grants)).toEqual(['1 a from cloud to zuul']);
+  });
+
+  it('records what each label asked for and got', () => {
+    const requests = [aRequest({ label: 'a', amount: 2 }), aRequest({ label: 'b', amount: 30 })];
+    const { rounds } = allocateWith({ requests, rounds: waited('a', 1) });
+    expect(rounds).toEqual([
+      ...waited('a', 1),
+      new Map([
+        ['a', { requested: 2, allocated: 2 }],
+        ['b', { requested: 30, allocated: 8 }],
+      ]),
+    ]);
+  });
+
+  it('does not let a label wait that asked for nothing', () => {
+    const requests = [aRequest({ label: 'idle', amount: 0 }), aRequest({ label: 'small' })];
+    const { rounds } = allocateWith({ requests, rounds: waited('idle', 5) });
+    expect([...(rounds.at(-1)?.keys() ?? [])]).toEqual(['small']);
+  });
+
+  it('does not let a label wait that no provider could serve', () => {
+    const requests = [
+      aRequest({ label: 'no-image', providers: [] }),
+      aRequest({ label: 'gone', providers: ['other'] }),
+    ];
+    expect(allocateWith({ requests })).toEqual({ grants: [], shares: [], rounds: [] });
+  });
+
+  it('lets a label wait whose providers are all full', () => {
+    const { rounds } = allocateWith({ providers: [{ name: 'cloud', available: -3 }] });
+    expect(rounds).toEqual([new Map([['small', { requested: 1, allocated: 0 }]])]);
+  });
+});
+
+it('takes the half of a place for a half although it is a quotient of fractions', () => {
+  const providers = [
+    { name: 'p1', available: 1 },
+    { name: 'p2', available: 4 },
+  ];
+  const requests = [3, 1, 2].map((amount, index) => aRequest({ label: `l${index}`, amount, providers: ['p1', 'p2'] }));
+  expect(allocateWith({ providers, requests }).grants[0]).toMatchObject({ label: 'l0', provider: 'p1', amount: 1 });
+});
+
+it('explains each grant and each refusal', () => {
+  const { shares } = allocateWith({
+    providers: [
+      { name: 'p1', available: 2 },
+      { name: 'p2', available: 6 },
+    ],
+    requests: [
+      aRequest({ label: 'a', amount: 8, providers: ['p1', 'p2'] }),
+      aRequest({ label: 'b', amount: 1, providers: ['p1'] }),
+      aRequest({ label: 'c', amount: 2, providers: ['p1', 'p2'] }),
+    ],
+    rounds: waited('c', 3),
+  });
+  expect(shares).toEqual([
+    { label: 'c', provider: 'p1', waited: 3, wanted: 0.5, share: 2, granted: 0 },
+    { label: 'b', provider: 'p1', waited: 0, wanted: 1, share: 2, granted: 1 },
+    { label: 'a', provider: 'p1', waited: 0, wanted: 2, share: 1, granted: 1 },
+    { label: 'c', provider: 'p2', waited: 3, wanted: 2, share: 6, granted: 2 },
+    { label: 'a', provider: 'p2', waited: 0, wanted: 7, share: 4, granted: 4 },
+  ]);
+});
+
+describe('for any problem', () => {
+  const NAMES = ['p1', 'p2', 'p3', 'p4'];
+  const LABELS = ['l1', 'l2', 'l3', 'l4', 'l5', 'l6'];
+  const arbitraryRequest = fc.record({
+    amount: fc.integer({ min: -2, max: 40 }),
+    subnodes: fc.integer({ min: 0, max: 4 }),
+    providers: fc.subarray(NAMES),
+  });
+  const arbitraryInput: fc.Arbitrary<AllocationInput> = fc
+    .record({
+      available: fc.tuple(...NAMES.map(() => fc.integer({ min: -20, max: 40 }))),
+      requests: fc.tuple(...LABELS.map(() => arbitraryRequest)),
+      targets: fc.array(fc.tuple(...LABELS.map(() => fc.nat(9))), { maxLength: 4 }),
+      waits: fc.tuple(...LABELS.map(() => fc.nat(4))),
+    })
+    .map(({ available, requests, targets, waits }) => ({
+      providers: NAMES.map((name, index) => ({ name, available: available[index] ?? 0 })),
+      requests: LABELS.map((label, index) => aRequest({ label, ...requests[index] })),
+      targets: targets.map((counts, target) => ({
+        name: `t${target}`,
+        current: new Map(LABELS.map((label, index) => [label, counts[index] ?? 0])),
+      })),
+      rounds: [4, 3, 2, 1].map(
+        (age) =>
+          new Map(
+            LABELS.flatMap((label, index) =>
+              (waits[index] ?? 0) >= age ? [[label, { requested: 1, allocated: 0 }] as const] : [],
+            ),
+          ),
+      ),
+    }));
+
+  const sumBy = <T>(items: readonly T[], amountOf: (item: T) => number): number =>
+    items.reduce((sum, item) => sum + amountOf(item), 0);
+
+  it('grants no more servers than a provider has places, and only what it was asked for', () => {
+    fc.assert(
+      fc.property(arbitraryInput, (input) => {
+        const { grants } = allocate(input);
+        const placesOf = new Map(input.requests.map(({ label, subnodes }) => [label, 1 + subnodes]));
+        for (const { name, available } of input.providers) {
+          const there = grants.filter(({ provider }) => provider === name);
+          expect(sumBy(there, ({ label, amount }) => amount * (placesOf.get(label) ?? 0))).toBeLessThanOrEqual(
+            Math.max(0, available),
+          );
+        }
+        for (const { label, amount, providers } of input.requests) {
+          const own = grants.filter((grant) => grant.label === label);
+          expect(sumBy(own, (grant) => grant.amount)).toBeLessThanOrEqual(Math.max(0, amount));
+          expect(own.every((grant) => providers.includes(grant.provider))).toBe(true);
+        }
+        expect(grants.every(({ amount }) => Number.isInteger(amount) && amount > 0)).toBe(true);
+      }),
+    );
+  });
+
+  it('explains every request at every provider once, and every grant by its explanation', () => {
+    fc.assert(
+      fc.property(arbitraryInput, (input) => {
+        const { grants, shares, rounds } = allocate(input);
+        const asking = input.targets.length === 0 ? [] : input.requests.filter(({ amount }) => amount > 0);
+        const pairs = asking.flatMap(({ label, providers }) => providers.map((provider) => `${label} ${provider}`));
+        expect(shares.map(({ label, provider }) => `${label} ${provider}`).sort()).toEqual(pairs.sort());
+        for (const { label, provider, granted } of shares) {
+          const given = grants.filter((grant) => grant.label === label && grant.provider === provider);
+          expect(sumBy(given, ({ amount }) => amount)).toBe(granted);
+        }
+        for (const [label, { allocated }] of rounds.at(-1) ?? []) {
+          expect(
+            sumBy(
+              shares.filter((share) => share.label === label),
+              ({ granted }) => granted,
+            ),
+          ).toBe(allocated);
+        }
+      }),
+    );
+  });
+
+  it('leaves no place free that a label without a rival asked for', () => {
+    fc.assert(
+      fc.property(arbitraryInput, fc.nat(LABELS.length - 1), (input, index) => {
+        const request = input.requests[index] as AllocationRequest;
+        const targets = [emptyTarget()];
+        const { grants } = allocate({ ...input, targets, requests: [request], rounds: [] });
+        const places = 1 + request.subnodes;
+        const room = input.providers
+          .filter(({ name }) => request.providers.includes(name))
+          .map(({ available }) => Math.max(0, Math.floor(available / places)));
+        expect(sumBy(grants, ({ amount }) => amount)).toBe(
+          Math.min(
+            Math.max(0, request.amount),
+            sumBy(room, (count) => count),
+          ),
+        );
+      }),
+    );
+  });
+
+  it('serves every label within as many rounds as there are labels when one place comes free each time', () => {
+    const requests = LABELS.map((label) => aRequest({ label, amount: 9 }));
+    let rounds: readonly Round[] = [];
+    const served = LABELS.flatMap(() => {
+      const allocation = allocateWith({ providers: [{ name: 'cloud', available: 1 }], requests, rounds });
+      rounds = allocation.rounds;
+      return allocation.grants.map(({ label }) => label);
+    });
+    expect(served.sort()).toEqual(LABELS);
+  });
+});
+
+it('takes less than 5 ms for 50 labels, 20 providers and 10 targets', () => {
+  const providers = Array.from({ length: 20 }, (_, index) => ({ name: `p${index}`, available: 30 + index }));
+  const input: AllocationInput = {
+    providers,
+    requests: Array.from({ length: 50 }, (_, index) =>
+      aRequest({
+        label: `l${index}`,
+        amount: 10 + index,
+        subnodes: index % 3,
+        providers: providers.map(({ name }) => name),
+      }),
+    ),
+    targets: Array.from({ length: 10 }, (_, index) => emptyTarget(`t${index}`)),
+    rounds: waited('l7', 100),
+  };
+  // The best of many: what else the machine does is no fault of the algorithm.
+  const times = Array.from({ length: 40 }, () => {
+    const start = performance.now();
+    allocate(input);
+    return performance.now() - start;
+  });
+  expect(Math.min(...times)).toBeLessThan(5);
+});

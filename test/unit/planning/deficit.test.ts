@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import type { LabelConfig } from '../../../src/config/types.ts';
+import type { NodeState } from '../../../src/lifecycle/node-states.ts';
+import type { NodeRecord } from '../../../src/lifecycle/records.ts';
+import { countDeficits, countTargetLoads, type Deficit } from '../../../src/planning/deficit.ts';
+import { aLabel, aNode, aSubnode } from '../../support/builders.ts';
+
+interface Situation {
+  readonly label?: Partial<LabelConfig>;
+  readonly demand?: number;
+  readonly nodes?: readonly NodeRecord[];
+  readonly available?: Readonly<Record<string, number>>;
+  readonly online?: readonly string[];
+}
+
+function deficitOf({
+  label,
+  demand = 0,
+  nodes = [],
+  available = { cloud: 96 },
+  online = ['zuul'],
+}: Situation): Deficit | undefined {
+  const [deficit] = countDeficits({
+    labels: new Map([['small', aLabel(label)]]),
+    nodes,
+    demand: new Map([['small', demand]]),
+    onlineTargets: new Set(online),
+    available: new Map(Object.entries(available)),
+  });
+  return deficit;
+}
+
+const amountOf = (situation: Situation): number | undefined => deficitOf(situation)?.amount;
+const nodes = (count: number, overrides: Partial<NodeRecord> = {}): NodeRecord[] =>
+  Array.from({ length: count }, () => aNode(overrides));
+
+describe('what a label is short of', () => {
+  it('is min-ready when there is nothing', () => {
+    expect(amountOf({ label: { minReady: 3 } })).toBe(3);
+  });
+
+  it('is nothing when min-ready nodes are there', () => {
+    expect(amountOf({ label: { minReady: 3 }, nodes: nodes(3) })).toBe(0);
+  });
+
+  it('is nothing, not less, when there are more', () => {
+    expect(deficitOf({ label: { minReady: 3 }, nodes: nodes(5), demand: 1 })).toMatchObject({
+      amount: 0,
+      forDemand: 0,
+    });
+  });
+
+  it('adds demand to min-ready and tells the two apart', () => {
+    expect(deficitOf({ label: { minReady: 3 }, nodes: nodes(1), demand: 5 })).toEqual({
+      label: 'small',
+      amount: 7,
+      forDemand: 4,
+      dropped: 0,
+      demand: 5,
+      supply: 1,
+      room: 96,
+    });
+  });
+
+  it('is demand alone for a label without min-ready nodes', () => {
+    expect(amountOf({ label: { minReady: 0 }, demand: 2 })).toBe(2);
+    expect(amountOf({ label: { minReady: 0 } })).toBe(0);
+  });
+
+  it('does not exist for a disabled label, whatever the demand', () => {
+    expect(deficitOf({ label: { minReady: -1 }, demand: 9 })).toBeUndefined();
+  });
+
+  it('is found for each label in the order of the configuration', () => {
+    const labels = new Map(['b', 'a'].map((name) => [name, aLabel({ name })]));
+    const deficits = countDeficits({
+      labels,
+      nodes: nodes(1, { label: 'a' }),
+      demand: new Map(),
+      onlineTargets: new Set(['zuul']),
+      available: new Map([['cloud', 96]]),
+    });
+    expect(deficits.map(({ label, amount }) => [label, amount])).toEqual([
+      ['b', 2],
+      ['a', 1],
+    ]);
+  });
+});
+
+describe('what counts as there', () => {
+  it.each<[NodeState, number]>([
+    ['building', 1],
+    ['test', 1],
+    ['ready', 1],
+    ['used', 1],
+    ['hold', 2],
+    ['delete', 2],
+  ])('leaves, with one of two nodes in state %s, a deficit of %i', (state, amount) => {
+    expect(amountOf({ nodes: [aNode({ state })] })).toBe(amount);
+  });
+
+  it('is a node on an online target, not one on an offline target', () => {
+    const there = [aNode({ target: 'jenkins1' }), aNode({ target: 'jenkins2' })];
+    expect(amountOf({ nodes: there, online: ['jenkins1', 'jenkins2'] })).toBe(0);
+    expect(amountOf({ nodes: there, online: ['jenkins1'] })).toBe(1);
+  });
+
+  it('is a node, not its subnodes', () => {
+    expect(amountOf({ nodes: [aNode({ subnodes: [aSubnode(), aSubnode()] })], label: { subnodes: 2 } })).toBe(1);
+  });
+
+  it('is a node of the label, not of another', () => {
+    expect(amountOf({ nodes: nodes(2, { label: 'other' }) })).toBe(2);
+  });
+});
+
+describe('min-ready where places are short', () => {
+  it('is kept when demand and min-ready just fit', () => {
+    expect(amountOf({ label: { minReady: 2 }, demand: 3, available: { cloud: 5 } })).toBe(5);
+  });
+
+  it('gives way to demand when one place is missing', () => {
+    const deficit = deficitOf({ label: { minReady: 2 }, demand: 3, available: { cloud: 4 } });
+    expect(deficit).toMatchObject({ amount: 3, forDemand: 3, dropped: 2, room: 4 });
+  });
+
+  it('takes what room there is while no work waits', () => {
+    expect(deficitOf({ label: { minReady: 10 }, available: { cloud: 4 } })).toMatchObject({ amount: 4, dropped: 6 });
+  });
+
+  it('takes no room while work waits for another label', () => {
+    const labels = [aLabel({ name: 'idle', minReady: 10 }), aLabel({ name: 'wanted', minReady: 0 })];
+    const [idle] = countDeficits({
+      labels: new Map(labels.map((label) => [label.name, label])),
+      nodes: [],
+      demand: new Map([['wanted', 1]]),
+      onlineTargets: new Set(['zuul']),
+      available: new Map([['cloud', 4]]),
+    });
+    expect(idle).toMatchObject({ amount: 0, dropped: 10 });
+  });
+
+  it('does not lower the demand, even if that does not fit either', () => {
+    expect(deficitOf({ demand: 50, available: { cloud: 4 } })).toMatchObject({ amount: 50, dropped: 2 });
+  });
+
+  it('counts the places of all providers of the label, and of no other', () => {
+    const label = { minReady: 5, providers: ['p1', 'p2'] };
+    expect(amountOf({ label, available: { p1: 2, p2: 3, p3: 50 } })).toBe(5);
+    expect(amountOf({ label, demand: 1, available: { p1: 2, p2: 2, p3: 50 } })).toBe(1);
+  });
+
+  it('is weighed with the places of the subnodes', () => {
+    const label = { minReady: 2, subnodes: 2 };
+    expect(amountOf({ label, available: { cloud: 6 } })).toBe(2);
+    expect(amountOf({ label, available: { cloud: 5 } })).toBe(1);
+    expect(amountOf({ label, demand: 1, available: { cloud: 8 } })).toBe(1);
+    expect(amountOf({ label, demand: 1, available: { cloud: 9 } })).toBe(3);
+  });
+
+  it('takes a set to need one provider', () => {
+    const label = { minReady: 1, subnodes: 2, providers: ['p1', 'p2'] };
+    expect(amountOf({ label, available: { p1: 3, p2: 0 } })).toBe(1);
+    expect(amountOf({ label, available: { p1: 2, p2: 2 } })).toBe(0);
+  });
+
+  it('takes negative and unknown places for none', () => {
+    const label = { minReady: 2, providers: ['p1', 'p2', 'gone'] };
+    expect(amountOf({ label, available: { p1: -5, p2: 2 } })).toBe(2);
+    expect(amountOf({ label, available: { p1: -5, p2: 1 } })).toBe(1);
+  });
+});
+
+it('counts the nodes on each online target by label, in any state', () => {
+  const there = [
+    aNode({ target: 'a' }),
+    aNode({ target: 'a', state: 'delete' }),
+    aNode({ target: 'a', label: 'big', state: 'hold' }),
+    aNode({ target: 'offline' }),
+  ];
+  expect(countTargetLoads(there, ['b', 'a'])).toEqual([
+    { name: 'b', current: new Map() },
+    {
+      name: 'a',
+      current: new Map([
+        ['small', 2],
+        ['big', 1],
+      ]),
+    },
+  ]);
+});
