@@ -10,8 +10,24 @@ export default defineConfig({
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       { root, test: { name: 'unit', include: ['test/{unit,contract,architecture}/**/*.test.ts'] } },
-      { root, test: { name: 'store', include: ['test/store/**/*.test.ts'], globalSetup: [databaseSetup], testTimeout: 30_000 } },
-      { root, test: { name: 'system', include: ['test/{system,cli}/**/*.test.ts'], globalSetup: [databaseSetup], testTimeout: 60_000 } },
+      {
+        root,
+        test: {
+          name: 'store',
+          include: ['test/store/**/*.test.ts'],
+          globalSetup: [databaseSetup],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'system',
+          include: ['test/{system,cli}/**/*.test.ts'],
+          globalSetup: [databaseSetup],
+          testTimeout: 60_000,
+        },
+      },
     ],
   },
 });

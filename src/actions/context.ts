@@ -38,38 +38,36 @@ export type Handler<A extends Action> = (action: A, context: ActionContext, sign
 /** A kind of action without a handler does not compile. */
 export type Handlers = { readonly [K in ActionKind]: Handler<ActionOf<K>> };
 
-interface RecordIndex {
+interface NodeIndex {
   readonly nodes: ReadonlyMap<number, NodeRecord>;
   readonly subnodes: ReadonlyMap<number, { readonly node: NodeRecord; readonly subnode: SubnodeRecord }>;
-  readonly images: ReadonlyMap<number, ImageRecord>;
 }
 
 // Built once per read of the records, however many actions look things up.
-const indexes = new WeakMap<readonly NodeRecord[], RecordIndex>();
+const nodeIndexes = new WeakMap<readonly NodeRecord[], NodeIndex>();
 
-function indexRecords({ nodes, images }: World): RecordIndex {
-  let index = indexes.get(nodes);
+function indexNodes({ nodes }: World): NodeIndex {
+  let index = nodeIndexes.get(nodes);
   if (index === undefined) {
     index = {
       nodes: new Map(nodes.map((node) => [node.id, node])),
       subnodes: new Map(nodes.flatMap((node) => node.subnodes.map((subnode) => [subnode.id, { node, subnode }] as const))),
-      images: new Map(images.map((image) => [image.id, image])),
     };
-    indexes.set(nodes, index);
+    nodeIndexes.set(nodes, index);
   }
   return index;
 }
 
 export function findNode({ world }: ActionContext, id: number): NodeRecord {
-  return indexRecords(world).nodes.get(id) ?? missing(`node ${id}`);
+  return indexNodes(world).nodes.get(id) ?? missing(`node ${id}`);
 }
 
 export function findSubnode({ world }: ActionContext, id: number): { readonly node: NodeRecord; readonly subnode: SubnodeRecord } {
-  return indexRecords(world).subnodes.get(id) ?? missing(`subnode ${id}`);
+  return indexNodes(world).subnodes.get(id) ?? missing(`subnode ${id}`);
 }
 
 export function findImage({ world }: ActionContext, id: number): ImageRecord {
-  return indexRecords(world).images.get(id) ?? missing(`image ${id}`);
+  return world.images.find((image) => image.id === id) ?? missing(`image ${id}`);
 }
 
 /** Plans name records of their own world only. */

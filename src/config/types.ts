@@ -23,8 +23,15 @@ export interface Config {
 }
 
 export type DatabaseConfig =
-  | { readonly kind: 'mysql'; readonly host: string; readonly port: number; readonly socketPath: string | null;
-      readonly user: string; readonly password: string; readonly database: string }
+  | {
+      readonly kind: 'mysql';
+      readonly host: string;
+      readonly port: number;
+      readonly socketPath: string | null;
+      readonly user: string;
+      readonly password: string;
+      readonly database: string;
+    }
   | { readonly kind: 'sqlite'; /** Absolute path of the file, or `:memory:`. */ readonly file: string };
 
 /** Cron specifications: five fields, or six with seconds last as the original has them. */

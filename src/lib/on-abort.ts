@@ -26,7 +26,6 @@ function listen(signal: AbortSignal): Set<{ readonly callback: () => void }> {
     'abort',
     () => {
       for (const { callback } of waits) callback();
-      waits.clear();
     },
     { once: true },
   );

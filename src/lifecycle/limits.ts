@@ -16,6 +16,8 @@ export const IMAGE_SAVE_LIMIT_MS = 6 * HOUR;
 /** A ready script, and a set-up script, may run this long. */
 export const READY_SCRIPT_LIMIT_MS = HOUR;
 export const SETUP_SCRIPT_LIMIT_MS = 6 * HOUR;
+/** Create calls that were not answered and of which no server came, before the launch has failed. */
+export const CREATE_ATTEMPTS_MAX = 3;
 /** A deletion that shows no effect is asked for again after this long. */
 export const DELETE_REPEAT_MS = MINUTE;
 /** A ready node whose periodic check fails is checked again after this long, */

@@ -8,6 +8,7 @@
  * server decides, and a server that carries our tag is adopted before another is created.
  */
 import type { Server } from '../providers/provider.ts';
+import { CREATE_ATTEMPTS_MAX } from './limits.ts';
 import type { ServerSlot } from './records.ts';
 
 export interface SlotFacts {
@@ -25,7 +26,7 @@ export interface SlotFacts {
   readonly bootTimeoutMs: number;
 }
 
-export type SlotFailure = 'server-gone' | 'server-error' | 'launch-timeout' | 'boot-timeout';
+export type SlotFailure = 'server-gone' | 'server-error' | 'create-failed' | 'launch-timeout' | 'boot-timeout';
 
 export type SlotStep =
   | { readonly do: 'up' }
@@ -44,8 +45,9 @@ interface SlotRule {
   readonly step: (facts: SlotFacts) => SlotStep;
 }
 
+/** The limit counts from the create call: a row that still waits for its first one is not late. */
 const launchDeadline = ({ slot, launchTimeoutMs }: SlotFacts): number =>
-  (slot.attemptAt ?? slot.createdAt) + launchTimeoutMs;
+  (slot.attemptAt ?? (slot.serverId === null ? Infinity : slot.createdAt)) + launchTimeoutMs;
 
 const bootDeadline = ({ slot, bootTimeoutMs }: SlotFacts): number => (slot.activeAt ?? Infinity) + bootTimeoutMs;
 
@@ -55,7 +57,8 @@ const fail = (reason: SlotFailure, detail: string | null = null): SlotStep => ({
 const waitForNews = (facts: SlotFacts): SlotStep => ({
   do: 'wait',
   listingAfter: facts.listedAt ?? 0,
-  until: Math.min(launchDeadline(facts), bootDeadline(facts)),
+  // Once it was seen ACTIVE only the boot time limit counts; the other one may have passed long ago.
+  until: facts.slot.activeAt === null ? launchDeadline(facts) : bootDeadline(facts),
 });
 
 export const SLOT_RULES: readonly SlotRule[] = [
@@ -112,6 +115,12 @@ export const SLOT_RULES: readonly SlotRule[] = [
     then: 'wait for one that is',
     matches: ({ slot, listedAt, graceMs }) => slot.serverId === null && (listedAt ?? 0) <= (slot.attemptAt ?? 0) + graceMs,
     step: (facts) => ({ do: 'wait', listingAfter: (facts.slot.attemptAt ?? 0) + facts.graceMs, until: launchDeadline(facts) }),
+  },
+  {
+    when: `no server id after ${CREATE_ATTEMPTS_MAX} attempts`,
+    then: 'fail: create-failed',
+    matches: ({ slot }) => slot.serverId === null && slot.attempt >= CREATE_ATTEMPTS_MAX,
+    step: () => fail('create-failed', `no server came of ${CREATE_ATTEMPTS_MAX} create calls`),
   },
   {
     when: 'no server id',

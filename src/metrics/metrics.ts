@@ -4,7 +4,15 @@ import type { NodeRecord } from '../lifecycle/records.ts';
 
 export interface Metrics {
   /** A launch of a node or subnode ended; `result` is `ready` or `error.<metric>`. `ms` since its row was made. */
-  launchEnded(launch: { result: string; provider: string; az: string | null; image: string | null; target: string; manager: string | null; ms: number }): void;
+  launchEnded(launch: {
+    result: string;
+    provider: string;
+    az: string | null;
+    image: string | null;
+    target: string;
+    manager: string | null;
+    ms: number;
+  }): void;
   /** A node's row is gone; `ms` since it was marked for deletion. */
   nodeDeleted(node: { image: string | null; provider: string; target: string; ms: number }): void;
   /** A provider image became ready; `ms` since its row was made. */

@@ -2,7 +2,8 @@
  * Places where launches and builds fail: provider, image and zone, an image's build, or a provider as a whole.
  * A place that failed too often rests; after the rest one launch tries it before the others follow.
  */
-import type { FailurePlace, FailureRecord } from '../lifecycle/records.ts';
+import type { FailurePlace, FailureRecord, NodeRecord } from '../lifecycle/records.ts';
+import type { Launch } from './actions.ts';
 import type { Draft } from './draft.ts';
 
 export function launchPlace(node: { provider: string; az: string | null }, image: string | null): FailurePlace {
@@ -45,13 +46,18 @@ export function planFailure(draft: Draft, place: FailurePlace): boolean {
 /** Failed launches at a place that bring it on probation: one launch tries it before others follow. */
 const PROBATION_FAILURES = 3;
 
-/** Launches that a place may have now: on probation one at a time, otherwise any number. */
-export function countAllowedLaunches(draft: Draft, place: { provider: string; az: string | null; image: string }): number {
+interface Place {
+  readonly provider: string;
+  readonly az: string | null;
+  readonly image: string;
+}
+
+/** Launches that a place may have now, beside those `ordered` already: on probation one at a time, otherwise any number. */
+export function countAllowedLaunches(draft: Draft, place: Place, ordered: readonly Launch[]): number {
   const failure = findFailure(draft, launchPlace(place, place.image));
   if (failure === null || failure.count < PROBATION_FAILURES) return Infinity;
-  const trying = draft.world.nodes.filter(
-    (node) => node.state === 'building' && node.provider === place.provider && node.az === place.az
-      && draft.world.config.labels.get(node.label)?.image === place.image,
-  );
-  return trying.length === 0 ? 1 : 0;
+  const isThere = ({ provider, az, label }: NodeRecord | Launch): boolean =>
+    provider === place.provider && az === place.az && draft.world.config.labels.get(label)?.image === place.image;
+  const isTried = ordered.some(isThere) || draft.world.nodes.some((node) => node.state === 'building' && isThere(node));
+  return isTried ? 0 : 1;
 }

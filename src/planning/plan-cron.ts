@@ -13,7 +13,11 @@ const ENTRIES = ['imageUpdate', 'cleanup', 'check'] as const satisfies readonly 
 export function planCron({ now, config, memory }: World): { cron: CronMemory; nextFiringAt: number } {
   const lookedAt = memory.cron.lookedAt ?? now;
   const firedAt = { ...memory.cron.firedAt };
-  for (const entry of ENTRIES) firedAt[entry] = lastFiring(config.cron[entry], lookedAt, now) ?? firedAt[entry];
+  for (const entry of ENTRIES) {
+    // After the clock was set back, a firing that lies ahead would make everything look older than it.
+    const known = firedAt[entry] !== null && firedAt[entry] <= now ? firedAt[entry] : null;
+    firedAt[entry] = lastFiring(config.cron[entry], lookedAt, now) ?? known;
+  }
   const nextFiringAt = Math.min(...ENTRIES.map((entry) => nextFiring(config.cron[entry], now)));
   return { cron: { lookedAt: now, firedAt }, nextFiringAt };
 }

@@ -6,7 +6,7 @@ import type { CloudImage } from '../providers/provider.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { buildPlace, planFailure } from './places.ts';
-import { createGraceMs, imageSlot, isServerMissing, listingLagMs, planSlotDeletion, planSlotLaunch, slotSubject } from './plan-slot.ts';
+import { createGraceMs, imageSlot, isServerMissing, listingLagMs, planSlotDeletion, planSlotsLaunch, slotSubject } from './plan-slot.ts';
 
 interface Retirement {
   readonly reason: Reason;
@@ -21,7 +21,7 @@ export function planImageBuild(draft: Draft, image: ImageRecord): void {
   const step = nextImageStep({
     now: draft.world.now,
     record: image,
-    cloudImage: cloudImagesOf(draft, image)[0] ?? null,
+    cloudImage: image.cloudImageId === null ? (cloudImagesOf(draft, image)[0] ?? null) : images.find(image.cloudImageId),
     listedAt: images.takenAt,
     isGone: isCloudImageMissing(draft, image),
     graceMs: createGraceMs(draft, image.provider),
@@ -56,6 +56,8 @@ function planSave(draft: Draft, image: ImageRecord): void {
   if (image.serverId === null || isServerMissing(draft, imageSlot(image))) {
     return retireImage(draft, image, failureOf(draft, image, 'server-gone'));
   }
+  const { servers, images } = draft.cloud(image.provider);
+  if (servers.takenAt === null || images.takenAt === null) return;
   draft.order({ kind: 'save-image', subject: `image:${image.id}`, reason: 'next-step', imageId: image.id, serverId: image.serverId });
 }
 
@@ -66,7 +68,7 @@ function planTemplate(draft: Draft, image: ImageRecord): void {
     draft.note(`image ${image.image} at ${image.provider}`, 'waits for a free place for its template server');
     return;
   }
-  const outcome = planSlotLaunch(draft, imageSlot(image), TEMPLATE_LIMITS);
+  const outcome = planSlotsLaunch(draft, [imageSlot(image)], TEMPLATE_LIMITS);
   if (outcome.is !== 'failed') return;
   retireImage(draft, image, { ...failureOf(draft, image, outcome.reason), detail: outcome.detail });
 }
@@ -78,6 +80,7 @@ function failureOf(draft: Draft, image: ImageRecord, reason: Reason): Retirement
 }
 
 export function retireImage(draft: Draft, image: ImageRecord, { reason, detail = null, isFailure = false }: Retirement): void {
+  if (!draft.world.switches.deletes) return;
   draft.order({ kind: 'retire-image', subject: `image:${image.id}`, reason, imageId: image.id, detail, isFailure });
 }
 
@@ -99,8 +102,12 @@ export function planImageDeletion(draft: Draft, image: ImageRecord): void {
 function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
   if (image.cloudImageId === null && image.saveAt === null) return true;
   const { images } = draft.cloud(image.provider);
+  const decidableAfter = (image.saveAt ?? 0) + createGraceMs(draft, image.provider);
+  const canTell = images.takenAt !== null && images.takenAt > decidableAfter;
   const ids = cloudImagesOf(draft, image).map(({ id }) => id);
-  if (images.takenAt === null && image.cloudImageId !== null) ids.push(image.cloudImageId);
+  if (ids.length === 0 && canTell) return true;
+  // A known image is deleted by its id while no listing can tell whether it is there.
+  if (!canTell && image.cloudImageId !== null && !ids.includes(image.cloudImageId)) ids.push(image.cloudImageId);
   if (ids.length > 0) {
     draft.order({
       kind: 'delete-cloud-image', subject: slotSubject(imageSlot(image).ref), reason: 'deleted',
@@ -108,9 +115,6 @@ function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
     });
     return false;
   }
-  const wait = image.cloudImageId === null ? createGraceMs(draft, image.provider) : listingLagMs(draft, image.provider);
-  const decidableAfter = (image.saveAt ?? 0) + wait;
-  if (images.takenAt !== null && images.takenAt > decidableAfter) return true;
   draft.needImages(image.provider, Math.max(decidableAfter, images.takenAt ?? 0));
   return false;
 }

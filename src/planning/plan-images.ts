@@ -3,7 +3,7 @@ import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
-import { buildPlace, isResting } from './places.ts';
+import { buildPlace, isResting, providerPlace } from './places.ts';
 import { isCloudImageMissing, planImageBuild, planImageDeletion, retireImage } from './plan-image-steps.ts';
 import { imageSlot, planSlotDeletion, slotSubject } from './plan-slot.ts';
 
@@ -39,7 +39,7 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
   if (image.state === 'building') return images ? planImageBuild(draft, image) : undefined;
   if (isCloudImageMissing(draft, image)) return retireImage(draft, image, { reason: 'image-gone' });
   if (age >= 2 && !isInUse(draft, image)) return retireImage(draft, image, { reason: 'image-outdated' });
-  planTemplateRemoval(draft, image);
+  if (deletes) planTemplateRemoval(draft, image);
 }
 
 function departedReason(draft: Draft, image: ImageRecord): Reason | null {
@@ -100,9 +100,9 @@ function planMissingImage(draft: Draft, provider: ProviderConfig, image: Provide
     }
     return;
   }
-  const resting = isResting(draft, buildPlace(provider.name, image.name));
+  const resting = isResting(draft, buildPlace(provider.name, image.name)) ?? isResting(draft, providerPlace(provider.name));
   if (resting !== null) {
-    draft.note(about, `not built again before ${new Date(resting.retryAt).toISOString()} after ${resting.count} failed builds: ${resting.lastError}`);
+    draft.note(about, `not built again before ${new Date(resting.retryAt).toISOString()} after ${resting.count} failures: ${resting.lastError}`);
     return;
   }
   if (draft.cloud(provider.name).servers.takenAt === null) {

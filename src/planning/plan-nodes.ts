@@ -6,7 +6,7 @@ import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { launchPlace, planFailure } from './places.ts';
-import { isServerMissing, planSlotDeletion, planSlotLaunch, slotSubject, type OwnedSlot } from './plan-slot.ts';
+import { isServerMissing, planSlotDeletion, planSlotsLaunch, slotSubject, type OwnedSlot } from './plan-slot.ts';
 
 export function planNodes(draft: Draft): void {
   for (const node of draft.world.nodes) {
@@ -28,8 +28,16 @@ function planLiving(draft: Draft, node: NodeRecord): void {
   if (departed !== null && node.state !== 'used') retire(draft, node, departed);
   else if (isOverAge(draft, node)) retire(draft, node, 'state-timeout');
   else if (node.state === 'building') planLaunch(draft, node);
-  else if (isServerMissing(draft, ownSlot(node))) retire(draft, node, 'server-gone');
-  else if (node.state === 'ready') planReady(draft, node);
+  else if (!retireIncomplete(draft, node) && node.state === 'ready') planReady(draft, node);
+}
+
+/** A set that lost a server is not handed out. Work that runs on one is left to notice it by itself. */
+function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
+  const slots = node.state === 'ready' ? nodeSlots(node) : [ownSlot(node)];
+  const lost = slots.find((owned) => isServerMissing(draft, owned));
+  if (lost === undefined) return false;
+  retire(draft, node, 'server-gone', lost.ref.kind === 'node' ? null : slotSubject(lost.ref));
+  return true;
 }
 
 function departedReason(draft: Draft, node: NodeRecord): Reason | null {
@@ -54,18 +62,13 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
   const provider = draft.world.config.providers.get(node.provider) as ProviderConfig;
   const label = draft.world.config.labels.get(node.label) as LabelConfig;
   if (!provider.images.has(label.image)) return retire(draft, node, 'image-removed');
-  const slots = nodeSlots(node);
-  let areAllUp = true;
-  for (const owned of slots) {
-    const outcome = planSlotLaunch(draft, owned, provider);
-    if (outcome.is === 'failed') {
-      const isOwn = owned.ref.kind === 'node';
-      const detail = isOwn ? outcome.detail : `${slotSubject(owned.ref)}: ${outcome.detail ?? outcome.reason}`;
-      return retire(draft, node, isOwn ? outcome.reason : 'subnode-failed', detail);
-    }
-    areAllUp &&= outcome.is === 'up';
+  const outcome = planSlotsLaunch(draft, nodeSlots(node), provider);
+  if (outcome.is === 'failed') {
+    const { ref, reason, detail } = outcome;
+    if (ref.kind === 'node') return retire(draft, node, reason, detail);
+    return retire(draft, node, 'subnode-failed', `${slotSubject(ref)}: ${detail ?? reason}`);
   }
-  if (!areAllUp) return;
+  if (outcome.is !== 'up') return;
   // The ready script cannot be repeated, and what an interrupted one did cannot be seen.
   if (node.scriptAt !== null && !draft.isBusy(`node:${node.id}`)) return retire(draft, node, 'script-interrupted');
   draft.order({ kind: 'prepare-node', subject: `node:${node.id}`, reason: 'next-step', nodeId: node.id });
@@ -81,7 +84,7 @@ function planReady(draft: Draft, node: NodeRecord): void {
 }
 
 const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
-  'server-error', 'launch-timeout', 'boot-timeout', 'subnode-failed', 'script-failed', 'unreachable',
+  'server-error', 'create-failed', 'launch-timeout', 'boot-timeout', 'subnode-failed', 'script-failed', 'unreachable',
 ]);
 
 function retire(draft: Draft, node: NodeRecord, reason: Reason, detail: string | null = null): void {

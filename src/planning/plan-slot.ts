@@ -17,7 +17,10 @@ export interface SlotLimits {
   readonly bootTimeoutMs: number;
 }
 
-export type SlotOutcome = { readonly is: 'up' | 'under-way' } | { readonly is: 'failed'; readonly reason: SlotFailure; readonly detail: string | null };
+/** How far the servers of a record are; `ref` is the one that failed. */
+export type LaunchOutcome =
+  | { readonly is: 'up' | 'under-way' }
+  | { readonly is: 'failed'; readonly ref: SlotRef; readonly reason: SlotFailure; readonly detail: string | null };
 
 /** For a provider whose configuration has left. */
 const DEFAULT_API_TIMEOUT_MS = 60_000;
@@ -36,28 +39,41 @@ export function slotSubject({ kind, id }: SlotRef): Subject {
   return `${kind}:${id}`;
 }
 
-/** Orders the step that brings the slot's server up, if one is due, and says how far it is. */
-export function planSlotLaunch(draft: Draft, { ref, slot }: OwnedSlot, limits: SlotLimits): SlotOutcome {
+/**
+ * Orders the steps that bring the servers of one record up, as far as any are due. When one has failed nothing
+ * is ordered for the others: they go with it.
+ */
+export function planSlotsLaunch(draft: Draft, slots: readonly OwnedSlot[], limits: SlotLimits): LaunchOutcome {
+  const due = slots.map((owned) => ({ owned, step: dueStep(draft, owned, limits) }));
+  for (const { owned, step } of due) {
+    if (step.do === 'fail') return { is: 'failed', ref: owned.ref, reason: step.reason, detail: step.detail };
+  }
+  for (const { owned, step } of due) orderStep(draft, owned, step);
+  return { is: due.every(({ step }) => step.do === 'up') ? 'up' : 'under-way' };
+}
+
+function dueStep(draft: Draft, owned: OwnedSlot, limits: SlotLimits): SlotStep {
+  const { ref, slot } = owned;
   const { servers } = draft.cloud(ref.provider);
-  const step = nextSlotStep({
+  return nextSlotStep({
     now: draft.world.now,
     slot,
-    server: slotServers(draft, { ref, slot })[0] ?? null,
+    // Others with its tag are doubles that nobody waits for.
+    server: slot.serverId === null ? (slotServers(draft, owned)[0] ?? null) : servers.find(slot.serverId),
     listedAt: servers.takenAt,
-    isGone: isServerMissing(draft, { ref, slot }),
+    isGone: isServerMissing(draft, owned),
     graceMs: createGraceMs(draft, ref.provider),
     ...limits,
   });
-  if (step.do === 'up') return { is: 'up' };
-  if (step.do === 'fail') return { is: 'failed', reason: step.reason, detail: step.detail };
-  orderStep(draft, { ref, slot }, step);
-  return { is: 'under-way' };
 }
 
-function orderStep(draft: Draft, { ref, slot }: OwnedSlot, step: Exclude<SlotStep, { do: 'up' | 'fail' }>): void {
+function orderStep(draft: Draft, { ref, slot }: OwnedSlot, step: SlotStep): void {
   const subject = slotSubject(ref);
   const { attempt } = slot;
   switch (step.do) {
+    case 'up':
+    case 'fail':
+      return;
     case 'wait':
       draft.needServers(ref.provider, step.listingAfter);
       draft.wakeAt(step.until + 1);
@@ -76,7 +92,7 @@ function orderStep(draft: Draft, { ref, slot }: OwnedSlot, step: Exclude<SlotSte
   }
 }
 
-/** What the newest listing shows of the slot: its server by id first, then whatever carries its tag. */
+/** What the newest listing shows of the slot: its server by id, and whatever carries its tag. */
 export function slotServers(draft: Draft, { ref, slot }: OwnedSlot): readonly Server[] {
   return draft.cloud(ref.provider).servers.belongingTo(ref.key, slot.serverId);
 }
@@ -103,28 +119,28 @@ export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolea
   if (slot.serverId === null && slot.attemptAt === null) return true;
   const { now } = draft.world;
   const { servers } = draft.cloud(ref.provider);
-  const isRepeatDue = slot.deleteAt === null || now > slot.deleteAt + DELETE_REPEAT_MS;
+  const decidableAfter = deletionDecidableAfter(draft, { ref, slot });
+  const canTell = servers.takenAt !== null && servers.takenAt > decidableAfter;
   const ids = slotServers(draft, { ref, slot }).map(({ id }) => id);
-  // A known server is deleted by its id even while the cloud's listing is unknown.
-  if (servers.takenAt === null && slot.serverId !== null) ids.push(slot.serverId);
-  if (ids.length > 0 && isRepeatDue) {
+  if (ids.length === 0 && canTell) return true;
+  // A known server is deleted by its id while no listing can tell whether it is there.
+  if (!canTell && slot.serverId !== null && !ids.includes(slot.serverId)) ids.push(slot.serverId);
+  const dueAt = slot.deleteAt === null ? now : slot.deleteAt + DELETE_REPEAT_MS + 1;
+  if (ids.length > 0 && now >= dueAt) {
     draft.order({ kind: 'delete-server', subject: slotSubject(ref), reason: 'deleted', slot: ref, serverIds: ids });
     return false;
   }
-  if (slot.deleteAt !== null) draft.wakeAt(slot.deleteAt + DELETE_REPEAT_MS + 1);
-  const decidableAfter = deletionDecidableAfter(draft, { ref, slot });
-  const isAbsent = servers.belongingTo(ref.key, slot.serverId).length === 0;
-  if (servers.takenAt !== null && servers.takenAt > decidableAfter && isAbsent) return true;
+  if (ids.length > 0) draft.wakeAt(dueAt);
   draft.needServers(ref.provider, Math.max(decidableAfter, servers.takenAt ?? 0));
   return false;
 }
 
 /** A listing decides that a server is gone only if taken after this. */
 function deletionDecidableAfter(draft: Draft, { ref, slot }: OwnedSlot): number {
-  if (slot.deleteAt !== null && slot.serverId !== null) return slot.deleteAt;
-  const attemptAt = slot.attemptAt ?? 0;
-  const wait = slot.serverId === null ? createGraceMs(draft, ref.provider) : listingLagMs(draft, ref.provider);
-  return Math.max(attemptAt + wait, slot.deleteAt ?? 0);
+  const deletedAt = slot.deleteAt === null ? 0 : slot.deleteAt + listingLagMs(draft, ref.provider);
+  // The create call of a server that was deleted by its id had ended before.
+  if (slot.deleteAt !== null && slot.serverId !== null) return deletedAt;
+  return Math.max((slot.attemptAt ?? 0) + createGraceMs(draft, ref.provider), deletedAt);
 }
 
 /** The template server of an image. */

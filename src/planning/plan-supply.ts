@@ -30,12 +30,14 @@ export function planSupply(draft: Draft): readonly Round[] {
     rounds: memory.rounds,
   });
   const left = new Map(deficits.map(({ label, forDemand }) => [label, forDemand]));
-  const launches = allocation.grants.flatMap((grant) => openLaunches(draft, grant, { left, images }));
+  const launches: Launch[] = [];
+  for (const grant of allocation.grants) launches.push(...openLaunches(draft, grant, { left, images, launches }));
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
   noteShortages(draft, { deficits, launches, capacities });
-  return allocation.rounds;
+  // Where nothing could be given there was no division: waits that passes alone count would all end up equal.
+  return allocation.grants.length === 0 ? memory.rounds : allocation.rounds;
 }
 
 function noteNothingToGive(draft: Draft, targets: readonly string[]): void {
@@ -61,7 +63,6 @@ function openRequest(draft: Draft, { label: name, amount }: Deficit, images: Rea
     if (obstacle !== null) draft.note(`label ${name} at ${provider}`, obstacle);
     return obstacle === null;
   });
-  if (label.providers.length === 0) draft.note(`label ${name}`, 'no provider may supply it');
   return { label: name, amount, subnodes: label.subnodes, providers };
 }
 
@@ -100,12 +101,14 @@ interface Supplies {
   /** Nodes per label that demand still asks for; what is left goes to min-ready. */
   readonly left: Map<string, number>;
   readonly images: ReadonlyMap<string, ImageRecord>;
+  /** Those of earlier grants. */
+  readonly launches: readonly Launch[];
 }
 
-function openLaunches(draft: Draft, grant: Grant, { left, images }: Supplies): Launch[] {
+function openLaunches(draft: Draft, grant: Grant, { left, images, launches }: Supplies): Launch[] {
   const label = draft.world.config.labels.get(grant.label) as LabelConfig;
   const image = images.get(`${grant.provider}/${label.image}`) as ImageRecord;
-  const zones = chooseZones(draft, grant, label.image);
+  const zones = chooseZones(draft, grant, { image: label.image, ordered: launches });
   const forDemand = left.get(label.name) ?? 0;
   left.set(label.name, forDemand - zones.length);
   return zones.map((az, index) => ({
@@ -128,8 +131,12 @@ interface Result {
 function noteShortages(draft: Draft, { deficits, launches, capacities }: Result): void {
   for (const { label, amount, dropped, room } of deficits) {
     const launched = launches.filter((launch) => launch.label === label).length;
-    const config = draft.world.config.labels.get(label);
-    const full = (config?.providers ?? []).map((name) => describePlaces(capacities.get(name))).join('; ');
+    const providers = draft.world.config.labels.get(label)?.providers ?? [];
+    if (providers.length === 0 && amount + dropped > 0) {
+      draft.note(`label ${label}`, 'no provider may supply it');
+      continue;
+    }
+    const full = providers.map((name) => describePlaces(capacities.get(name))).join('; ');
     if (dropped > 0) draft.note(`label ${label}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${full})`);
     if (launched < amount) draft.note(`label ${label}`, `${amount - launched} of ${amount} missing nodes are not launched now (${full})`);
   }

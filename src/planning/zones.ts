@@ -1,4 +1,5 @@
 /** Chooses availability zones for new nodes: spread evenly, without those that rest after failures. */
+import type { Launch } from './actions.ts';
 import type { Grant } from './allocate.ts';
 import type { Draft } from './draft.ts';
 import { countAllowedLaunches, isResting, launchPlace } from './places.ts';
@@ -11,12 +12,18 @@ interface Zone {
   left: number;
 }
 
+interface Order {
+  readonly image: string;
+  /** What earlier grants of the same plan have ordered. */
+  readonly ordered: readonly Launch[];
+}
+
 /**
  * A zone (null: the cloud's choice) for each node of a grant that may be launched now. There are fewer than
  * granted while a zone is on probation after failures.
  */
-export function chooseZones(draft: Draft, grant: Grant, image: string): (string | null)[] {
-  const zones = openZones(draft, grant.provider, image);
+export function chooseZones(draft: Draft, grant: Grant, order: Order): (string | null)[] {
+  const zones = openZones(draft, grant.provider, order);
   const chosen: (string | null)[] = [];
   for (let count = 0; count < grant.amount; count += 1) {
     const best = zones.reduce<Zone | null>(
@@ -29,14 +36,15 @@ export function chooseZones(draft: Draft, grant: Grant, image: string): (string 
   return chosen;
 }
 
-function openZones(draft: Draft, provider: string, image: string): Zone[] {
+function openZones(draft: Draft, provider: string, { image, ordered }: Order): Zone[] {
   const configured = draft.world.config.providers.get(provider)?.availabilityZones ?? [];
   const names = configured.length === 0 ? [null] : configured;
+  const placed = configured.length < 2 ? [] : [...draft.world.nodes, ...ordered];
   return names
     .filter((az) => isResting(draft, launchPlace({ provider, az }, image)) === null)
     .map((az) => ({
       az,
-      load: configured.length < 2 ? 0 : draft.world.nodes.filter((node) => node.provider === provider && node.az === az).length,
-      left: countAllowedLaunches(draft, { provider, az, image }),
+      load: placed.filter((node) => node.provider === provider && node.az === az).length,
+      left: countAllowedLaunches(draft, { provider, az, image }, ordered),
     }));
 }

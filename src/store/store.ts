@@ -10,7 +10,14 @@
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { ImageMove, ImageState } from '../lifecycle/image-states.ts';
 import type { NodeMove, NodeState } from '../lifecycle/node-states.ts';
-import type { FailureRecord, ImageRecord, IntentKind, IntentRecord, NodeRecord } from '../lifecycle/records.ts';
+import type {
+  FailurePlace,
+  FailureRecord,
+  ImageRecord,
+  IntentKind,
+  IntentRecord,
+  NodeRecord,
+} from '../lifecycle/records.ts';
 
 /** Who makes a move; checked against the life-cycle table. */
 export type Actor = 'launch' | 'event' | 'operator' | 'cleanup';
@@ -116,8 +123,22 @@ export interface Store {
    */
   launchNodes(nodes: readonly NewNode[], fence: Lease): Promise<number>;
 
-  moveNode<From extends NodeState>(move: { id: number; from: From; to: NodeMove<From>; by: Actor; patch?: NodePatch; event?: EventInput }): Promise<boolean>;
-  moveImage<From extends ImageState>(move: { id: number; from: From; to: ImageMove<From>; by: Actor; patch?: ImagePatch; event?: EventInput }): Promise<boolean>;
+  moveNode<From extends NodeState>(move: {
+    id: number;
+    from: From;
+    to: NodeMove<From>;
+    by: Actor;
+    patch?: NodePatch;
+    event?: EventInput;
+  }): Promise<boolean>;
+  moveImage<From extends ImageState>(move: {
+    id: number;
+    from: From;
+    to: ImageMove<From>;
+    by: Actor;
+    patch?: ImagePatch;
+    event?: EventInput;
+  }): Promise<boolean>;
   /** A subnode becomes ready. Answers whether it was BUILDING. */
   readySubnode(id: number, patch: SlotPatch): Promise<boolean>;
 
@@ -131,14 +152,23 @@ export interface Store {
   recordAttempt(slot: { kind: SlotKind; id: number }, attempt: number, patch: SlotPatch): Promise<boolean>;
 
   /** Inserts a BUILDING image row unless one of that provider and image is BUILDING; answers its id or null. */
-  createImage(image: { provider: string; image: string; hostname: string; version: number; reason: string }): Promise<number | null>;
+  createImage(image: {
+    provider: string;
+    image: string;
+    hostname: string;
+    version: number;
+    reason: string;
+  }): Promise<number | null>;
 
   /** Deletes the node's row (state DELETE) with its subnode rows. */
   removeNode(id: number, event: EventInput): Promise<boolean>;
   removeImage(id: number, event: EventInput): Promise<boolean>;
 
   events: {
-    add(subject: { kind: 'node' | 'image' | 'provider'; id: number; provider?: string | null; name?: string | null }, event: EventInput): Promise<void>;
+    add(
+      subject: { kind: 'node' | 'image' | 'provider'; id: number; provider?: string | null; name?: string | null },
+      event: EventInput,
+    ): Promise<void>;
     /** History of one subject, oldest first. */
     of(kind: 'node' | 'image', id: number): Promise<readonly EventRecord[]>;
     /** The newest events of a kind, newest first. */
@@ -149,9 +179,9 @@ export interface Store {
 
   failures: {
     /** Counts one more failure at the place. `retryAt` computes the next try from the new count. */
-    record(place: { provider: string; image: string | null; az: string | null }, error: string, retryAt: (count: number) => number): Promise<void>;
+    record(place: FailurePlace, error: string, retryAt: (count: number) => number): Promise<void>;
     /** Forgets the failures of a place after a success. */
-    clear(place: { provider: string; image: string | null; az: string | null }): Promise<void>;
+    clear(place: FailurePlace): Promise<void>;
   };
 
   intents: {
@@ -168,7 +198,12 @@ export interface Store {
      * Renews what `holder` holds among `names`, takes what is free, expired or held by a holder that
      * `isDead` says is dead; answers all leases now held, by name.
      */
-    keep(holder: string, names: readonly string[], ttlMs: number, isDead: (holder: string) => boolean): Promise<ReadonlyMap<string, Lease>>;
+    keep(
+      holder: string,
+      names: readonly string[],
+      ttlMs: number,
+      isDead: (holder: string) => boolean,
+    ): Promise<ReadonlyMap<string, Lease>>;
     /** Gives up everything `holder` holds. */
     release(holder: string): Promise<void>;
     list(): Promise<readonly Lease[]>;

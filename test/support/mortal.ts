@@ -68,7 +68,7 @@ export class Mortal {
   store(store: Store): Store {
     return this.wrap(store, [
       'launchNodes', 'moveNode', 'moveImage', 'readySubnode', 'patch', 'recordAttempt', 'createImage', 'removeNode',
-      'removeImage', 'record', 'clear', 'add', 'purge', 'finish', 'keep', 'release',
+      'removeImage', 'record', 'clear', 'add',
     ]);
   }
 

@@ -9,6 +9,7 @@ import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
+import type { Plan } from '../../src/planning/actions.ts';
 import { FakeCloud } from '../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../src/providers/fake/index.ts';
 import type { DriverFactory, Server } from '../../src/providers/provider.ts';
@@ -83,19 +84,23 @@ export interface Goal {
 export async function drive(site: Site, daemon: Daemon, { until, withinMs = 600_000, invariant }: Goal): Promise<boolean> {
   const deadline = site.clock.now() + withinMs;
   while (site.clock.now() < deadline) {
-    try {
-      await daemon.core.tick();
-    } catch (error) {
+    const plan = await daemon.core.tick().catch((error: unknown) => {
       if (!daemon.mortal.isDead) throw error;
-    }
+      return null;
+    });
     await daemon.core.settled();
     await invariant?.(daemon);
     if (daemon.mortal.isDead) return false;
     if (await until(daemon)) return true;
-    const step = Math.min(Math.max(daemon.core.nextWakeAt() - site.clock.now(), 10), 1000);
-    await site.clock.advance(step);
+    await site.clock.advance(stepAfter(plan, daemon.core.nextWakeAt() - site.clock.now()));
   }
   throw new Error(`the goal was not reached within ${withinMs} ms: ${await describePool(site, daemon)}`);
+}
+
+/** Time until the next pass. What ended in a pass is looked at soon, as when it wakes the loop; listings are awaited in longer steps. */
+function stepAfter(plan: Plan | null, restMs: number): number {
+  const isWorking = plan?.actions.some(({ kind }) => !kind.startsWith('list-')) ?? false;
+  return isWorking ? 10 : Math.min(Math.max(restMs, 250), 1000);
 }
 
 async function describePool(site: Site, { store }: Daemon): Promise<string> {

@@ -19,7 +19,7 @@ export interface FakeCloudDeps {
 }
 
 /**
- * A small cloud in memory. It boots from any base image and has a flavour for any amount of RAM, so that every
+ * A small cloud in memory. It boots from any base image and accepts any amount of RAM, so that every
  * configuration can be rehearsed on it. What goes wrong with a server is drawn when it is created.
  */
 export class FakeCloud implements Cloud {

@@ -1,0 +1,6 @@
+import type { Migration } from '../src/store/migrate.ts';
+import { classic } from './0001-classic.ts';
+import { pool } from './0002-pool.ts';
+
+/** All migrations in order; the first brings the schema to version 1. Append only. */
+export const migrations: readonly Migration[] = [classic, pool];

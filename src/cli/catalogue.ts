@@ -1,0 +1,159 @@
+/**
+ * Every command with its arguments and options, in the order of `--help`. What a command does is loaded when it
+ * runs: most of the time of a program like this goes into loading.
+ */
+import { Argument, type Command } from 'commander';
+import type { DeleteOptions } from './commands/delete.ts';
+import type { HoldOptions } from './commands/hold.ts';
+import type { ImageDeleteOptions, ImageUpdateOptions } from './commands/images.ts';
+import type { InfoOptions } from './commands/info.ts';
+import { SHELLS, type Shell } from './completion/shells.ts';
+import { collectId, outputOption, parseId, timeoutOption, type OutputOptions, type TimeoutOptions } from './options.ts';
+import type { Session } from './session.ts';
+
+type AnswerOptions = OutputOptions & TimeoutOptions;
+
+export function defineCommands(program: Command, session: Session): void {
+  defineViews(program, session);
+  defineExplanations(program, session);
+  defineNodeCommands(program, session);
+  defineImageCommands(program, session);
+  defineAlienCommands(program, session);
+  defineConfigCommands(program, session);
+  program
+    .command('completion')
+    .description('print a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .action(async (shell: Shell) =>
+      (await import('./commands/completion.ts')).printCompletion(session, program, shell),
+    );
+}
+
+function defineViews(program: Command, session: Session): void {
+  program
+    .command('status')
+    .description('show the state of the pool: labels, providers, images, daemons, last errors')
+    .addOption(outputOption())
+    .action(async (options: OutputOptions) => (await import('./commands/status.ts')).showStatus(session, options));
+  for (const name of ['list', 'node-list']) {
+    program
+      .command(name)
+      .description('list the nodes')
+      .addOption(outputOption())
+      .action(async (options: OutputOptions) => (await import('./commands/list.ts')).listNodes(session, options));
+  }
+  program
+    .command('image-list')
+    .description('list the images at the providers')
+    .addOption(outputOption())
+    .action(async (options: OutputOptions) => (await import('./commands/list.ts')).listImages(session, options));
+  program
+    .command('dib-image-list')
+    .description('list the disk images')
+    .addOption(outputOption())
+    .action(async (options: OutputOptions) => (await import('./commands/list.ts')).listDibImages(session, options));
+}
+
+function defineExplanations(program: Command, session: Session): void {
+  program
+    .command('info')
+    .description('tell what happened to a node, also to one that is gone')
+    .argument('<id>', 'id of the node', parseId)
+    .option('--image', 'the id is that of an image')
+    .addOption(outputOption())
+    .action(async (id: number, options: InfoOptions) =>
+      (await import('./commands/info.ts')).showInfo(session, id, options),
+    );
+  program
+    .command('plan')
+    .description('show what the daemon would do now and why, and why not more')
+    .addOption(outputOption())
+    .addOption(timeoutOption())
+    .action(async (options: AnswerOptions) => (await import('./commands/plan.ts')).showPlan(session, options));
+}
+
+function defineNodeCommands(program: Command, session: Session): void {
+  program
+    .command('hold')
+    .description('keep a node from use and from deletion')
+    .argument('<id>', 'id of the node', parseId)
+    .option('--reason <text>', 'why; kept as the comment of the node')
+    .addOption(outputOption())
+    .action(async (id: number, options: HoldOptions) =>
+      (await import('./commands/hold.ts')).hold(session, id, options),
+    );
+  program
+    .command('unhold')
+    .description('give a held node back to the pool')
+    .argument('<id>', 'id of the node', parseId)
+    .addOption(outputOption())
+    .action(async (id: number, options: OutputOptions) =>
+      (await import('./commands/hold.ts')).unhold(session, id, options),
+    );
+  program
+    .command('delete')
+    .description('delete nodes')
+    .argument('<ids...>', 'ids of the nodes', collectId)
+    .option('--now', 'wait until they are gone; without a daemon this command does the work')
+    .addOption(outputOption())
+    .action(async (ids: readonly number[], options: DeleteOptions) =>
+      (await import('./commands/delete.ts')).deleteNodes(session, ids, options),
+    );
+}
+
+function defineImageCommands(program: Command, session: Session): void {
+  program
+    .command('image-update')
+    .description('build an image anew')
+    .argument('<provider>', 'name of the provider, or "all"')
+    .argument('<image>', 'name of the image')
+    .option('--wait', 'wait until it is ready')
+    .action(async (provider: string, image: string, options: ImageUpdateOptions) =>
+      (await import('./commands/images.ts')).updateImage(session, { provider, image }, options),
+    );
+  program
+    .command('image-delete')
+    .description('delete an image at its provider')
+    .argument('<id>', 'id of the image', parseId)
+    .option('--force', 'forget the image even if its cloud does not delete it')
+    .option('--wait', 'wait until it is gone')
+    .addOption(outputOption())
+    .action(async (id: number, options: ImageDeleteOptions) =>
+      (await import('./commands/images.ts')).deleteImage(session, id, options),
+    );
+}
+
+function defineAlienCommands(program: Command, session: Session): void {
+  program
+    .command('alien-list')
+    .description('list servers in the clouds that belong to no node, subnode or image build')
+    .argument('[provider]', 'only at this provider')
+    .addOption(outputOption())
+    .addOption(timeoutOption())
+    .action(async (provider: string | undefined, options: AnswerOptions) =>
+      (await import('./commands/aliens.ts')).listAlienServers(session, provider, options),
+    );
+  program
+    .command('alien-image-list')
+    .description('list snapshots in the clouds that belong to no image of the pool')
+    .argument('[provider]', 'only at this provider')
+    .addOption(outputOption())
+    .addOption(timeoutOption())
+    .action(async (provider: string | undefined, options: AnswerOptions) =>
+      (await import('./commands/aliens.ts')).listAlienImages(session, provider, options),
+    );
+}
+
+function defineConfigCommands(program: Command, session: Session): void {
+  program
+    .command('config-validate')
+    .description('check the configuration; needs no database')
+    .addOption(outputOption())
+    .action(async (options: OutputOptions) =>
+      (await import('./commands/configuration.ts')).validateConfig(session, options),
+    );
+  program
+    .command('config-schema')
+    .description('print the JSON Schema of the configuration, for editors')
+    .action(async () => (await import('./commands/configuration.ts')).printSchema(session));
+}

@@ -1,0 +1,150 @@
+/**
+ * The columns of the listings: those of the original first, in its order, then new ones.
+ *
+ * Sorted as the original sorts: nodes by provider and label, provider images by provider and image, disk
+ * images by image, each then by id.
+ */
+import type { ImageRecord, NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
+import type { DibImageRecord } from '../store/store.ts';
+import { toObjects, type Column } from './output/listing.ts';
+import { ageInSeconds, formatTime } from './output/time.ts';
+
+/** @param now epoch milliseconds; ages are whole seconds. */
+export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
+  return [
+    { title: 'ID', key: 'id', value: ({ id }) => id },
+    { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+    { title: 'AZ', key: 'az', value: ({ az }) => az },
+    { title: 'Label', key: 'label', value: ({ label }) => label },
+    { title: 'Target', key: 'target', value: ({ target }) => target },
+    { title: 'Manager', key: 'manager', value: ({ manager }) => manager },
+    { title: 'Hostname', key: 'hostname', value: ({ hostname }) => hostname },
+    { title: 'NodeName', key: 'nodename', value: ({ nodename }) => nodename },
+    { title: 'Server ID', key: 'server_id', value: ({ serverId }) => serverId },
+    { title: 'IP', key: 'ip', value: ({ ip }) => ip },
+    { title: 'State', key: 'state', value: ({ state }) => state },
+    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
+    { title: 'Comment', key: 'comment', value: ({ comment }) => comment },
+    { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
+    { title: 'Private IP', key: 'ip_private', isDetail: true, value: ({ ipPrivate }) => ipPrivate },
+    {
+      title: 'Subnodes',
+      key: 'subnodes',
+      isDetail: true,
+      value: ({ subnodes }) => toObjects(subnodeColumns(now), subnodes),
+    },
+  ];
+}
+
+export function subnodeColumns(now: number): readonly Column<SubnodeRecord>[] {
+  return [
+    { title: 'ID', key: 'id', value: ({ id }) => id },
+    { title: 'Hostname', key: 'hostname', value: ({ hostname }) => hostname },
+    { title: 'Server ID', key: 'server_id', value: ({ serverId }) => serverId },
+    { title: 'IP', key: 'ip', value: ({ ip }) => ip },
+    { title: 'Private IP', key: 'ip_private', value: ({ ipPrivate }) => ipPrivate },
+    { title: 'State', key: 'state', value: ({ state }) => state },
+    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
+  ];
+}
+
+/** What `info` tells of a node. */
+export function nodeFacts(now: number): readonly Column<NodeRecord>[] {
+  return [
+    ...nodeColumns(now),
+    { title: 'Held from', key: 'held_from', value: ({ heldFrom }) => heldFrom },
+    { title: 'Image', key: 'image', value: ({ imageId }) => imageId },
+    { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
+    { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
+    { title: 'Server active', key: 'active_at', value: ({ activeAt }) => formatTime(activeAt) },
+    { title: 'SSH answered', key: 'reachable_at', value: ({ reachableAt }) => formatTime(reachableAt) },
+    { title: 'Script started', key: 'script_at', value: ({ scriptAt }) => formatTime(scriptAt) },
+    { title: 'Last good check', key: 'checked_at', value: ({ checkedAt }) => formatTime(checkedAt) },
+    { title: 'Failed checks', key: 'failed_checks', value: ({ checkFailures }) => checkFailures },
+  ];
+}
+
+export function imageColumns(now: number): readonly Column<ImageRecord>[] {
+  return [
+    { title: 'ID', key: 'id', value: ({ id }) => id },
+    { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+    { title: 'Image', key: 'image', value: ({ image }) => image },
+    { title: 'Hostname', key: 'hostname', value: ({ hostname }) => hostname },
+    { title: 'Version', key: 'version', value: ({ version }) => version },
+    { title: 'Image ID', key: 'image_id', value: ({ cloudImageId }) => cloudImageId },
+    { title: 'Server ID', key: 'server_id', value: ({ serverId }) => serverId },
+    { title: 'State', key: 'state', value: ({ state }) => state },
+    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
+    { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
+  ];
+}
+
+/** What `info --image` tells of an image. */
+export function imageFacts(now: number): readonly Column<ImageRecord>[] {
+  return [
+    ...imageColumns(now),
+    { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
+    { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
+    { title: 'Login user', key: 'username', value: ({ username }) => username },
+    { title: 'Set-up started', key: 'setup_at', value: ({ setupAt }) => formatTime(setupAt) },
+    { title: 'Set-up done', key: 'setup_done_at', value: ({ setupDoneAt }) => formatTime(setupDoneAt) },
+    { title: 'Saving started', key: 'save_at', value: ({ saveAt }) => formatTime(saveAt) },
+  ];
+}
+
+export function dibImageColumns(now: number): readonly Column<DibImageRecord>[] {
+  return [
+    { title: 'ID', key: 'id', value: ({ id }) => id },
+    { title: 'Image', key: 'image', value: ({ image }) => image },
+    { title: 'Filename', key: 'filename', value: ({ filename }) => filename },
+    { title: 'Version', key: 'version', value: ({ version }) => version },
+    { title: 'State', key: 'state', value: ({ state }) => state },
+    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
+  ];
+}
+
+/** A server that belongs to no row, as the daemon reports it. */
+export interface AlienServer {
+  readonly provider: string;
+  readonly hostname: string | null;
+  readonly server_id: string;
+  readonly ip: string | null;
+}
+
+export const ALIEN_COLUMNS: readonly Column<AlienServer>[] = [
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Hostname', key: 'hostname', value: ({ hostname }) => hostname },
+  { title: 'Server ID', key: 'server_id', value: ({ server_id: id }) => id },
+  { title: 'IP', key: 'ip', value: ({ ip }) => ip },
+];
+
+/** A snapshot that belongs to no row. */
+export interface AlienImage {
+  readonly provider: string;
+  readonly name: string | null;
+  readonly image_id: string;
+}
+
+export const ALIEN_IMAGE_COLUMNS: readonly Column<AlienImage>[] = [
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Name', key: 'name', value: ({ name }) => name },
+  { title: 'Image ID', key: 'image_id', value: ({ image_id: id }) => id },
+];
+
+export function sortNodes<T extends { provider: string; label: string; id: number }>(nodes: readonly T[]): T[] {
+  return nodes.toSorted((a, b) => compare(a.provider, b.provider) || compare(a.label, b.label) || a.id - b.id);
+}
+
+export function sortImages<T extends { provider: string; image: string; id: number }>(images: readonly T[]): T[] {
+  return images.toSorted((a, b) => compare(a.provider, b.provider) || compare(a.image, b.image) || a.id - b.id);
+}
+
+export function sortDibImages<T extends { image: string; id: number }>(images: readonly T[]): T[] {
+  return images.toSorted((a, b) => compare(a.image, b.image) || a.id - b.id);
+}
+
+// Plain comparison, not the locale's: the same order everywhere.
+export function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,69 @@
+import { NodepoolError } from '../../lib/errors.ts';
+import type { EventRecord, Store } from '../../store/store.ts';
+import { imageFacts, nodeFacts, subnodeColumns } from '../columns.ts';
+import { explainReason } from '../explain-reason.ts';
+import type { OutputOptions } from '../options.ts';
+import { renderResult } from '../output/format.ts';
+import { drawFacts, drawListing, toObjects, type Column } from '../output/listing.ts';
+import { formatTime } from '../output/time.ts';
+import { findImage, findNode } from '../records.ts';
+import type { Session } from '../session.ts';
+
+export interface InfoOptions extends OutputOptions {
+  readonly image?: true;
+}
+
+export async function showInfo(session: Session, id: number, { output, image }: InfoOptions): Promise<void> {
+  const kind = image === true ? 'image' : 'node';
+  const now = session.context.clock.now();
+  await session.withStore(async (store) => {
+    const [record, events] = await Promise.all([RECORDS[kind]({ store, id, now }), store.events.of(kind, id)]);
+    if (record === null && events.length === 0) {
+      throw new NodepoolError(
+        'not-found',
+        `there is no ${kind} ${id}, and its history is not kept any more if it ever existed`,
+      );
+    }
+    const value = { [kind]: record?.value ?? null, events: toObjects(EVENT_COLUMNS, events) };
+    const draw = (): string =>
+      `${record?.drawn ?? `The row of ${kind} ${id} is gone.\n`}${drawListing(EVENT_COLUMNS, events)}`;
+    session.print(await renderResult(output, value, draw));
+  });
+}
+
+interface Sought {
+  readonly store: Store;
+  readonly id: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** The facts of a record for machines and for people. */
+interface Facts {
+  readonly value: unknown;
+  readonly drawn: string;
+}
+
+const RECORDS = {
+  async node({ store, id, now }: Sought): Promise<Facts | null> {
+    const node = await findNode(store, id);
+    if (node === null) return null;
+    const columns = nodeFacts(now);
+    const subnodes = node.subnodes.length === 0 ? '' : drawListing(subnodeColumns(now), node.subnodes);
+    return { value: toObjects(columns, [node])[0], drawn: drawFacts(columns, node) + subnodes };
+  },
+  async image({ store, id, now }: Sought): Promise<Facts | null> {
+    const image = await findImage(store, id);
+    if (image === null) return null;
+    const columns = imageFacts(now);
+    return { value: toObjects(columns, [image])[0], drawn: drawFacts(columns, image) };
+  },
+};
+
+const EVENT_COLUMNS: readonly Column<EventRecord>[] = [
+  { title: 'Time', key: 'at', value: ({ at }) => formatTime(at) },
+  { title: 'Event', key: 'event', value: ({ kind }) => kind },
+  { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
+  { title: 'Why', key: 'why', value: ({ reason }) => (reason === null ? null : explainReason(reason)) },
+  { title: 'Detail', key: 'detail', value: ({ detail }) => detail },
+];

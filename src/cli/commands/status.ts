@@ -1,0 +1,137 @@
+import type { NodeState } from '../../lifecycle/node-states.ts';
+import type { OutputOptions } from '../options.ts';
+import { renderResult } from '../output/format.ts';
+import { drawListing, type Column } from '../output/listing.ts';
+import {
+  describePool,
+  type DaemonStatus,
+  type ErrorStatus,
+  type FailureStatus,
+  type ImageStatus,
+  type PoolStatus,
+  type ProviderStatus,
+  type StateCounts,
+} from '../pool-status.ts';
+import type { Session } from '../session.ts';
+
+/** Kinds of events that tell of something that went wrong. */
+const ERROR_EVENTS = ['launch-failed', 'build-failed'];
+const SHOWN_ERRORS = 10;
+
+export async function showStatus(session: Session, { output }: OutputOptions): Promise<void> {
+  const config = await session.loadConfig();
+  await session.withStore(async (store) => {
+    const [records, leases, errors] = await Promise.all([
+      store.readPool(),
+      store.leases.list(),
+      store.events.latest(ERROR_EVENTS, SHOWN_ERRORS),
+    ]);
+    const status = describePool({ config, records, leases, errors, now: session.context.clock.now() });
+    session.print(await renderResult(output, status, () => drawStatus(status)));
+  });
+}
+
+function drawStatus(status: PoolStatus): string {
+  const daemons =
+    status.daemons.length === 0 ? 'No daemon is running.\n' : `Daemons\n${drawListing(DAEMON_COLUMNS, status.daemons)}`;
+  const blocks = [
+    `Labels\n${drawListing(LABEL_COLUMNS, labelRows(status))}`,
+    `Providers\n${drawListing(PROVIDER_COLUMNS, status.providers)}`,
+    `Images\n${drawListing(IMAGE_COLUMNS, status.images)}`,
+    daemons,
+  ];
+  if (status.failures.length > 0)
+    blocks.push(`Failures since the last success\n${drawListing(FAILURE_COLUMNS, status.failures)}`);
+  if (status.errors.length > 0) blocks.push(`Last errors\n${drawListing(ERROR_COLUMNS, status.errors)}`);
+  return blocks.join('\n');
+}
+
+interface LabelRow extends StateCounts {
+  readonly label: string;
+  readonly provider: string;
+  readonly minReady: string;
+}
+
+/** One row per label and provider; a label with several providers has a row with the sums before them. */
+function labelRows({ labels }: PoolStatus): LabelRow[] {
+  return labels.flatMap((label) => {
+    const minReady = describeMinReady(label.min_ready);
+    const rows = label.providers.map((counts) => ({ ...counts, label: label.label, minReady }));
+    if (rows.length === 1) return rows;
+    return [{ ...label, provider: '(all)', minReady }, ...rows.map((row) => ({ ...row, minReady: '' }))];
+  });
+}
+
+function describeMinReady(minReady: number | null): string {
+  if (minReady === null) return 'removed';
+  return minReady < 0 ? 'disabled' : String(minReady);
+}
+
+function describeMaxServers(maxServers: number | null): string {
+  if (maxServers === null) return 'removed';
+  return maxServers < 0 ? 'draining' : String(maxServers);
+}
+
+/** In the order of a node's life. */
+const SHOWN_STATES: readonly [NodeState, string][] = [
+  ['ready', 'Ready'],
+  ['building', 'Building'],
+  ['test', 'Test'],
+  ['used', 'Used'],
+  ['hold', 'Hold'],
+  ['delete', 'Delete'],
+];
+
+function countColumns<Row extends StateCounts>(): Column<Row>[] {
+  return SHOWN_STATES.map(([state, title]) => ({ title, key: state, value: (row) => row[state] }));
+}
+
+const LABEL_COLUMNS: readonly Column<LabelRow>[] = [
+  { title: 'Label', key: 'label', value: ({ label }) => label },
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Min-Ready', key: 'min_ready', value: ({ minReady }) => minReady },
+  ...countColumns<LabelRow>(),
+];
+
+const PROVIDER_COLUMNS: readonly Column<ProviderStatus>[] = [
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Max-Servers', key: 'max_servers', value: ({ max_servers: maxServers }) => describeMaxServers(maxServers) },
+  { title: 'Servers', key: 'servers', value: ({ servers }) => servers },
+  ...countColumns<ProviderStatus>(),
+];
+
+const IMAGE_COLUMNS: readonly Column<ImageStatus>[] = [
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Image', key: 'image', value: ({ image }) => image },
+  { title: 'State', key: 'state', value: ({ state }) => state },
+  { title: 'Version', key: 'version', value: ({ version }) => version },
+  { title: 'Age', key: 'age', unit: 'age', value: ({ age }) => age },
+  { title: 'Waits for', key: 'waits_for', value: ({ waits_for: waitsFor }) => waitsFor },
+];
+
+const DAEMON_COLUMNS: readonly Column<DaemonStatus>[] = [
+  { title: 'Daemon', key: 'daemon', value: ({ daemon }) => daemon },
+  { title: 'Acts on', key: 'leases', value: ({ leases }) => leases.join(', ') },
+  { title: 'Expires in', key: 'expires_in', unit: 'age', value: ({ expires_in: expiresIn }) => expiresIn },
+];
+
+const FAILURE_COLUMNS: readonly Column<FailureStatus>[] = [
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Of', key: 'kind', value: ({ kind }) => kind },
+  { title: 'Image', key: 'image', value: ({ image }) => image },
+  { title: 'AZ', key: 'az', value: ({ az }) => az },
+  { title: 'Count', key: 'count', value: ({ count }) => count },
+  { title: 'Age', key: 'age', unit: 'age', value: ({ age }) => age },
+  { title: 'Retry in', key: 'retry_in', unit: 'age', value: ({ retry_in: retryIn }) => retryIn },
+  { title: 'Last error', key: 'error', value: ({ error }) => error },
+];
+
+const ERROR_COLUMNS: readonly Column<ErrorStatus>[] = [
+  { title: 'Time', key: 'at', value: ({ at }) => at },
+  { title: 'Subject', key: 'subject', value: ({ subject }) => subject },
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Name', key: 'name', value: ({ name }) => name },
+  { title: 'Event', key: 'event', value: ({ event }) => event },
+  { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
+  { title: 'Detail', key: 'detail', value: ({ detail }) => detail },
+];

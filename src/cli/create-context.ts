@@ -1,0 +1,65 @@
+/**
+ * Puts the command line program together. What is heavy to load (the YAML parser, the schema, knex and its
+ * drivers) is imported when a command needs it.
+ */
+import type { LoadOptions } from '../config/database.ts';
+import type { DatabaseConfig } from '../config/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { Store } from '../store/store.ts';
+import type { CliContext, ConfigFiles } from './context.ts';
+
+/** What comes from the process. */
+export interface Outside extends Pick<CliContext, 'stdout' | 'stderr' | 'clock' | 'version' | 'onInterrupt'> {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly random: Random;
+  /** Whether a process with this pid exists. */
+  readonly isAlive: (pid: number) => boolean;
+}
+
+export function createContext({ env, random, isAlive, ...outside }: Outside): CliContext {
+  const { clock } = outside;
+  const locate = async ({ config, secure, isRehearsal }: ConfigFiles): Promise<LoadOptions> => {
+    const { locateConfig } = await import('../config/locate.ts');
+    const { path, securePath, fake } = locateConfig({ config, secure, env, isAlive });
+    return { path, securePath, env, fake: fake || isRehearsal };
+  };
+  return {
+    ...outside,
+    loadConfig: async (files) => {
+      const [options, { loadConfig }] = await Promise.all([locate(files), import('../config/load.ts')]);
+      return loadConfig(options).config;
+    },
+    checkConfig: async (files) => {
+      const [options, { checkConfig }] = await Promise.all([locate(files), import('../config/load.ts')]);
+      const { problems, warnings } = checkConfig(options);
+      return { file: options.path, problems, warnings };
+    },
+    configSchema: async () => (await import('../config/schema.ts')).configSchema(),
+    loadDatabase: async (files) => {
+      const [options, { loadDatabase }] = await Promise.all([locate(files), import('../config/load-database.ts')]);
+      return loadDatabase(options);
+    },
+    openStore: (database) => openStore(database, { clock, random }),
+    deleteNow: async (work) => (await import('./delete-here.ts')).deleteHere(work, { clock, random, env }),
+  };
+}
+
+async function openStore(
+  database: DatabaseConfig,
+  { clock, random }: { clock: Clock; random: Random },
+): Promise<Store> {
+  const [{ connect }, { migrate }, { createStore }] = await Promise.all([
+    import('../store/connect.ts'),
+    import('../store/migrate.ts'),
+    import('../store/create-store.ts'),
+  ]);
+  const knex = connect(database);
+  try {
+    await migrate({ knex, clock, random });
+    return createStore({ knex, clock, random });
+  } catch (error) {
+    await knex.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/** Entry point of the command line program: the only place that touches the process. */
+import { systemClock } from '../lib/clock.ts';
+import { systemRandom } from '../lib/random.ts';
+import { isAlive } from '../process/process-table.ts';
+import { readVersion } from '../process/version.ts';
+import type { TextStream } from './context.ts';
+import { createContext } from './create-context.ts';
+import { runProgram } from './program.ts';
+
+/** A reader that goes away, as `head` does, ends the output but not the work, and is not an error. */
+function openStream(stream: NodeJS.WriteStream): TextStream {
+  let isOpen = true;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    isOpen = false;
+  });
+  return {
+    write: (text) => {
+      if (isOpen) stream.write(text);
+    },
+    isTerminal: stream.isTTY,
+  };
+}
+
+const context = createContext({
+  stdout: openStream(process.stdout),
+  stderr: openStream(process.stderr),
+  env: process.env,
+  clock: systemClock,
+  random: systemRandom,
+  isAlive,
+  version: readVersion(),
+  onInterrupt: (listener) => {
+    process.on('SIGINT', listener);
+    return () => process.off('SIGINT', listener);
+  },
+});
+
+process.exitCode = await runProgram(context, process.argv.slice(2));

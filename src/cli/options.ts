@@ -1,0 +1,46 @@
+/** Options and arguments that several commands have. */
+import { InvalidArgumentError, Option } from 'commander';
+
+export const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Options of every command that prints a result. */
+export interface OutputOptions {
+  readonly output: OutputFormat;
+}
+
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print the result').choices(OUTPUT_FORMATS).default('table');
+}
+
+/** How long the daemon gets to answer unless the operator says otherwise, in seconds. */
+export const ANSWER_TIMEOUT_S = 10;
+
+/** Options of the commands that only the daemon can answer. */
+export interface TimeoutOptions {
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+export function timeoutOption(): Option {
+  return new Option('--timeout <seconds>', 'how long to wait for the answer of the daemon')
+    .default(ANSWER_TIMEOUT_S)
+    .argParser(parseSeconds);
+}
+
+function parseSeconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is a whole number of seconds.');
+  return Number(text);
+}
+
+/** Parses the id of a row. */
+export function parseId(text: string): number {
+  // Fifteen digits are still exact in a number.
+  if (!/^\d{1,15}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('An id is a positive integer.');
+  return Number(text);
+}
+
+/** Parses one more id of several. Ids that come twice count once. */
+export function collectId(text: string, ids: readonly number[] | undefined): readonly number[] {
+  return [...new Set([...(ids ?? []), parseId(text)])];
+}

@@ -1,0 +1,56 @@
+/** Listings: what a column is called, what it holds, and how it looks. */
+import { formatAge } from './time.ts';
+import type { OutputFormat } from '../options.ts';
+import { renderResult } from './format.ts';
+import { renderTable } from './table.ts';
+
+/** A value of a listing as `json` and `yaml` show it. */
+export type Cell = string | number | boolean | null | readonly Readonly<Record<string, Cell>>[];
+
+export interface Column<Row> {
+  readonly title: string;
+  /** Key in `json` and `yaml`, in snake case. Ids are numbers, ages seconds, states and reasons lower-case strings. */
+  readonly key: string;
+  readonly value: (row: Row) => Cell;
+  /** `age`: seconds, shown as days:hours:minutes:seconds. */
+  readonly unit?: 'age';
+  /** Left out of tables, which are wide enough; machines and the facts of a single record have it. */
+  readonly isDetail?: true;
+}
+
+/** Renders rows in any format; in `json` and `yaml` a listing is an array of objects, empty when there is nothing. */
+export async function renderListing<Row>(
+  format: OutputFormat,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): Promise<string> {
+  return renderResult(format, toObjects(columns, rows), () => drawListing(columns, rows));
+}
+
+export function toObjects<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Record<string, Cell>[] {
+  return rows.map((row) => Object.fromEntries(columns.map(({ key, value }) => [key, value(row)])));
+}
+
+export function drawListing<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const shown = columns.filter(({ isDetail }) => isDetail !== true);
+  return renderTable(
+    shown.map(({ title }) => title),
+    rows.map((row) => shown.map((column) => formatCell(column.value(row), column.unit))),
+  );
+}
+
+/** One record as a table of its facts, downwards; what it has not is left out, and so are nested records. */
+export function drawFacts<Row>(columns: readonly Column<Row>[], row: Row): string {
+  const facts = columns.map(({ title, value, unit }) => ({ title, cell: value(row), unit }));
+  const known = facts.filter(({ cell }) => cell !== null && typeof cell !== 'object');
+  return renderTable(
+    ['Fact', 'Value'],
+    known.map(({ title, cell, unit }) => [title, formatCell(cell, unit)]),
+  );
+}
+
+function formatCell(cell: Cell, unit: 'age' | undefined): string {
+  if (cell === null) return '';
+  if (unit === 'age' && typeof cell === 'number') return formatAge(cell);
+  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
+}

@@ -1,0 +1,30 @@
+/** Text tables in the look of the original's: left aligned cells in an ASCII box. */
+
+/** Draws rows of cells under a header. Line breaks inside cells become spaces, so that one row is one line. */
+export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [header, ...rows].map((cells) => cells.map(toOneLine));
+  const widths = header.map((_, column) => Math.max(...lines.map((cells) => displayWidth(cells[column] ?? ''))));
+  const rule = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+\n`;
+  const [head, ...body] = lines.map((cells) => drawLine(cells, widths));
+  return rule + (head ?? '') + rule + body.join('') + rule;
+}
+
+function drawLine(cells: readonly string[], widths: readonly number[]): string {
+  const padded = widths.map((width, column) => {
+    const cell = cells[column] ?? '';
+    return ` ${cell}${' '.repeat(width - displayWidth(cell))} `;
+  });
+  return `|${padded.join('|')}|\n`;
+}
+
+// Control characters could rewrite the terminal: names and comments come from other people.
+const CONTROL = /\p{Cc}+/gu;
+
+function toOneLine(cell: string): string {
+  return cell.replaceAll(CONTROL, ' ');
+}
+
+/** Characters, not UTF-16 units; wide East Asian characters are not counted double. */
+function displayWidth(text: string): number {
+  return [...text].length;
+}

@@ -1,0 +1,39 @@
+/** Waiting for work that others do, by looking at the database again and again. */
+import type { CliContext } from './context.ts';
+import { Interruption, interruptible } from './interruption.ts';
+import { createProgress } from './progress.ts';
+
+/** How often the database is asked. */
+export const POLL_MS = 250;
+
+/** What a look at the work found: its result, or what is waited for. */
+export type Look<T> = { readonly done: T } | { readonly waitsFor: string };
+
+export interface Wait<T> {
+  readonly look: (signal: AbortSignal) => Promise<Look<T>>;
+  /** Told when the operator interrupts: what becomes of the work. */
+  readonly ifInterrupted: string;
+  /** Ends the waiting after `ms`; without it there is no limit. */
+  readonly limit?: { readonly ms: number; readonly error: () => Error };
+}
+
+/** Waits until a look finds a result. Throws {@link Interruption} at Ctrl-C and the limit's error when time is up. */
+export async function waitFor<T>(context: CliContext, wait: Wait<T>): Promise<T> {
+  const progress = createProgress(context.stderr);
+  const startedAt = context.clock.now();
+  try {
+    return await interruptible(context, async (signal) => {
+      for (;;) {
+        const found = await wait.look(signal);
+        if ('done' in found) return found.done;
+        if (signal.aborted) throw new Interruption(wait.ifInterrupted);
+        const elapsedMs = context.clock.now() - startedAt;
+        if (wait.limit !== undefined && elapsedMs >= wait.limit.ms) throw wait.limit.error();
+        progress.show(found.waitsFor, elapsedMs);
+        await context.clock.sleep(POLL_MS, signal);
+      }
+    });
+  } finally {
+    progress.end();
+  }
+}

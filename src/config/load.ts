@@ -1,0 +1,77 @@
+/**
+ * Loads a configuration: the YAML file, secure.conf, and what follows from both. Daemon, command line and
+ * `config-validate` use the same check. Everything is read synchronously: it is a matter of milliseconds.
+ */
+import { resolve } from 'node:path';
+import { checkShape } from './check-shape.ts';
+import { resolveDatabase, secureDburi, securePathOf, type GivenDburi, type LoadOptions } from './database.ts';
+import { configError, sortProblems, type Problem } from './problems.ts';
+import { checkReferences } from './references.ts';
+import { resolveConfig } from './resolve.ts';
+import { NO_SECRETS, readSecureFile, type SecureFile } from './secure-file.ts';
+import type { Config } from './types.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
+
+export type { LoadOptions } from './database.ts';
+
+export interface LoadedConfig {
+  /** Deeply frozen. */
+  readonly config: Config;
+  readonly warnings: readonly Problem[];
+}
+
+export interface ConfigCheck {
+  /** null when there are problems. */
+  readonly config: Config | null;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** Error: `config`; its message has one line per problem. */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { config, problems, warnings } = checkConfig(options);
+  if (!config) throw configError(problems);
+  return { config, warnings };
+}
+
+/** The same as data. Never throws because of what the files hold. */
+export function checkConfig(options: LoadOptions): ConfigCheck {
+  const reading = readYamlFile(options.path);
+  if ('problems' in reading) {
+    return { config: null, problems: [...reading.problems, ...readSecure(options, null).problems], warnings: [] };
+  }
+  const { file } = reading;
+  const shape = checkShape(file);
+  const references = checkReferences(file);
+  const secure = readSecure(options, references.targets);
+  const database = resolveDatabase(options, secureDburi(secure) ?? yamlDburi(file));
+  const problems = sortProblems([
+    ...shape.problems,
+    ...references.problems,
+    ...('problem' in database ? [database.problem] : []),
+    ...secure.problems,
+  ]);
+  const warnings = sortProblems([...shape.warnings, ...references.warnings]);
+  if (problems.length > 0 || !shape.entries || 'problem' in database) return { config: null, problems, warnings };
+  const config = resolveConfig({
+    ...database,
+    entries: shape.entries,
+    path: resolve(options.path),
+    secure,
+    fake: options.fake ?? false,
+    textAt: file.textAt,
+  });
+  return { config, problems, warnings };
+}
+
+function readSecure(options: LoadOptions, targets: readonly string[] | null): SecureFile {
+  const path = securePathOf(options);
+  return path === null ? NO_SECRETS : readSecureFile(path, targets);
+}
+
+function yamlDburi(file: YamlFile): GivenDburi | null {
+  const value = file.value.dburi;
+  // Anything but a text is reported with the other types.
+  if (typeof value !== 'string' || value === '') return null;
+  return { value, problem: (message) => file.problem(['dburi'], message) };
+}

@@ -1,0 +1,77 @@
+/**
+ * The names in a file and what they refer to, as far as they can be made out. Read from the unchecked values, so
+ * that a wrong number in one place does not hide a dangling reference in another.
+ */
+import type { Path } from './problems.ts';
+
+export interface Named {
+  readonly name: string;
+  /** Of the entry; the name is below it. */
+  readonly path: Path;
+}
+
+export interface LabelOutline extends Named {
+  readonly image: string | null;
+  readonly minReady: number;
+  readonly providers: readonly Named[];
+}
+
+export interface ImageOutline extends Named {
+  readonly diskimage: string | null;
+  readonly hasBaseImage: boolean;
+  readonly hasSetup: boolean;
+}
+
+export interface ProviderOutline extends Named {
+  readonly images: readonly ImageOutline[];
+}
+
+export interface Outline {
+  readonly labels: readonly LabelOutline[];
+  readonly providers: readonly ProviderOutline[];
+  readonly targets: readonly Named[];
+  readonly diskimages: readonly Named[];
+}
+
+type Entry = Readonly<Record<string, unknown>>;
+
+export function outlineOf(file: Entry): Outline {
+  return {
+    labels: named(file, ['labels'], (entry, path) => ({
+      image: textOf(entry.image),
+      minReady: typeof entry['min-ready'] === 'number' ? entry['min-ready'] : 0,
+      providers: named(entry, [...path, 'providers']),
+    })),
+    providers: named(file, ['providers'], (entry, path) => ({ images: imagesOf(entry, path) })),
+    targets: named(file, ['targets']),
+    diskimages: named(file, ['diskimages']),
+  };
+}
+
+function imagesOf(provider: Entry, path: Path): ImageOutline[] {
+  return named(provider, [...path, 'images'], (entry) => ({
+    diskimage: textOf(entry.diskimage),
+    hasBaseImage: isGiven(entry['base-image']),
+    hasSetup: isGiven(entry.setup),
+  }));
+}
+
+/** The entries of the list at the end of `path` that have a name, with what `more` makes of them. */
+function named<T = unknown>(parent: Entry, path: Path, more?: (entry: Entry, path: Path) => T): (Named & T)[] {
+  const list = parent[String(path.at(-1))];
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((entry: unknown, index) => {
+    if (typeof entry !== 'object' || entry === null) return [];
+    const name = textOf((entry as Entry).name);
+    const own = [...path, index];
+    return name === null ? [] : [{ name, path: own, ...(more?.(entry as Entry, own) as T) }];
+  });
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

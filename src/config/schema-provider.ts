@@ -1,0 +1,140 @@
+/** The `providers` section of the schema. */
+import * as z from 'zod';
+import {
+  checked,
+  count,
+  delay,
+  looseMap,
+  name,
+  obsolete,
+  share,
+  template,
+  text,
+  timeLimit,
+  unused,
+} from './schema-fields.ts';
+
+const network = checked(
+  z.strictObject({
+    'net-id': text.optional().describe('UUID of a network.'),
+    'net-label': text.optional().describe('Name of a network.'),
+    name: text.optional().describe('Name of a network; the same as net-label.'),
+    public: unused('remove it, the cloud says which addresses are public'),
+  }),
+  (value) => {
+    const given = [value['net-id'], value['net-label'], value.name].filter((entry) => entry !== undefined);
+    if (given.length === 1) return null;
+    return given.length === 0
+      ? 'names no network; give net-id, net-label or name'
+      : 'names a network twice; give net-id, net-label or name';
+  },
+);
+
+/** OpenStack's limits on the properties of an image. */
+const MAX_META = { entries: 5, length: 255 };
+
+const meta = checked(looseMap, (value) => {
+  const entries = Object.entries(value);
+  if (entries.length > MAX_META.entries)
+    return `has ${entries.length} entries; at most ${MAX_META.entries} are possible`;
+  const long = entries.find((entry) => entry.some((part) => String(part).length > MAX_META.length));
+  return long ? `has a key or value of more than ${MAX_META.length} characters; shorten it` : null;
+});
+
+const providerImage = z.strictObject({
+  name: name.describe('Name of the image; images of the same name at several providers stand for each other.'),
+  'min-ram': z
+    .int()
+    .positive()
+    .describe('Least memory of the flavor, in MB; the smallest flavor that has it is taken.'),
+  'name-filter': text.optional().describe('Text that the name of the flavor must contain.'),
+  'base-image': text
+    .optional()
+    .describe('Name or UUID of the image that the template server boots from (snapshot images).'),
+  setup: text.optional().describe('Script in script-dir that prepares the template server (snapshot images).'),
+  diskimage: name.optional().describe('Name of the disk image to upload, instead of base-image and setup.'),
+  username: text.default('jenkins').describe('User to log in as on finished nodes.'),
+  'user-home': text.default('/home/jenkins').describe('Home of that user: the remote root in Jenkins.'),
+  'private-key': text.default('/var/lib/jenkins/.ssh/id_rsa').describe('Private key file for that login.'),
+  'config-drive': z
+    .boolean()
+    .optional()
+    .describe('Attach a configuration drive; default: what the cloud does by itself.'),
+  meta: meta.default({}).describe('Properties of the image in the cloud, at most five.'),
+  reset: unused('remove it'),
+  pause: unused('set the min-ready of its labels to -1 to stop builds'),
+  'key-name': unused('set keypair at the provider'),
+});
+
+const fakeCloud = z.strictObject({
+  'boot-time': delay.default(0.1).describe('Seconds until servers and images are active.'),
+  'ssh-delay': delay.default(0).describe('Seconds from active until SSH answers.'),
+  'api-delay': delay.default(0).describe('Seconds that each call takes.'),
+  'listing-lag': delay.default(0).describe('Listings show the cloud as it was this many seconds ago.'),
+  'delete-time': delay.default(0).describe('Seconds until a deleted server is gone.'),
+  quota: count.optional().describe('Servers the project may have; default: no limit.'),
+  'fail-creates': share.default(0).describe('Share of creates that are refused, 0 to 1.'),
+  'fail-boots': share.default(0).describe('Share of servers that end in ERROR, 0 to 1.'),
+  'fail-ssh': share.default(0).describe('Share of servers on which SSH never answers, 0 to 1.'),
+  'fail-scripts': share.default(0).describe('Share of servers on which scripts fail, 0 to 1.'),
+  down: z.boolean().default(false).describe('No call is answered.'),
+});
+
+export const provider = z.strictObject({
+  name: name.describe('Name of the provider; the database keeps rows under it.'),
+  driver: z
+    .enum(['openstack', 'fake'])
+    .optional()
+    .describe('Kind of cloud: openstack (default), or fake, a small cloud in memory.'),
+  'max-servers': z.int().min(-1).describe('Most servers of ours there, subnodes included; -1 drains the provider.'),
+  cloud: text.optional().describe('Name of an entry in clouds.yaml, instead of the credentials here.'),
+  username: text.optional().describe('User to log in to the cloud as.'),
+  password: text.optional().describe('Password of that user.'),
+  'auth-url': text.optional().describe('Address of the identity service; the word fake selects the fake cloud.'),
+  'project-id': text.optional().describe('Id of the project.'),
+  'project-name': text.optional().describe('Name of the project.'),
+  'region-name': text.optional().describe('Region of the cloud.'),
+  'service-type': text.optional().describe('Type of the compute service in the catalogue.'),
+  'service-name': text.optional().describe('Name of the compute service in the catalogue.'),
+  'api-timeout': timeLimit.default(60).describe('Seconds that a call may take.'),
+  rate: delay.default(1).describe('Least seconds between two calls (a period, not a rate).'),
+  'boot-timeout': timeLimit.default(60).describe('Seconds from active until SSH must answer.'),
+  'launch-timeout': timeLimit.default(3600).describe('Seconds from the create call until a node must be active.'),
+  keypair: text.optional().describe('Existing key pair for template servers; default: one is made.'),
+  pool: text.optional().describe('Pool to take floating IPs from.'),
+  networks: z.array(network).default([]).describe('Networks to attach servers to.'),
+  'ipv6-preferred': z.boolean().default(false).describe('Use the public IPv6 address of a node when it has one.'),
+  'availability-zones': z.array(text).default([]).describe('Zones to spread nodes over; subnodes follow their node.'),
+  'template-hostname': template('provider.name', 'image.name', 'timestamp')
+    .default('template-{image.name}-{timestamp}')
+    .describe('Name of template servers and of the images made from them.'),
+  'image-type': text.optional().describe('Format in which the provider wants disk images: qcow2, vhd, raw.'),
+  'clean-floating-ips': z
+    .boolean()
+    .default(false)
+    .describe('Delete all unattached floating IPs of the project at each cleanup.'),
+  images: z.array(providerImage).default([]).describe('Images to keep at this provider.'),
+  fake: fakeCloud.prefault({}).describe('Behaviour of the fake cloud.'),
+  'nodepool-id': unused('remove it, the database identifies the installation'),
+});
+
+export const diskimage = z.strictObject({
+  name: name.describe('Name of the disk image.'),
+  elements: z.array(text).default([]).describe('Elements for diskimage-builder.'),
+  release: z.union([z.string(), z.number()]).default('').describe('Release of the distribution (DIB_RELEASE).'),
+  'env-vars': checked(looseMap, (value) => {
+    const wrong = Object.keys(value).some((key) => key === '' || key.includes('='));
+    return wrong ? 'has a variable name that is empty or holds "="; correct it' : null;
+  })
+    .default({})
+    .describe('Further environment variables of the build.'),
+  'qemu-img-options': unused('set QEMU_IMG_OPTIONS under env-vars'),
+  formats: unused('set image-type at the providers'),
+  'rebuild-age': unused('say with image-update under cron when to rebuild'),
+  pause: unused('set the min-ready of its labels to -1 to stop builds'),
+});
+
+/** Secrets belong into secure.conf, which wins when both have them. */
+export function secret(key: string): z.ZodOptional<z.ZodString> {
+  return obsolete(text.optional(), `belongs into secure.conf, as ${key}`);
+}

@@ -1,0 +1,102 @@
+/**
+ * Holds the configuration in force and replaces it when the files change. A broken or missing file is reported
+ * once and changes nothing: the last good configuration stays.
+ */
+import { statSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { securePathOf, type LoadOptions } from './database.ts';
+import { checkConfig, loadConfig } from './load.ts';
+import { formatProblem, type Problem } from './problems.ts';
+import type { Config } from './types.ts';
+
+export interface ConfigSourceOptions extends LoadOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** What a look at the files found. `broken`: they have problems, and have had since they were reported. */
+export type ConfigState = 'unchanged' | 'changed' | 'broken';
+
+export interface ConfigSource {
+  /** The same object until a change of content. */
+  current(): Config;
+  /**
+   * Looks whether the files have changed, at most once a second, and reads them if so. With `force` it reads them
+   * at once and in any case, and reports problems again. Never throws because of what the files hold.
+   */
+  check(options?: { readonly force?: boolean }): Promise<ConfigState>;
+}
+
+const LOOK_INTERVAL_MS = 1000;
+
+/** Loads the configuration. Error: `config`, when that fails the first time. */
+export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
+  const { log, clock } = options;
+  let seen = fingerprint(options);
+  let lookedAt = clock.now();
+  const first = loadConfig(options);
+  let current = first.config;
+  let state: ConfigState = 'unchanged';
+  const warn = createWarner(log);
+  warn(first.warnings);
+
+  function reload(): ConfigState {
+    const { config, problems, warnings } = checkConfig(options);
+    if (!config) {
+      const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+      const message = `the configuration ${options.path} has ${count}; the last good one stays in force`;
+      log.error({ problems: problems.map(formatProblem) }, message);
+      return 'broken';
+    }
+    warn(warnings);
+    const isSame = isDeepStrictEqual(config, current);
+    if (!isSame) log.info({}, `the configuration ${options.path} has changed and is in force now`);
+    else if (state === 'broken') log.info({}, `the configuration ${options.path} is as it was before`);
+    if (!isSame) current = config;
+    return isSame ? 'unchanged' : 'changed';
+  }
+
+  return {
+    current: () => current,
+    check: async ({ force = false } = {}) => {
+      const now = clock.now();
+      // Backwards too: a clock that was set back must not put the next look off.
+      if (!force && Math.abs(now - lookedAt) < LOOK_INTERVAL_MS) return state;
+      lookedAt = now;
+      const latest = fingerprint(options);
+      if (!force && latest === seen) return state;
+      // Taken before reading: a change while we read shows at the next look.
+      seen = latest;
+      const result = reload();
+      state = result === 'broken' ? 'broken' : 'unchanged';
+      return result;
+    },
+  };
+}
+
+/** Logs each warning once, for as long as it holds. */
+function createWarner(log: Log): (warnings: readonly Problem[]) => void {
+  let warned: readonly string[] = [];
+  return (warnings) => {
+    const sentences = warnings.map(formatProblem);
+    for (const sentence of sentences) if (!warned.includes(sentence)) log.warn({}, sentence);
+    warned = sentences;
+  };
+}
+
+/** Changes whenever one of the files is written, replaced, removed or made. */
+function fingerprint(options: LoadOptions): string {
+  return [options.path, securePathOf(options)].map((path) => (path === null ? '' : stamp(path))).join(' ');
+}
+
+function stamp(path: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+    return [ino, size, mtimeMs, ctimeMs].join('/');
+  } catch {
+    // Why it cannot be looked at is said when it is read.
+    return 'missing';
+  }
+}

@@ -1,0 +1,197 @@
+/** Composition root of the daemon: puts its parts together, runs them, and gives everything back at the end. */
+import { writeSync } from 'node:fs';
+import { locateConfig } from './config/locate.ts';
+import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
+import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
+import { createConfigSource, type ConfigSource } from './config/watch.ts';
+import { createEngine, type Engine } from './daemon/run-engine.ts';
+import { systemClock as clock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
+import { systemRandom as random } from './lib/random.ts';
+import { createMetrics } from './metrics/statsd.ts';
+import { createConductor, STOP_LIMIT_MS, type Conductor } from './process/conduct.ts';
+import { createConfigRefresh } from './process/config-refresh.ts';
+import { reportStart, startDetached } from './process/detach.ts';
+import { describeFailure } from './process/failure.ts';
+import { thisHolder } from './process/holder.ts';
+import { createLog, type DaemonLog } from './process/log.ts';
+import { parseDaemonOptions, type DaemonOptions } from './process/options.ts';
+import { logSettings, pidFilePath } from './process/paths.ts';
+import { writePidFile } from './process/pid-file.ts';
+import { isAlive, isNodepoold } from './process/process-table.ts';
+import { createReleasers, type Releasers } from './process/releasers.ts';
+import { createServiceManager } from './process/service-manager.ts';
+import { listenForSignals } from './process/signals.ts';
+import { watchTerminal } from './process/terminal.ts';
+import { endOnUncaught } from './process/uncaught.ts';
+import { readVersion } from './process/version.ts';
+import { createFakeDriver } from './providers/fake/index.ts';
+import { createProviders } from './providers/registry.ts';
+import { TASK_NAMES } from './providers/supervised.ts';
+import { createKeyMaker } from './remote/key-pair.ts';
+import { connect } from './store/connect.ts';
+import { createStore } from './store/create-store.ts';
+import { migrate } from './store/migrate.ts';
+import type { Store } from './store/store.ts';
+
+const print = (descriptor: 1 | 2, text: string): void => void writeSync(descriptor, text);
+
+async function main(args: readonly string[]): Promise<number> {
+  const version = readVersion();
+  const parsed = parseDaemonOptions(args, { version, out: (text) => print(1, text), err: (text) => print(2, text) });
+  if ('exitCode' in parsed) return parsed.exitCode;
+  const { options } = parsed;
+  try {
+    // Found once, before a detached daemon leaves the directory that a relative path starts from.
+    const stateDir = stateDirectory({ env: process.env });
+    ensureStateDirectory(stateDir);
+    if (options.foreground || options.detached) await runDaemon(options, { stateDir, version });
+    else return await detach(options, { stateDir, args });
+    return 0;
+  } catch (error) {
+    const { message, exitCode } = describeFailure(error);
+    if (options.detached) await reportStart({ started: false, exitCode, message }, process);
+    else print(2, `nodepoold: ${message}\n`);
+    return exitCode;
+  }
+}
+
+/** Starts the daemon as a process of its own, and answers when it works or has failed. */
+async function detach(
+  options: DaemonOptions,
+  { stateDir, args }: { stateDir: string; args: readonly string[] },
+): Promise<number> {
+  const { file } = logSettings(options, stateDir);
+  const script = process.argv[1] ?? '';
+  const command = [process.execPath, ...process.execArgv, script, '--detached', ...args];
+  const { pid, report } = await startDetached({ command, outputFile: file, signals: process });
+  if (report.started) {
+    print(1, `nodepoold runs as process ${pid} and logs to ${file ?? 'nowhere'}\n`);
+    return 0;
+  }
+  print(2, `nodepoold: ${report.message}\n`);
+  return report.exitCode;
+}
+
+interface Start {
+  readonly stateDir: string;
+  readonly version: string;
+}
+
+/** The life of the daemon. Rejects with what kept it from starting. */
+async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): Promise<void> {
+  const settings = logSettings(options, stateDir);
+  const log = await createLog(settings, process.env);
+  const releasers = createReleasers();
+  try {
+    const source = openConfig(options, { stateDir, log });
+    const refreshConfig = createConfigRefresh(source, log.child('config'));
+    const conductor = createConductor({
+      clock,
+      log,
+      service: createServiceManager({ env: process.env, pid: process.pid, clock, log: log.child('service') }),
+      reloadConfig: () => refreshConfig({ force: true }),
+      reopenLog: () => log.reopen(),
+    });
+    takeProcess(log, conductor);
+    leaveTraces(options, { stateDir, source });
+    const engine = await assemble({ options, source, refreshConfig, log, releasers });
+    log.info({ version, config: source.current().path, pid: process.pid }, 'started');
+    if (options.detached) await letGo();
+    await conductor.conduct(engine);
+  } catch (error) {
+    // On standard output the sentence that is still to come would stand twice.
+    if (settings.file !== null) log.error({ err: error }, 'the daemon ends');
+    throw error;
+  } finally {
+    await releasers.releaseAll(log);
+  }
+  log.info({}, 'stopped');
+}
+
+function openConfig(options: DaemonOptions, { stateDir, log }: { stateDir: string; log: Log }): ConfigSource {
+  const env = { ...process.env, NODEPOOL_STATE_DIR: stateDir };
+  const { path, securePath } = locateConfig({ env, config: options.config, secure: options.secure });
+  return createConfigSource({ path, securePath, env, fake: options.fake, log: log.child('config'), clock });
+}
+
+/** From here on signals do what they mean to a daemon, and the process never outlives its errors. */
+function takeProcess(log: DaemonLog, conductor: Conductor): void {
+  endOnUncaught(process, log);
+  const exit = (code: number): never => process.exit(code);
+  listenForSignals(process, { ...conductor, exit, lostTerminal: watchTerminal() });
+  conductor.stopSignal.addEventListener('abort', () => {
+    void clock.sleep(STOP_LIMIT_MS).then(() => {
+      log.warn({}, 'not everything ended in time; the next start goes on from the database');
+      exit(0);
+    });
+  });
+}
+
+/** The pid file and the note for the command line, both gone when the process ends, however it does. */
+function leaveTraces(options: DaemonOptions, { stateDir, source }: { stateDir: string; source: ConfigSource }): void {
+  const { pid } = process;
+  const pidPath = pidFilePath(options, stateDir);
+  if (pidPath !== null) {
+    const pidFile = writePidFile(pidPath, { pid, isDaemon: (other) => isAlive(other) && isNodepoold(other) });
+    process.on('exit', () => pidFile.remove());
+  }
+  const { path: config, database } = source.current();
+  const file = database.kind === 'sqlite' ? database.file : null;
+  process.on('exit', () => removeRuntimeFile(stateDir, pid));
+  writeRuntimeFile(stateDir, { pid, config, secure: options.secure, database: file, fake: options.fake });
+}
+
+interface Parts {
+  readonly options: DaemonOptions;
+  readonly source: ConfigSource;
+  readonly refreshConfig: () => Promise<void>;
+  readonly log: Log;
+  readonly releasers: Releasers;
+}
+
+/** Database, clouds and metrics, and the engine on top. */
+async function assemble({ options, source, refreshConfig, log, releasers }: Parts): Promise<Engine> {
+  const store = await openStore(source, releasers);
+  const metrics = createMetrics({ env: process.env, log: log.child('metrics'), clock });
+  releasers.push('metrics', () => metrics.close());
+  const providers = createProviders({
+    factories: { fake: createFakeDriver({ clock, random, log: log.child('fake') }) },
+    clock,
+    onCall: ({ provider, call, ms }) => metrics.cloudCall({ provider, task: TASK_NAMES[call], ms }),
+    log: log.child('providers'),
+  });
+  return createEngine({
+    store,
+    config: () => source.current(),
+    refreshConfig,
+    providers,
+    clock,
+    random,
+    log: log.child('engine'),
+    metrics,
+    keys: createKeyMaker(),
+    ...thisHolder(random),
+    switches: options.switches,
+    scope: null,
+    env: process.env,
+  });
+}
+
+async function openStore(source: ConfigSource, releasers: Releasers): Promise<Store> {
+  const knex = connect(source.current().database);
+  releasers.push('database connections', () => knex.destroy());
+  await migrate({ knex, clock, random });
+  const store = createStore({ knex, clock, random });
+  releasers.push('store', () => store.close());
+  return store;
+}
+
+/** Lets the process that waited for the start go, and the directory that it was started in. */
+async function letGo(): Promise<void> {
+  process.chdir('/');
+  await reportStart({ started: true }, process);
+}
+
+// Handles that are still open, as of a database that does not answer, must not keep the process alive.
+process.exit(await main(process.argv.slice(2)));

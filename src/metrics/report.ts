@@ -1,0 +1,97 @@
+/** Puts what the program reports under the keys of the catalogue, and paces the gauges. */
+import type { Config } from '../config/types.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import type { Clock } from '../lib/clock.ts';
+import { metricKey, type MetricFields, type MetricOfType } from './catalogue.ts';
+import { gaugeNames, NO_GAUGE_NAMES, poolGauges } from './gauges.ts';
+import type { Metrics } from './metrics.ts';
+
+/** While the pool changes, gauges are sent this often at most; */
+const GAUGES_LEAST_MS = 1_000;
+/** while it does not, this often, for servers that forget gauges they do not hear of. */
+const GAUGES_MOST_MS = 10_000;
+
+/** A statsd client; none of its methods throws or rejects. */
+export interface Wire {
+  gauge(key: string, value: number): void;
+  timing(key: string, ms: number): void;
+  increment(key: string): void;
+  /** Sends what is left and lets go of the socket. */
+  close(): Promise<void>;
+}
+
+/** Metrics over `wire`, which `close()` closes too. */
+export function createReport(wire: Wire, clock: Clock): Metrics {
+  return new Report(wire, clock);
+}
+
+/** The pool as it was last shown to us. */
+interface Sight {
+  readonly config: Config;
+  readonly nodes: readonly NodeRecord[];
+}
+
+class Report implements Metrics {
+  readonly #wire: Wire;
+  readonly #clock: Clock;
+  #names = NO_GAUGE_NAMES;
+  #sent: (Sight & { readonly at: number }) | null = null;
+  /** Shown after the last sending, and not sent yet. */
+  #waiting: Sight | null = null;
+
+  constructor(wire: Wire, clock: Clock) {
+    this.#wire = wire;
+    this.#clock = clock;
+  }
+
+  launchEnded(launch: Parameters<Metrics['launchEnded']>[0]): void {
+    const { result, provider, az, image, target, manager, ms } = launch;
+    this.#time('launch', { result }, ms);
+    this.#time('launchProvider', { provider, result }, ms);
+    if (az !== null) this.#time('launchZone', { provider, az, result }, ms);
+    if (image !== null) this.#time('launchImage', { image, result }, ms);
+    if (manager === null) this.#time('launchTarget', { target, result }, ms);
+    else this.#time('launchManager', { manager, result }, ms);
+  }
+
+  nodeDeleted({ image, provider, target, ms }: Parameters<Metrics['nodeDeleted']>[0]): void {
+    this.#time('delete', { image: image ?? 'None', provider, target }, ms);
+  }
+
+  imageUpdated({ image, provider, ms }: Parameters<Metrics['imageUpdated']>[0]): void {
+    this.#time('imageUpdate', { image, provider }, ms);
+  }
+
+  cloudCall({ provider, task, ms }: Parameters<Metrics['cloudCall']>[0]): void {
+    this.#time('task', { provider, task }, ms);
+  }
+
+  /** To be called on every pass, whether or not something changed: it decides itself whether to send. */
+  pool(config: Config, nodes: readonly NodeRecord[]): void {
+    const sinceMs = this.#clock.now() - (this.#sent?.at ?? -Infinity);
+    const isNews = this.#sent?.nodes !== nodes || this.#sent.config !== config;
+    // A clock that was set back must not silence the gauges.
+    const isDue = sinceMs < 0 || sinceMs >= (isNews ? GAUGES_LEAST_MS : GAUGES_MOST_MS);
+    if (isDue) this.#sendPool({ config, nodes });
+    else if (isNews) this.#waiting = { config, nodes };
+  }
+
+  async close(): Promise<void> {
+    if (this.#waiting !== null) this.#sendPool(this.#waiting);
+    await this.#wire.close();
+  }
+
+  #sendPool({ config, nodes }: Sight): void {
+    this.#names = gaugeNames(config, nodes, this.#names);
+    for (const [key, value] of poolGauges(config, nodes, this.#names)) this.#wire.gauge(key, value);
+    this.#sent = { config, nodes, at: this.#clock.now() };
+    this.#waiting = null;
+  }
+
+  /** Sends a `timing+counter` metric; `ms` is rounded to whole milliseconds. */
+  #time<N extends MetricOfType<'timing+counter'>>(name: N, fields: MetricFields<N>, ms: number): void {
+    const key = metricKey(name, fields);
+    this.#wire.timing(key, Math.round(ms));
+    this.#wire.increment(key);
+  }
+}

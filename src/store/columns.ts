@@ -1,0 +1,68 @@
+/** Which column holds which fact of a record, and how values are stored. */
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { Value } from './database.ts';
+import type { SlotKind } from './store.ts';
+
+export type Table = 'node' | 'subnode' | 'snapshot_image';
+export type Columns = Readonly<Record<string, Value>>;
+
+export const TABLE_OF = { node: 'node', subnode: 'subnode', image: 'snapshot_image' } as const satisfies Record<
+  SlotKind,
+  Table
+>;
+
+const SLOT_COLUMNS = {
+  attemptAt: 'attempt_ms',
+  activeAt: 'active_ms',
+  reachableAt: 'reachable_ms',
+  deleteAt: 'delete_ms',
+  ip: 'ip',
+  ipPrivate: 'ip_private',
+  hostname: 'hostname',
+};
+
+/** Keys that a table has no column for are dropped: `SlotPatch` is common to the three. */
+const PATCH_COLUMNS: Readonly<Record<SlotKind, Readonly<Record<string, string>>>> = {
+  node: {
+    ...SLOT_COLUMNS,
+    serverId: 'external_id',
+    nodename: 'nodename',
+    comment: 'comment',
+    reason: 'reason',
+    scriptAt: 'script_ms',
+    checkedAt: 'checked_ms',
+    checkFailures: 'check_failures',
+    heldFrom: 'held_from',
+  },
+  subnode: { ...SLOT_COLUMNS, serverId: 'external_id' },
+  image: {
+    ...SLOT_COLUMNS,
+    serverId: 'server_external_id',
+    cloudImageId: 'external_id',
+    reason: 'reason',
+    username: 'username',
+    setupAt: 'setup_ms',
+    setupDoneAt: 'setup_done_ms',
+    saveAt: 'save_ms',
+  },
+};
+
+/** All text columns of the classic tables are this long. */
+const TEXT_LENGTH = 255;
+
+/** Text as it fits into a classic column: MySQL refuses longer values, and with them the whole group of writes. */
+export function clip(text: string): string {
+  return text.length <= TEXT_LENGTH ? text : `${text.slice(0, TEXT_LENGTH - 1)}…`;
+}
+
+/** The columns that a patch of the store sets. */
+export function patchColumns(kind: SlotKind, patch: object): Columns {
+  const columns: Record<string, Value> = {};
+  for (const [key, value] of Object.entries(patch) as [string, Value | undefined][]) {
+    const column = PATCH_COLUMNS[kind][key];
+    if (column === undefined || value === undefined) continue;
+    if (column === 'held_from') columns[column] = value === null ? null : STATE_CODES[value as 'ready' | 'used'];
+    else columns[column] = typeof value === 'string' ? clip(value) : value;
+  }
+  return columns;
+}

@@ -1,0 +1,54 @@
+import { toSeconds, type Clock } from '../lib/clock.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { Batcher } from './batcher.ts';
+import { clip, patchColumns } from './columns.ts';
+import type { Database, Statements } from './database.ts';
+import { enterAlone } from './leases.ts';
+import { checkImageMove } from './moves.ts';
+import { placeholders } from './sql.ts';
+import type { Store } from './store.ts';
+
+type Images = Pick<Store, 'createImage' | 'moveImage' | 'removeImage'>;
+
+export function createImages(deps: { database: Database; batcher: Batcher; clock: Clock }): Images {
+  const { database, batcher, clock } = deps;
+  return {
+    createImage: (image) =>
+      database.transaction(async (statements) => {
+        await enterAlone(database, statements, clip(`build:${image.provider}/${image.image}`));
+        return (await isBuilding(statements, image)) ? null : insertImage(statements, image, clock.now());
+      }),
+
+    moveImage: ({ id, from, to, by, patch = {}, event }) => {
+      checkImageMove(from, to, by);
+      const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
+      const set = { ...state, ...patchColumns('image', patch) };
+      const guard = { state: STATE_CODES[from] };
+      return batcher.submit({ kind: 'update', table: 'snapshot_image', id, guard, set, event });
+    },
+
+    removeImage: (id, event) => {
+      const guard = { state: STATE_CODES.delete };
+      return batcher.submit({ kind: 'removal', table: 'snapshot_image', id, guard, event });
+    },
+  };
+}
+
+type NewImage = Parameters<Store['createImage']>[0];
+
+async function isBuilding(statements: Statements, { provider, image }: NewImage): Promise<boolean> {
+  const rows = await statements.tuples<readonly [provider: string, image: string]>(
+    'SELECT provider_name, image_name FROM snapshot_image WHERE image_name = ? AND state = ?',
+    [image, STATE_CODES.building],
+  );
+  // Compared once more: the collation of an old table may take names for equal that differ in case.
+  return rows.some(([otherProvider, otherImage]) => otherProvider === provider && otherImage === image);
+}
+
+async function insertImage(statements: Statements, row: NewImage, now: number): Promise<number> {
+  const { provider, image, hostname, version, reason } = row;
+  const columns = 'provider_name, image_name, hostname, version, state, state_time, created_ms, reason';
+  const values = [provider, image, clip(hostname), version, STATE_CODES.building, toSeconds(now), now, reason];
+  const insert = `INSERT INTO snapshot_image (${columns}) VALUES (${placeholders(values.length)})`;
+  return (await statements.run(insert, values)).insertId;
+}

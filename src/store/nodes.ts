@@ -1,0 +1,119 @@
+import { toSeconds, type Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { Batcher } from './batcher.ts';
+import { clip, patchColumns } from './columns.ts';
+import type { Database, Statements, Value } from './database.ts';
+import { proveLease } from './leases.ts';
+import { checkNodeMove } from './moves.ts';
+import { chunks, placeholders } from './sql.ts';
+import type { NewNode, Store } from './store.ts';
+import { launchEvents } from './writes.ts';
+
+const ROWS_PER_INSERT = 500;
+const BUILDING = STATE_CODES.building;
+
+type Nodes = Pick<Store, 'launchNodes' | 'moveNode' | 'readySubnode' | 'removeNode'>;
+
+interface NodesDeps {
+  readonly database: Database;
+  readonly batcher: Batcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Subnode rows whose node somebody deleted by hand. */
+  readonly orphans: () => readonly number[];
+}
+
+export function createNodes({ database, batcher, clock, random, orphans }: NodesDeps): Nodes {
+  return {
+    launchNodes: (nodes, fence) =>
+      database.transaction(async (statements) => {
+        const now = clock.now();
+        if (nodes.length === 0 || !(await proveLease(statements, fence, now))) return 0;
+        // An id that the database gives out again (after TRUNCATE) must not come with the subnodes of an old node.
+        await removeOrphans(statements, orphans());
+        const batch = random.hex(8);
+        await insertNodes(statements, nodes, { batch, now });
+        for (const count of new Set(nodes.map(({ subnodes }) => subnodes))) {
+          if (count > 0) await insertSubnodes(statements, count, { batch, now });
+        }
+        const { sql, values } = launchEvents(batch, now);
+        await statements.run(sql, values);
+        return nodes.length;
+      }),
+
+    moveNode: ({ id, from, to, by, patch = {}, event }) => {
+      checkNodeMove(from, to, by);
+      const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
+      const set = { ...state, ...patchColumns('node', patch) };
+      return batcher.submit({ kind: 'update', table: 'node', id, guard: { state: STATE_CODES[from] }, set, event });
+    },
+
+    readySubnode: (id, patch) => {
+      const state = { state: STATE_CODES.ready, state_time: toSeconds(clock.now()) };
+      const set = { ...state, ...patchColumns('subnode', patch) };
+      return batcher.submit({ kind: 'update', table: 'subnode', id, guard: { state: BUILDING }, set });
+    },
+
+    removeNode: (id, event) =>
+      batcher.submit({ kind: 'removal', table: 'node', id, guard: { state: STATE_CODES.delete }, event }),
+  };
+}
+
+interface Batch {
+  /** Rows inserted together share it. Those of nodes with N subnodes end in `-N`. */
+  readonly batch: string;
+  readonly now: number;
+}
+
+const NODE_COLUMNS = [
+  'provider_name',
+  'label_name',
+  'target_name',
+  'az',
+  'state',
+  'state_time',
+  'created_ms',
+  'reason',
+  'image_id',
+  'launch_batch',
+];
+
+async function insertNodes(statements: Statements, nodes: readonly NewNode[], { batch, now }: Batch): Promise<void> {
+  const row = `(${placeholders(NODE_COLUMNS.length)})`;
+  for (const chunk of chunks(nodes, ROWS_PER_INSERT)) {
+    const values: Value[] = chunk.flatMap(({ provider, label, target, az, reason, imageId, subnodes }) => [
+      provider,
+      label,
+      target,
+      az,
+      BUILDING,
+      toSeconds(now),
+      now,
+      clip(reason),
+      imageId,
+      `${batch}-${subnodes}`,
+    ]);
+    await statements.run(
+      `INSERT INTO node (${NODE_COLUMNS.join(', ')}) VALUES ${chunk.map(() => row).join(', ')}`,
+      values,
+    );
+  }
+}
+
+async function insertSubnodes(statements: Statements, count: number, { batch, now }: Batch): Promise<void> {
+  const numbers = Array.from({ length: count }, () => 'SELECT 1 AS n').join(' UNION ALL ');
+  await statements.run(
+    `INSERT INTO subnode (node_id, state, state_time, created_ms) SELECT node.id, ?, ?, ? FROM node CROSS JOIN (${numbers}) AS each_one WHERE launch_batch = ? ORDER BY node.id`,
+    [BUILDING, toSeconds(now), now, `${batch}-${count}`],
+  );
+}
+
+async function removeOrphans(statements: Statements, ids: readonly number[]): Promise<void> {
+  for (const chunk of chunks(ids, ROWS_PER_INSERT)) {
+    await statements.run(
+      `DELETE FROM subnode WHERE id IN (${placeholders(chunk.length)}) AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = subnode.node_id)`,
+      chunk,
+    );
+  }
+}

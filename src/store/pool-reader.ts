@@ -1,0 +1,119 @@
+/**
+ * Reads the pool, as rarely and as little as possible. Sums over the tables (one statement) tell whether
+ * anything changed. If so, the tables whose sums differ are read in one transaction, and of these only the rows
+ * whose revision, state or state time differ from what is known: while a pool of ten thousand fills, few rows
+ * change between two passes.
+ *
+ * The sums see every write of this program (each counts up `revision`) and what people and the original do by
+ * hand: insertions, deletions, changes of state. Other columns changed by foreign SQL are seen with the row's
+ * next change.
+ */
+import type { FailureRecord, ImageRecord, IntentRecord } from '../lifecycle/records.ts';
+import type { Database, Statements } from './database.ts';
+import { FAILURE_COLUMNS, failureFromRow, type FailureRow } from './failures.ts';
+import { INTENT_COLUMNS, intentFromRow, type IntentRow } from './intents.ts';
+import { NodeSets } from './node-sets.ts';
+import { IMAGE_COLUMNS, imageFromRow, type ImageRow } from './rows.ts';
+import type { PoolRecords } from './store.ts';
+import { TableReader } from './table-reader.ts';
+
+/** `state * id`, so that two rows that swap their states do not cancel out. */
+const ROW_SUMS = 'COUNT(*), SUM(id), SUM(revision), SUM(state * id), SUM(state_time), SUM(created_ms)';
+const SUMS = {
+  node: `${ROW_SUMS}) FROM node`,
+  subnode: `${ROW_SUMS}) FROM subnode`,
+  image: `${ROW_SUMS}) FROM snapshot_image`,
+  failure: 'COUNT(*), SUM(count), SUM(last_ms), SUM(retry_ms)) FROM failure',
+  intent: 'COUNT(*), SUM(id)) FROM intent WHERE finished_ms IS NULL',
+};
+type Part = keyof typeof SUMS;
+const PARTS = Object.keys(SUMS) as Part[];
+const FINGERPRINT = `SELECT ${PARTS.map((part) => `(SELECT CONCAT_WS(',', ${SUMS[part]})`).join(', ')}`;
+
+/** Per part a text that changes when the part does. */
+type Fingerprint = ReadonlyMap<Part, string>;
+
+interface Reading {
+  readonly fingerprint: Fingerprint;
+  readonly records: PoolRecords;
+}
+
+const NOTHING: Reading = { fingerprint: new Map(), records: { nodes: [], images: [], failures: [], intents: [] } };
+
+export class PoolReader {
+  readonly #database: Database;
+  readonly #sets = new NodeSets();
+  readonly #images = new TableReader<ImageRow, ImageRecord>({
+    table: 'snapshot_image',
+    columns: IMAGE_COLUMNS,
+    toRecord: imageFromRow,
+  });
+  #last = NOTHING;
+  #writesSeen = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Subnode rows of the last reading whose node is gone: somebody deleted it by hand. */
+  get orphans(): readonly number[] {
+    return this.#sets.orphans;
+  }
+
+  readPool(): Promise<PoolRecords> {
+    const reading = this.#turn.then(() => this.#read());
+    // The next reading starts after this one, however it ends; its own caller sees the error.
+    this.#turn = reading.catch(() => undefined);
+    return reading;
+  }
+
+  async #read(): Promise<PoolRecords> {
+    const { writes } = this.#database;
+    // After a write of our own it need not be asked whether anything changed.
+    const mayBeSame = this.#last !== NOTHING && writes === this.#writesSeen;
+    if (mayBeSame && this.#changedParts(await readFingerprint(this.#database)).size === 0) return this.#last.records;
+    this.#last = await this.#database.snapshot((statements) => this.#readChanged(statements));
+    this.#writesSeen = writes;
+    return this.#last.records;
+  }
+
+  #changedParts(fingerprint: Fingerprint): Set<Part> {
+    return new Set(PARTS.filter((part) => this.#last.fingerprint.get(part) !== fingerprint.get(part)));
+  }
+
+  async #readChanged(statements: Statements): Promise<Reading> {
+    const fingerprint = await readFingerprint(statements);
+    const changed = this.#changedParts(fingerprint);
+    if (changed.size === 0) return this.#last;
+    const { nodes, subnodes } = this.#sets;
+    if (changed.has('node')) await nodes.refresh(statements);
+    if (changed.has('subnode')) await subnodes.refresh(statements);
+    if (changed.has('image')) await this.#images.refresh(statements);
+    const { records } = this.#last;
+    return {
+      fingerprint,
+      records: {
+        nodes: changed.has('node') || changed.has('subnode') ? this.#sets.assemble() : records.nodes,
+        images: changed.has('image') ? this.#images.records() : records.images,
+        failures: changed.has('failure') ? await readFailures(statements) : records.failures,
+        intents: changed.has('intent') ? await readIntents(statements) : records.intents,
+      },
+    };
+  }
+}
+
+async function readFingerprint(statements: Statements): Promise<Fingerprint> {
+  const [sums = []] = await statements.tuples<readonly string[]>(FINGERPRINT);
+  return new Map(PARTS.map((part, index) => [part, sums[index] ?? '']));
+}
+
+async function readFailures(statements: Statements): Promise<FailureRecord[]> {
+  const rows = await statements.tuples<FailureRow>(`SELECT ${FAILURE_COLUMNS} FROM failure ORDER BY place`);
+  return rows.map(failureFromRow);
+}
+
+async function readIntents(statements: Statements): Promise<IntentRecord[]> {
+  const select = `SELECT ${INTENT_COLUMNS} FROM intent WHERE finished_ms IS NULL ORDER BY id`;
+  return (await statements.tuples<IntentRow>(select)).flatMap((row) => intentFromRow(row) ?? []);
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../lib/clock.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { Batcher } from './batcher.ts';
+import { patchColumns, TABLE_OF, type Columns } from './columns.ts';
+import type { Guard, Store } from './store.ts';
+
+/** What nodes, subnodes and images have in common: each has at most one server. */
+export function createSlots({
+  batcher,
+  clock,
+}: {
+  batcher: Batcher;
+  clock: Clock;
+}): Pick<Store, 'patch' | 'recordAttempt'> {
+  return {
+    // eslint-disable-next-line max-params -- the contract's: which row, on which condition, what, and its event
+    patch: (kind, id, guard, patch, event) =>
+      batcher.submit({
+        kind: 'update',
+        table: TABLE_OF[kind],
+        id,
+        guard: guardColumns(guard),
+        set: patchColumns(kind, patch),
+        event,
+      }),
+
+    recordAttempt: ({ kind, id }, attempt, patch) =>
+      batcher.submit({
+        kind: 'update',
+        table: TABLE_OF[kind],
+        id,
+        guard: { state: STATE_CODES.building, attempt },
+        // Nobody waits for the set of a node that is being deleted.
+        whileNodeBuilds: kind === 'subnode',
+        set: { ...patchColumns(kind, patch), attempt: attempt + 1, attempt_ms: clock.now() },
+      }),
+  };
+}
+
+function guardColumns({ state, attempt }: Guard): Columns {
+  return {
+    ...(state === undefined ? {} : { state: STATE_CODES[state] }),
+    ...(attempt === undefined ? {} : { attempt }),
+  };
+}

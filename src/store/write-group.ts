@@ -1,0 +1,107 @@
+/**
+ * Many compare-and-sets in one transaction. The statement of a group tells only how many rows matched. If that
+ * is all of them, everybody won. If not, the transaction is rolled back and repeated the careful way: first the
+ * rows that still match are read and locked, then only these are written, with their events.
+ */
+import type { Database, Outcome, Statements } from './database.ts';
+import { chunks } from './sql.ts';
+import { entryStatement, eventStatement, matchingIds, shapeOf, subnodeRemoval, writeStatement } from './writes.ts';
+import type { Entry, EventOfRow, RowWrite, Sql, Write } from './writes.ts';
+
+/** Rows per statement: the cost of `CASE` grows with its square. */
+const CHUNK = 200;
+/** Careful tries: more than one is needed only if the node of a subnode moves in between. */
+const CAREFUL_TRIES = 5;
+
+/** Thrown in a transaction to roll it back: some row of a group did not match. */
+class Contested extends Error {}
+
+/**
+ * Writes all in one transaction, at most one write per row; answers those that lost.
+ * @param at time of the events, in epoch milliseconds
+ */
+export async function writeGroup(
+  database: Database,
+  writes: readonly Write[],
+  at: number,
+): Promise<ReadonlySet<Write>> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await database.transaction(async (statements) => {
+        const lost = tries === 0 ? new Set<Write>() : await findLosers(database, statements, writes);
+        const winners = writes.filter((write) => !lost.has(write));
+        await writeAll(statements, winners, at);
+        return lost;
+      });
+    } catch (error) {
+      if (!(error instanceof Contested) || tries === CAREFUL_TRIES) throw error;
+    }
+  }
+}
+
+/** Locks the rows that match. */
+async function findLosers(database: Database, statements: Statements, writes: readonly Write[]): Promise<Set<Write>> {
+  const lost = new Set<Write>();
+  for (const group of groupsOf(writes)) {
+    const { sql, values } = matchingIds(group);
+    const locking = database.dialect === 'mysql' ? `${sql} FOR UPDATE` : sql;
+    const matching = new Set((await statements.tuples<[number]>(locking, values)).map(([id]) => id));
+    for (const write of group) if (!matching.has(write.id)) lost.add(write);
+  }
+  return lost;
+}
+
+async function writeAll(statements: Statements, writes: readonly Write[], at: number): Promise<void> {
+  const groups = groupsOf(writes);
+  for (const group of groups) if (!isRemoval(group)) await writeRows(statements, group);
+  // Events read from the rows what they are about: before these are deleted.
+  await writeEvents(statements, writes, at);
+  for (const group of groups) if (isRemoval(group)) await writeRows(statements, group);
+}
+
+async function writeRows(statements: Statements, group: readonly RowWrite[]): Promise<void> {
+  const { matched } = await run(statements, writeStatement(group));
+  if (matched !== group.length) throw new Contested();
+  if (isRemoval(group) && group[0]?.table === 'node') await run(statements, subnodeRemoval(group));
+}
+
+async function writeEvents(statements: Statements, writes: readonly Write[], at: number): Promise<void> {
+  const ofRows = writes.flatMap((write): EventOfRow[] => {
+    if (write.kind === 'entry' || !write.event) return [];
+    return [{ table: write.table, id: write.id, event: write.event }];
+  });
+  for (const group of alike(ofRows, ({ table, event }) => JSON.stringify([table, event.kind, event.reason]))) {
+    await run(statements, eventStatement(group, at));
+  }
+  const entries = writes.filter((write): write is Entry => write.kind === 'entry');
+  for (const group of chunks(entries, CHUNK)) await run(statements, entryStatement(group, at));
+}
+
+/** Row writes by shape, ordered by id so that two processes lock rows in the same order. */
+function groupsOf(writes: readonly Write[]): RowWrite[][] {
+  const ofRows = writes.filter((write): write is RowWrite => write.kind !== 'entry');
+  return alike(
+    ofRows.sort((a, b) => a.id - b.id),
+    shapeOf,
+  );
+}
+
+function isRemoval(group: readonly RowWrite[]): boolean {
+  return group[0]?.kind === 'removal';
+}
+
+function run(statements: Statements, { sql, values }: Sql): Promise<Outcome> {
+  return statements.run(sql, values);
+}
+
+/** Items with equal keys, in chunks. */
+function alike<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return [...groups.values()].flatMap((group) => chunks(group, CHUNK));
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { filesBelow, importsOf, partOf, read, type Import } from './source-tree.ts';
+
+/**
+ * The parts of the program, and what each may import beside itself. A part not listed here has no place in the
+ * program. `type:` allows types alone.
+ */
+const EDGES: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  config: ['lib'],
+  lifecycle: ['config', 'lib', 'type:providers'],
+  planning: ['lifecycle', 'config', 'lib', 'type:providers'],
+  remote: ['config', 'lib'],
+  providers: ['remote', 'config', 'lib'],
+  store: ['lifecycle', 'config', 'lib', 'migrations'],
+  metrics: ['lifecycle', 'config', 'lib'],
+  process: ['config', 'lib', 'type:planning'],
+  actions: ['planning', 'lifecycle', 'config', 'lib', 'providers', 'store', 'remote', 'metrics'],
+  daemon: ['actions', 'planning', 'lifecycle', 'config', 'lib', 'providers', 'store', 'remote', 'metrics'],
+  cli: ['daemon', 'actions', 'planning', 'lifecycle', 'config', 'lib', 'providers', 'store', 'metrics', 'process'],
+  main: [
+    'daemon',
+    'actions',
+    'planning',
+    'lifecycle',
+    'config',
+    'lib',
+    'providers',
+    'store',
+    'remote',
+    'metrics',
+    'process',
+  ],
+  migrations: ['lifecycle', 'lib', 'type:store'],
+};
+
+/** Which parts know a package. Exchanging one means changing these parts and no other. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@photostructure/sqlite': ['store'],
+  commander: ['cli', 'process'],
+  croner: ['lib'],
+  'hot-shots': ['metrics'],
+  knex: ['store', 'migrations'],
+  mysql2: ['store'],
+  pino: ['process'],
+  'pino-pretty': ['process'],
+  yaml: ['config', 'cli', 'process'],
+  zod: ['config'],
+};
+
+const sources = [...filesBelow('src'), ...filesBelow('migrations')].filter((path) => path.endsWith('.ts'));
+const imports = sources.flatMap(importsOf);
+const show = ({ from, to }: Import): string => `${from} -> ${to}`;
+
+function isAllowed({ from, to, isTypeOnly }: Import): boolean {
+  const [importer, imported] = [partOf(from), partOf(to)];
+  const allowed = EDGES[importer] ?? [];
+  return importer === imported || allowed.includes(imported) || (isTypeOnly && allowed.includes(`type:${imported}`));
+}
+
+describe('imports', () => {
+  it('are found', () => {
+    // The checks below would pass on an empty list.
+    expect(imports.length).toBeGreaterThan(200);
+    expect(importsOf('src/metrics/statsd.ts')).toContainEqual({
+      from: 'src/metrics/statsd.ts',
+      to: 'src/metrics/metrics.ts',
+      isOurs: true,
+      isTypeOnly: true,
+    });
+  });
+
+  it('go only down the table of parts', () => {
+    const ours = imports.filter(({ isOurs }) => isOurs);
+    expect(ours.filter((edge) => !isAllowed(edge)).map(show)).toEqual([]);
+  });
+
+  it('know no part that the table does not', () => {
+    expect([...new Set(sources.map(partOf))].filter((part) => !(part in EDGES))).toEqual([]);
+  });
+
+  it('keep every package to the parts that know it', () => {
+    const foreign = imports.filter(({ isOurs, to }) => !isOurs && !to.startsWith('node:'));
+    const used = foreign.filter(({ isTypeOnly }) => !isTypeOnly);
+    expect(used.filter(({ from, to }) => !PACKAGES[to]?.includes(partOf(from))).map(show)).toEqual([]);
+  });
+
+  it('never lead from the program into its tests or tools', () => {
+    expect(imports.filter(({ isOurs, to }) => isOurs && !/^(src|migrations)\//.test(to)).map(show)).toEqual([]);
+  });
+
+  it('name built-in modules with node:', () => {
+    const bare = imports.filter(({ isOurs, to }) => !isOurs && !to.startsWith('node:') && !(to in PACKAGES));
+    expect(bare.map(show)).toEqual([]);
+  });
+
+  it('bring no I/O into planning and lifecycle', () => {
+    const deciding = imports.filter(({ from }) => ['planning', 'lifecycle'].includes(partOf(from)));
+    expect(deciding.filter(({ isOurs, isTypeOnly }) => !isOurs && !isTypeOnly).map(show)).toEqual([]);
+  });
+});
+
+describe('dependencies', () => {
+  it('are all used', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    // Some are loaded by name: the driver of a database, a formatter of log lines.
+    const text = sources.map(read).join('\n');
+    expect(Object.keys(dependencies).filter((name) => !new RegExp(`['/]${name}['/]`).test(text))).toEqual([]);
+  });
+
+  it('are pinned exactly', () => {
+    const manifest = JSON.parse(read('package.json')) as Record<
+      'dependencies' | 'devDependencies',
+      Record<string, string>
+    >;
+    const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
+    expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  });
+});

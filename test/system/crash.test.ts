@@ -1,0 +1,92 @@
+/**
+ * The daemon is killed at every effect it has on the database or a cloud, before and after, in the middle of
+ * launches, a subnode set, a snapshot build, deletions and sweeps; another one takes over. Whatever happened, in
+ * the end no server is without an owner, none is there twice, and every label has its min-ready nodes.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../src/config/types.ts';
+import type { Store } from '../../src/store/store.ts';
+import { aConfig, aLabel, aProvider, aProviderImage, imagesNamed } from '../support/builders.ts';
+import type { Death } from '../support/mortal.ts';
+import { createSite, drive, isSettled, serversOf, startDaemon, type Daemon, type Site } from '../support/site.ts';
+import { DATABASES, openFreshStore } from '../support/with-scratch.ts';
+
+const MAX_SERVERS = 9;
+
+function crashConfig(listingLagMs: number): Config {
+  const provider = aProvider({
+    maxServers: MAX_SERVERS,
+    images: imagesNamed('ubuntu'),
+    apiTimeoutMs: 5000,
+    fake: { ...aProvider().fake, bootTimeMs: 500, deleteTimeMs: 700, listingLagMs },
+  });
+  const image = aProviderImage({ name: 'ubuntu', source: { kind: 'snapshot', baseImage: 'Fake Precise', setup: 'setup.sh' } });
+  return aConfig({
+    providers: [{ ...provider, images: new Map([['ubuntu', image]]) }],
+    labels: [
+      aLabel({ name: 'plain', minReady: 2, providers: [provider.name] }),
+      aLabel({ name: 'set', minReady: 1, subnodes: 1, readyScript: 'ready.sh', providers: [provider.name] }),
+    ],
+  });
+}
+
+/** From nothing to a full pool; then nodes are deleted by an operator; then rows are deleted by hand. */
+const PHASES: readonly ((store: Store, wipe: () => Promise<void>) => Promise<void>)[] = [
+  async () => Promise.resolve(),
+  async (store) => {
+    const { nodes } = await store.readPool();
+    for (const { id } of [nodes.find(({ label }) => label === 'plain'), nodes.find(({ label }) => label === 'set')].filter((node) => node !== undefined)) {
+      await store.moveNode({ id, from: 'ready', to: 'delete', by: 'operator' });
+    }
+  },
+  async (_store, wipe) => wipe(),
+];
+
+interface Run {
+  readonly listingLagMs: number;
+  readonly death: Death;
+}
+
+/** Plays the phases; answers how many effects the first daemon had. Throws when the pool does not settle. */
+async function play(database: (typeof DATABASES)[number], { listingLagMs, death }: Run): Promise<number> {
+  const site = createSite(crashConfig(listingLagMs));
+  const opened = await openFreshStore(database, site.clock);
+  try {
+    const first = startDaemon(site, { store: opened.store, death });
+    let daemon: Daemon = first;
+    for (const phase of PHASES) {
+      await phase(opened.store, () => opened.wipe());
+      const isAlive = await drive(site, daemon, goalOf(site));
+      if (isAlive) continue;
+      daemon = startDaemon(site, { store: opened.store });
+      await drive(site, daemon, goalOf(site));
+    }
+    return first.mortal.effects;
+  } finally {
+    await opened.close();
+  }
+}
+
+function goalOf(site: Site): Parameters<typeof drive>[2] {
+  return {
+    until: (daemon) => isSettled(site, daemon),
+    invariant: () => expect(serversOf(site).length, 'servers in the cloud').toBeLessThanOrEqual(MAX_SERVERS),
+  };
+}
+
+describe.each(DATABASES)('a daemon on %s killed at every effect', (database) => {
+  it.each([
+    { listingLagMs: 0, listings: 'on time' },
+    { listingLagMs: 2000, listings: 'two seconds late' },
+  ])('leaks nothing, doubles nothing and refills the pool with listings $listings', async ({ listingLagMs }) => {
+    const effects = await play(database, { listingLagMs, death: { at: Infinity, side: 'before' } });
+    expect(effects).toBeGreaterThan(50);
+    for (let at = 1; at <= effects; at += 1) {
+      for (const side of ['before', 'after'] as const) {
+        await play(database, { listingLagMs, death: { at, side } }).catch((error: unknown) => {
+          throw new Error(`killed ${side} effect ${at}: ${String(error)}`, { cause: error });
+        });
+      }
+    }
+  }, 600_000);
+});

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import type { ProviderConfig } from '../../../src/config/types.ts';
+import type { Log, LogFields } from '../../../src/lib/log.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { serverId } from '../../../src/lib/ids.ts';
+import type { Cloud, DriverFactory, Provider, Server } from '../../../src/providers/provider.ts';
+import { createProviders } from '../../../src/providers/registry.ts';
+import { aConfig, aProvider, aServer, imagesNamed } from '../../support/builders.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+const signal = new AbortController().signal;
+const target = { address: '10.0.0.1', usernames: ['jenkins'], privateKeyPath: null };
+
+/** A driver whose clouds list one server named after the region, and the configurations that it was given. */
+function withProviders() {
+  const made: ProviderConfig[] = [];
+  const errors: [LogFields, string][] = [];
+  const state: { fault: Error | null; listServers: Cloud['listServers'] | null } = { fault: null, listServers: null };
+  const driver: DriverFactory = (config) => {
+    if (state.fault) throw state.fault;
+    made.push(config);
+    const listServers = state.listServers ?? (async () => [aServer({ id: serverId(config.regionName ?? 'none') })]);
+    return { cloud: { listServers }, shell: {}, traits: { concurrency: 2 } } as unknown as Provider;
+  };
+  const log: Log = { ...silentLog, error: (fields, message) => void errors.push([fields, message]) };
+  const clock = createFakeClock();
+  const providers = createProviders({ factories: { real: driver }, clock, onCall: () => undefined, log });
+  const configure = (...configs: readonly Partial<ProviderConfig>[]): void => {
+    const all = configs.map((config) => aProvider({ driver: 'real', ...config }));
+    providers.configure(aConfig({ providers: all, labels: [] }));
+  };
+  const regionOf = async (name: string): Promise<string | undefined> =>
+    (await providers.get(name)?.cloud.listServers(signal))?.[0]?.id;
+  return { providers, configure, made, errors, state, regionOf };
+}
+
+describe('createProviders', () => {
+  it('has the providers of the configuration, in its order', async () => {
+    const { providers, configure, regionOf } = withProviders();
+    configure({ name: 'rax', regionName: 'DFW' }, { name: 'hp', regionName: 'East' });
+    expect([...providers.entries()].map(([name]) => name)).toEqual(['rax', 'hp']);
+    expect(await regionOf('rax')).toBe('DFW');
+    expect(await regionOf('hp')).toBe('East');
+    expect(providers.get('other')).toBeNull();
+  });
+
+  describe('a new configuration', () => {
+    it('keeps a provider whose configuration is equal by value', () => {
+      const { providers, configure, made } = withProviders();
+      configure({ name: 'rax', images: imagesNamed('ubuntu', 'centos') });
+      const before = providers.get('rax');
+      configure({ name: 'rax', images: imagesNamed('ubuntu', 'centos') });
+      expect(providers.get('rax')).toBe(before);
+      expect(made).toHaveLength(1);
+    });
+
+    it.each([
+      ['a plain value', { regionName: 'IAD' }],
+      ['an image', { images: imagesNamed('ubuntu', 'centos') }],
+      ['a value deep inside', { fake: { ...aProvider().fake, bootTimeMs: 1 } }],
+    ])('makes a provider anew when %s changed, and only that one', (_what, change) => {
+      const { providers, configure, made } = withProviders();
+      configure({ name: 'rax' }, { name: 'hp' });
+      const before = new Map(providers.entries());
+      configure({ name: 'rax', ...change }, { name: 'hp' });
+      expect(made.map(({ name }) => name)).toEqual(['rax', 'hp', 'rax']);
+      expect(providers.get('rax')).not.toBe(before.get('rax'));
+      expect(providers.get('hp')).toBe(before.get('hp'));
+    });
+
+    it('lets the calls under way at a provider that it replaces go on', async () => {
+      const { providers, configure, state, regionOf } = withProviders();
+      let answer: (servers: readonly Server[]) => void = () => undefined;
+      state.listServers = () => new Promise((resolve) => (answer = resolve));
+      configure({ name: 'rax' });
+      const call = providers.get('rax')?.cloud.listServers(signal);
+      state.listServers = null;
+      configure({ name: 'rax', regionName: 'IAD' });
+      await Promise.resolve();
+      answer([]);
+      await expect(call).resolves.toEqual([]);
+      expect(await regionOf('rax')).toBe('IAD');
+    });
+
+    it('keeps a provider that is no longer in it until it is forgotten', () => {
+      const { providers, configure } = withProviders();
+      configure({ name: 'rax' }, { name: 'hp' });
+      const before = providers.get('rax');
+      configure({ name: 'hp' });
+      expect(providers.get('rax')).toBe(before);
+      providers.forget('rax');
+      expect(providers.get('rax')).toBeNull();
+      expect([...providers.entries()].map(([name]) => name)).toEqual(['hp']);
+    });
+  });
+
+  describe('a provider whose driver cannot be made', () => {
+    const unknown = 'provider rax cannot be used: this version has no driver "openstack" (it has: real)';
+
+    it('answers every call with one sentence, while the others work', async () => {
+      const { providers, configure, regionOf } = withProviders();
+      configure({ name: 'rax', driver: 'openstack' }, { name: 'hp', regionName: 'East' });
+      const rax = providers.get('rax') as Provider;
+      const id = serverId('s1');
+      const outcomes = await Promise.allSettled([
+        rax.cloud.listServers(signal),
+        rax.cloud.createServer({} as never, signal),
+        rax.cloud.deleteServer(id, signal),
+        rax.cloud.listImages(signal),
+        rax.cloud.saveImage(id, {} as never, signal),
+        rax.cloud.deleteImage('i1' as never, signal),
+        rax.cloud.limits(signal),
+        rax.shell.probe(target, signal),
+        rax.shell.run(target, { line: 'true' }, signal),
+        rax.shell.writeFiles(target, [], signal),
+      ]);
+      const reason = expect.objectContaining({ code: 'unavailable', message: unknown }) as unknown;
+      expect(outcomes).toEqual(outcomes.map(() => ({ status: 'rejected', reason })));
+      expect(await regionOf('hp')).toBe('East');
+    });
+
+    it('does not take a property of every object for a driver', async () => {
+      const { providers, configure } = withProviders();
+      configure({ name: 'rax', driver: 'constructor' });
+      await expect(providers.get('rax')?.cloud.limits(signal)).rejects.toThrow('no driver "constructor"');
+    });
+
+    it('says what the factory threw', async () => {
+      const { providers, configure, state } = withProviders();
+      state.fault = new Error('no cloud named rax in clouds.yaml');
+      configure({ name: 'rax' });
+      await expect(providers.get('rax')?.cloud.listServers(signal)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: 'provider rax cannot be used: no cloud named rax in clouds.yaml',
+      });
+    });
+
+    it('is tried again at the next configuration, even an equal one', async () => {
+      const { configure, state, regionOf } = withProviders();
+      state.fault = new Error('no cloud named rax in clouds.yaml');
+      configure({ name: 'rax', regionName: 'DFW' });
+      state.fault = null;
+      configure({ name: 'rax', regionName: 'DFW' });
+      expect(await regionOf('rax')).toBe('DFW');
+    });
+
+    it('is reported once for each different fault', () => {
+      const { configure, state, errors } = withProviders();
+      configure({ name: 'rax', driver: 'openstack' });
+      configure({ name: 'rax', driver: 'openstack' });
+      state.fault = new Error('bad region');
+      configure({ name: 'rax' });
+      expect(errors).toEqual([
+        [{ provider: 'rax' }, unknown],
+        [{ provider: 'rax' }, 'provider rax cannot be used: bad region'],
+      ]);
+    });
+  });
+});

@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+import { NodepoolError } from '../../../src/lib/errors.ts';
+import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
+import { Limiter } from '../../../src/lib/limiter.ts';
+import type { Cloud, ServerSpec } from '../../../src/providers/provider.ts';
+import { supervise, TASK_NAMES, type CallReport } from '../../../src/providers/supervised.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+const signal = new AbortController().signal;
+const spec = { name: 'devstack-precise-7' } as ServerSpec;
+const never = (): Promise<never> => new Promise(() => undefined);
+
+const answers: Cloud = {
+  listServers: async () => [],
+  createServer: async () => serverId('s1'),
+  deleteServer: async () => undefined,
+  listImages: async () => [],
+  saveImage: async () => cloudImageId('i1'),
+  deleteImage: async () => undefined,
+  limits: async () => ({ servers: 5 }),
+};
+
+/** A supervised cloud that answers everything at once but for `calls`, and the reports on its calls. */
+function withCloud(calls: Partial<Cloud> = {}, options: { rateMs?: number } = {}) {
+  const clock = createFakeClock(0);
+  const limiter = new Limiter({ clock, rateMs: options.rateMs ?? 0, concurrency: 1 });
+  const reports: CallReport[] = [];
+  const cloud = supervise(
+    { ...answers, ...calls },
+    { provider: 'rax', limiter, apiTimeoutMs: 60_000, clock, onCall: (report) => reports.push(report) },
+  );
+  return { cloud, clock, reports };
+}
+
+describe('supervise', () => {
+  it('passes each call on with its arguments, answers what it answers, and reports it', async () => {
+    const seen: unknown[] = [];
+    const { cloud, reports } = withCloud({
+      createServer: async (...args) => (seen.push(args.slice(0, -1)), serverId('s9')),
+      deleteServer: async (...args) => void seen.push(args.slice(0, -1)),
+      saveImage: async (...args) => (seen.push(args.slice(0, -1)), cloudImageId('i9')),
+      deleteImage: async (...args) => void seen.push(args.slice(0, -1)),
+    });
+    const imageSpec = { name: 'template', meta: {}, tags: { installation: 'u', record: 'image-1-1', attempt: 1 } };
+    expect([
+      await cloud.listServers(signal),
+      await cloud.createServer(spec, signal),
+      await cloud.deleteServer(serverId('s9'), signal),
+      await cloud.listImages(signal),
+      await cloud.saveImage(serverId('s9'), imageSpec, signal),
+      await cloud.deleteImage(cloudImageId('i9'), signal),
+      await cloud.limits(signal),
+    ]).toEqual([[], 's9', undefined, [], 'i9', undefined, { servers: 5 }]);
+    expect(seen).toEqual([[spec], ['s9'], ['s9', imageSpec], ['i9']]);
+    const calls = ['listServers', 'createServer', 'deleteServer', 'listImages', 'saveImage', 'deleteImage', 'limits'];
+    expect(reports).toEqual(calls.map((call) => ({ provider: 'rax', call, ms: 0, error: null })));
+    expect(calls).toEqual(Object.keys(TASK_NAMES));
+  });
+
+  describe('time limit', () => {
+    it('gives a call up as unavailable when its time is over, even if the driver heeds no signal', async () => {
+      const { cloud, clock, reports } = withCloud({ createServer: never });
+      const call = cloud.createServer(spec, signal);
+      const outcome = expect(call).rejects.toMatchObject({
+        code: 'unavailable',
+        message: 'rax did not answer createServer within 60 s',
+      });
+      await clock.advance(60_000);
+      await outcome;
+      expect(reports).toMatchObject([{ call: 'createServer', ms: 60_000, error: { code: 'unavailable' } }]);
+    });
+
+    it('does not give a call up before', async () => {
+      let answer: (servers: []) => void = () => undefined;
+      const { cloud, clock } = withCloud({ listServers: () => new Promise((resolve) => (answer = resolve)) });
+      const call = cloud.listServers(signal);
+      await clock.advance(59_999);
+      answer([]);
+      await expect(call).resolves.toEqual([]);
+    });
+
+    it('aborts the signal of the driver', async () => {
+      let given: AbortSignal | undefined;
+      const { cloud, clock } = withCloud({ limits: (own) => ((given = own), never()) });
+      const call = cloud.limits(signal).catch((error: unknown) => error);
+      await clock.advance(59_999);
+      expect(given?.aborted).toBe(false);
+      await clock.advance(1);
+      expect(given?.aborted).toBe(true);
+      await call;
+    });
+
+    it('does not count the wait for a turn', async () => {
+      const { cloud, clock } = withCloud({}, { rateMs: 90_000 });
+      await cloud.limits(signal);
+      const second = cloud.limits(signal);
+      await clock.advance(90_000);
+      await expect(second).resolves.toEqual({ servers: 5 });
+    });
+
+    it('holds for each call from its own start', async () => {
+      const { cloud, clock, reports } = withCloud({ listServers: never, createServer: never, deleteServer: never });
+      const calls = [cloud.listServers(signal)];
+      await clock.advance(20_000);
+      calls.push(cloud.createServer(spec, signal) as Promise<never>);
+      await clock.advance(20_000);
+      calls.push(cloud.deleteServer(serverId('s1'), signal) as Promise<never>);
+      const settled = Promise.allSettled(calls);
+      await clock.advance(60_000);
+      await settled;
+      expect(reports.map(({ call, ms }) => [call, ms])).toEqual([
+        ['listServers', 60_000],
+        ['createServer', 60_000],
+        ['deleteServer', 60_000],
+      ]);
+    });
+
+    it('leaves the signal of a call alone that ended in time', async () => {
+      let answer: (limits: { servers: null }) => void = () => undefined;
+      let given: AbortSignal | undefined;
+      const limits = (own: AbortSignal): Promise<{ servers: null }> => {
+        given = own;
+        return new Promise((resolve) => (answer = resolve));
+      };
+      const { cloud, clock } = withCloud({ limits, createServer: never });
+      const call = cloud.limits(signal);
+      const hanging = cloud.createServer(spec, signal).catch((error: unknown) => error);
+      await clock.advance(10_000);
+      answer({ servers: null });
+      await call;
+      await clock.advance(50_000);
+      await hanging;
+      expect(given?.aborted).toBe(false);
+    });
+
+    it('leaves no sleep behind when no call is under way', async () => {
+      let answer: (limits: { servers: null }) => void = () => undefined;
+      const { cloud, clock } = withCloud({ limits: () => new Promise((resolve) => (answer = resolve)) });
+      const call = cloud.limits(signal);
+      await clock.advance(0);
+      expect(clock.nextAt()).toBe(60_000);
+      answer({ servers: null });
+      await call;
+      expect(clock.nextAt()).toBeNull();
+    });
+
+    it('frees the place of a call that was given up', async () => {
+      const { cloud, clock } = withCloud({ listServers: never });
+      const first = cloud.listServers(signal).catch((error: unknown) => error);
+      const next = cloud.limits(signal);
+      await clock.advance(60_000);
+      await first;
+      await expect(next).resolves.toEqual({ servers: 5 });
+    });
+  });
+
+  describe('abort', () => {
+    it('ends a call under way as aborted, even if the driver heeds no signal', async () => {
+      const { cloud, clock, reports } = withCloud({ createServer: never });
+      const stop = new AbortController();
+      const call = cloud.createServer(spec, stop.signal);
+      await clock.advance(0);
+      stop.abort();
+      await expect(call).rejects.toMatchObject({ code: 'aborted' });
+      expect(reports).toMatchObject([{ call: 'createServer', error: { code: 'aborted' } }]);
+    });
+
+    it('neither sends nor reports a call that was abandoned before its turn', async () => {
+      let sent = 0;
+      const { cloud, reports } = withCloud({
+        createServer: () => {
+          sent += 1;
+          return never();
+        },
+      });
+      const stop = new AbortController();
+      const calls = Promise.allSettled([cloud.createServer(spec, signal), cloud.createServer(spec, stop.signal)]);
+      void calls;
+      stop.abort();
+      await expect(cloud.createServer(spec, stop.signal)).rejects.toMatchObject({ code: 'aborted' });
+      expect(sent).toBe(1);
+      expect(reports).toEqual([]);
+    });
+  });
+
+  describe('errors', () => {
+    it.each(['not-found', 'quota', 'throttled', 'rejected', 'unavailable', 'auth', 'aborted'] as const)(
+      'passes %s on as it is',
+      async (code) => {
+        const error = new NodepoolError(code, 'said the cloud');
+        const { cloud, reports } = withCloud({ createServer: () => Promise.reject(error) });
+        await expect(cloud.createServer(spec, signal)).rejects.toBe(error);
+        expect(reports[0]?.error).toBe(error);
+      },
+    );
+
+    it.each([
+      ['an error that the catalogue does not have', new TypeError('x is not a function')],
+      ['an error of the catalogue that no driver may throw', new NodepoolError('config', 'x is not a function')],
+      ['what is no error at all', 'x is not a function'],
+    ])('turns %s into unavailable and keeps it as the cause', async (_what, thrown) => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      const { cloud } = withCloud({ saveImage: () => Promise.reject(thrown) });
+      const call = cloud.saveImage(serverId('s1'), {} as never, signal);
+      await expect(call).rejects.toMatchObject({
+        code: 'unavailable',
+        message: 'rax failed at saveImage: x is not a function',
+        cause: thrown,
+      });
+    });
+
+    it('treats a driver that throws at once like one that rejects', async () => {
+      const { cloud, clock } = withCloud({
+        limits: () => {
+          throw new NodepoolError('auth', 'wrong password');
+        },
+      });
+      await expect(cloud.limits(signal)).rejects.toMatchObject({ code: 'auth' });
+      expect(clock.nextAt()).toBeNull();
+    });
+  });
+
+  it('sends deletions and listings while a create hangs', async () => {
+    const { cloud } = withCloud({ createServer: never });
+    void cloud.createServer(spec, signal);
+    await expect(cloud.deleteServer(serverId('s1'), signal)).resolves.toBeUndefined();
+    await expect(cloud.listServers(signal)).resolves.toEqual([]);
+  });
+});

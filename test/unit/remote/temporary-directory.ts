@@ -1,0 +1,5 @@
+import { rmSync } from 'node:fs';
+
+export function removeTree(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+}
