@@ -15,6 +15,7 @@ import { reportStart, startDetached } from './process/detach.ts';
 import { describeFailure } from './process/failure.ts';
 import { thisHolder } from './process/holder.ts';
 import { createLog, type DaemonLog } from './process/log.ts';
+import { warnOfOldNode } from './process/node-version.ts';
 import { parseDaemonOptions, type DaemonOptions } from './process/options.ts';
 import { logSettings, pidFilePath } from './process/paths.ts';
 import { writePidFile } from './process/pid-file.ts';
@@ -97,6 +98,7 @@ async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): 
     leaveTraces(options, { stateDir, source });
     const engine = await assemble({ options, source, refreshConfig, log, releasers });
     log.info({ version, config: source.current().path, pid: process.pid }, 'started');
+    warnOfOldNode(process.versions.node, log.child('process'));
     if (options.detached) await letGo();
     await conductor.conduct(engine);
   } catch (error) {

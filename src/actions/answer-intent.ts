@@ -16,7 +16,11 @@ const ANSWERS: Readonly<Record<IntentKind, Answer>> = {
   'alien-image-list': listAlienImages,
 };
 
-export async function answerIntent({ intent }: ActionOf<'answer-intent'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function answerIntent(
+  { intent }: ActionOf<'answer-intent'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     const result = await ANSWERS[intent.kind](intent.args, context, signal);
     await context.store.intents.finish(intent.id, { result });
@@ -29,17 +33,27 @@ export async function answerIntent({ intent }: ActionOf<'answer-intent'>, contex
 /** Args `{provider: NAME or "all", image}`; answers `{images: [{provider, id}]}`, id null where a build is under way. */
 async function updateImage({ provider, image }: IntentRecord['args'], context: ActionContext): Promise<unknown> {
   const name = String(image);
-  const providers = [...context.world.config.providers.values()]
-    .filter((candidate) => (provider === 'all' || provider === candidate.name) && candidate.images.has(name));
+  const providers = [...context.world.config.providers.values()].filter(
+    (candidate) => (provider === 'all' || provider === candidate.name) && candidate.images.has(name),
+  );
   if (providers.length === 0) {
-    throw new NodepoolError('refused', `no provider ${provider === 'all' ? '' : `${String(provider)} `}has an image ${name}`);
+    throw new NodepoolError(
+      'refused',
+      `no provider ${provider === 'all' ? '' : `${String(provider)} `}has an image ${name}`,
+    );
   }
   const images = [];
   for (const candidate of providers) {
     if (candidate.images.get(name)?.source.kind === 'diskimage') {
-      throw new NodepoolError('refused', `image ${name} at ${candidate.name} is a disk image; this version does not build disk images`);
+      throw new NodepoolError(
+        'refused',
+        `image ${name} at ${candidate.name} is a disk image; this version does not build disk images`,
+      );
     }
-    images.push({ provider: candidate.name, id: await openImage({ provider: candidate.name, image: name, reason: 'operator' }, context) });
+    images.push({
+      provider: candidate.name,
+      id: await openImage({ provider: candidate.name, image: name, reason: 'operator' }, context),
+    });
   }
   return { images };
 }
@@ -50,9 +64,10 @@ async function deleteImage({ id, force }: IntentRecord['args'], context: ActionC
   if (image === undefined) throw new NodepoolError('not-found', `there is no image ${String(id)}`);
   const patch = { reason: force === true ? 'forced' : 'operator' };
   const event = { kind: 'retired', reason: patch.reason };
-  const hasWon = image.state === 'delete'
-    ? await context.store.patch('image', image.id, { state: 'delete' }, patch, event)
-    : await context.store.moveImage({ id: image.id, from: image.state, to: 'delete', by: 'operator', patch, event });
+  const hasWon =
+    image.state === 'delete'
+      ? await context.store.patch('image', image.id, { state: 'delete' }, patch, event)
+      : await context.store.moveImage({ id: image.id, from: image.state, to: 'delete', by: 'operator', patch, event });
   if (!hasWon) throw new NodepoolError('refused', `image ${image.id} changed at the same moment; try again`);
   return { id: image.id };
 }
@@ -60,15 +75,29 @@ async function deleteImage({ id, force }: IntentRecord['args'], context: ActionC
 async function describePlan(_args: IntentRecord['args'], { plan, world }: ActionContext): Promise<unknown> {
   const actions = plan.actions
     .filter(({ kind }) => kind !== 'answer-intent')
-    .map((action) => ({ kind: action.kind, subject: action.subject, reason: action.reason, text: describeAction(action) }));
-  return Promise.resolve({ actions, notes: plan.notes, next_wake_in_seconds: Math.max(0, (plan.nextWakeAt - world.now) / 1000) });
+    .map((action) => ({
+      kind: action.kind,
+      subject: action.subject,
+      reason: action.reason,
+      text: describeAction(action),
+    }));
+  return Promise.resolve({
+    actions,
+    notes: plan.notes,
+    next_wake_in_seconds: Math.max(0, (plan.nextWakeAt - world.now) / 1000),
+  });
 }
 
 /** Servers that belong to no record: neither a node's nor a subnode's nor a template. */
-async function listAliens({ provider }: IntentRecord['args'], context: ActionContext, signal: AbortSignal): Promise<unknown> {
+async function listAliens(
+  { provider }: IntentRecord['args'],
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<unknown> {
   const { nodes, images } = context.world;
   const known = new Set<string>();
-  for (const slot of [...nodes, ...nodes.flatMap(({ subnodes }) => subnodes), ...images]) if (slot.serverId !== null) known.add(slot.serverId);
+  for (const slot of [...nodes, ...nodes.flatMap(({ subnodes }) => subnodes), ...images])
+    if (slot.serverId !== null) known.add(slot.serverId);
   return surveyProviders(context, provider, async (name) => {
     const servers = await context.provider(name).cloud.listServers(signal);
     return servers
@@ -78,7 +107,11 @@ async function listAliens({ provider }: IntentRecord['args'], context: ActionCon
 }
 
 /** Images made from servers that belong to no record. */
-async function listAlienImages({ provider }: IntentRecord['args'], context: ActionContext, signal: AbortSignal): Promise<unknown> {
+async function listAlienImages(
+  { provider }: IntentRecord['args'],
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<unknown> {
   const known = new Set<string | null>(context.world.images.map(({ cloudImageId }) => cloudImageId));
   return surveyProviders(context, provider, async (name) => {
     const images = await context.provider(name).cloud.listImages(signal);
@@ -89,7 +122,11 @@ async function listAlienImages({ provider }: IntentRecord['args'], context: Acti
 }
 
 /** Asks one provider or all; one that does not answer is a warning, not the end (classic section 5). */
-async function surveyProviders(context: ActionContext, only: unknown, ask: (name: string) => Promise<unknown[]>): Promise<unknown> {
+async function surveyProviders(
+  context: ActionContext,
+  only: unknown,
+  ask: (name: string) => Promise<unknown[]>,
+): Promise<unknown> {
   const all = [...context.world.config.providers.keys()];
   const names = typeof only === 'string' ? all.filter((name) => name === only) : all;
   if (names.length === 0) throw new NodepoolError('refused', `there is no provider ${String(only)}`);

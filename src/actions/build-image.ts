@@ -20,20 +20,34 @@ interface ImageName {
 }
 
 /** Makes the row of a new image; null when one is being built already. */
-export async function openImage({ provider, image, reason }: ImageName, { store, world, clock, log }: ActionContext): Promise<number | null> {
+export async function openImage(
+  { provider, image, reason }: ImageName,
+  { store, world, clock, log }: ActionContext,
+): Promise<number | null> {
   const version = Math.floor(clock.now() / 1000);
   const { templateHostname } = providerOf(world.config, provider);
-  const hostname = formatTemplate(templateHostname, { 'image.name': image, 'provider.name': provider, timestamp: version });
+  const hostname = formatTemplate(templateHostname, {
+    'image.name': image,
+    'provider.name': provider,
+    timestamp: version,
+  });
   const id = await store.createImage({ provider, image, hostname, version, reason });
   if (id !== null) log.info({ image: id, provider, name: image, reason }, 'image build started');
   return id;
 }
 
-export async function buildImage({ provider, image, reason }: ActionOf<'build-image'>, context: ActionContext): Promise<void> {
+export async function buildImage(
+  { provider, image, reason }: ActionOf<'build-image'>,
+  context: ActionContext,
+): Promise<void> {
   await openImage({ provider, image, reason }, context);
 }
 
-export async function setupImage({ imageId }: ActionOf<'setup-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function setupImage(
+  { imageId }: ActionOf<'setup-image'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const image = findImage(context, imageId);
   const { store, clock } = context;
   // It cannot be repeated, so that it starts is recorded first.
@@ -47,7 +61,13 @@ export async function setupImage({ imageId }: ActionOf<'setup-image'>, context: 
     await failSlot(context, templateSlot(image), { reason: 'script-failed', error, counts: true });
     return;
   }
-  await store.patch('image', imageId, { state: 'building' }, { setupDoneAt: clock.now() }, { kind: 'setup-done', reason: 'next-step' });
+  await store.patch(
+    'image',
+    imageId,
+    { state: 'building' },
+    { setupDoneAt: clock.now() },
+    { kind: 'setup-done', reason: 'next-step' },
+  );
 }
 
 async function runSetup(context: ActionContext, image: ImageRecord, signal: AbortSignal): Promise<void> {
@@ -67,7 +87,11 @@ async function runSetup(context: ActionContext, image: ImageRecord, signal: Abor
   await shell.run(login, { ...setupCommand(source.setup, image.hostname ?? '', context.env), onLine }, signal);
 }
 
-export async function saveImage({ imageId, serverId }: ActionOf<'save-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function saveImage(
+  { imageId, serverId }: ActionOf<'save-image'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const image = findImage(context, imageId);
   const { store, clock, world } = context;
   const { meta } = imageOf(providerOf(world.config, image.provider), image.image);
@@ -77,7 +101,13 @@ export async function saveImage({ imageId, serverId }: ActionOf<'save-image'>, c
   try {
     const name = image.hostname ?? image.image;
     const cloudImageId = await context.provider(image.provider).cloud.saveImage(serverId, { name, meta, tags }, signal);
-    await store.patch('image', imageId, {}, { cloudImageId }, { kind: 'saving', reason: 'next-step', detail: cloudImageId });
+    await store.patch(
+      'image',
+      imageId,
+      {},
+      { cloudImageId },
+      { kind: 'saving', reason: 'next-step', detail: cloudImageId },
+    );
   } catch (error) {
     if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
     await store.patch('image', imageId, {}, { saveAt: null });
@@ -86,22 +116,45 @@ export async function saveImage({ imageId, serverId }: ActionOf<'save-image'>, c
   }
 }
 
-export async function adoptImage({ imageId, cloudImageId }: ActionOf<'adopt-image'>, { store }: ActionContext): Promise<void> {
-  await store.patch('image', imageId, { state: 'building' }, { cloudImageId }, { kind: 'image-adopted', reason: 'adopt', detail: cloudImageId });
+export async function adoptImage(
+  { imageId, cloudImageId }: ActionOf<'adopt-image'>,
+  { store }: ActionContext,
+): Promise<void> {
+  await store.patch(
+    'image',
+    imageId,
+    { state: 'building' },
+    { cloudImageId },
+    { kind: 'image-adopted', reason: 'adopt', detail: cloudImageId },
+  );
 }
 
 export async function finishImage({ imageId }: ActionOf<'finish-image'>, context: ActionContext): Promise<void> {
   const image = findImage(context, imageId);
   const { store, log, metrics, clock, failures, world } = context;
   const event = { kind: 'ready', reason: 'next-step', detail: image.cloudImageId };
-  if (!(await store.moveImage({ id: imageId, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event }))) return;
+  if (
+    !(await store.moveImage({
+      id: imageId,
+      from: 'building',
+      to: 'ready',
+      by: 'launch',
+      patch: { reason: null },
+      event,
+    }))
+  )
+    return;
   const ms = clock.now() - image.createdAt;
   log.info({ image: imageId, provider: image.provider, name: image.image, ms }, 'image ready');
   metrics.imageUpdated({ image: image.image, provider: image.provider, ms });
   await failures.clear(buildPlace(image.provider, image.image), world.failures);
 }
 
-export async function deleteCloudImage(action: ActionOf<'delete-cloud-image'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function deleteCloudImage(
+  action: ActionOf<'delete-cloud-image'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const { cloud } = context.provider(action.provider);
   for (const id of action.cloudImageIds) await cloud.deleteImage(id, signal);
   // Should the cloud keep it all the same, its tag has no row soon, and the sweep asks again.

@@ -5,7 +5,11 @@ import { findNode, type ActionContext, type Rest } from './context.ts';
 import { loginTo } from './prepare-node.ts';
 
 /** Whether a ready node still lets us in. It counts failures; what follows from them the planner decides. */
-export async function checkNode({ nodeId }: ActionOf<'check-node'>, context: ActionContext, signal: AbortSignal): Promise<Rest | void> {
+export async function checkNode(
+  { nodeId }: ActionOf<'check-node'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<Rest | void> {
   const node = findNode(context, nodeId);
   const { store, clock } = context;
   try {

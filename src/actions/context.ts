@@ -33,7 +33,11 @@ export interface Rest {
   readonly restMs: number;
 }
 
-export type Handler<A extends Action> = (action: A, context: ActionContext, signal: AbortSignal) => Promise<Rest | void>;
+export type Handler<A extends Action> = (
+  action: A,
+  context: ActionContext,
+  signal: AbortSignal,
+) => Promise<Rest | void>;
 
 /** A kind of action without a handler does not compile. */
 export type Handlers = { readonly [K in ActionKind]: Handler<ActionOf<K>> };
@@ -51,7 +55,9 @@ function indexNodes({ nodes }: World): NodeIndex {
   if (index === undefined) {
     index = {
       nodes: new Map(nodes.map((node) => [node.id, node])),
-      subnodes: new Map(nodes.flatMap((node) => node.subnodes.map((subnode) => [subnode.id, { node, subnode }] as const))),
+      subnodes: new Map(
+        nodes.flatMap((node) => node.subnodes.map((subnode) => [subnode.id, { node, subnode }] as const)),
+      ),
     };
     nodeIndexes.set(nodes, index);
   }
@@ -62,7 +68,10 @@ export function findNode({ world }: ActionContext, id: number): NodeRecord {
   return indexNodes(world).nodes.get(id) ?? missing(`node ${id}`);
 }
 
-export function findSubnode({ world }: ActionContext, id: number): { readonly node: NodeRecord; readonly subnode: SubnodeRecord } {
+export function findSubnode(
+  { world }: ActionContext,
+  id: number,
+): { readonly node: NodeRecord; readonly subnode: SubnodeRecord } {
   return indexNodes(world).subnodes.get(id) ?? missing(`subnode ${id}`);
 }
 

@@ -12,12 +12,15 @@ import { findNode, type ActionContext } from './context.ts';
 import { failSlot } from './retire.ts';
 import { nodeImage, providerOf } from './server-spec.ts';
 
-export async function prepareNode({ nodeId }: ActionOf<'prepare-node'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function prepareNode(
+  { nodeId }: ActionOf<'prepare-node'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const node = findNode(context, nodeId);
   try {
     await writeNodeFiles(context, node, signal);
-    const limit = { clock: context.clock, ms: READY_SCRIPT_LIMIT_MS, what: 'the ready script' };
-    if (!(await withTimeLimit(limit, signal, (own) => runReadyScript(context, node, own)))) return;
+    if (!(await runReadyScript(context, node, signal))) return;
   } catch (error) {
     if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused')) throw error;
     const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;
@@ -31,7 +34,8 @@ async function finishLaunch(context: ActionContext, node: NodeRecord): Promise<v
   const { store, log, metrics, clock, world, failures } = context;
   const { id, provider, az, target, manager, label } = node;
   const event = { kind: 'ready', reason: 'next-step', detail: node.ip };
-  if (!(await store.moveNode({ id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event }))) return;
+  if (!(await store.moveNode({ id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event })))
+    return;
   const ms = clock.now() - node.createdAt;
   log.info({ node: id, provider, label, ip: node.ip, ms }, 'node ready');
   const image = world.config.labels.get(label)?.image ?? null;
@@ -44,7 +48,8 @@ async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: 
   const { shell } = context.provider(node.provider);
   const set = await nodeSet(context, node);
   // Subnodes come first and the primary last, so that the primary finds them ready.
-  for (const { server, files } of nodeFiles(set)) await shell.writeFiles(loginTo(context, node, server.ip), files, signal);
+  for (const { server, files } of nodeFiles(set))
+    await shell.writeFiles(loginTo(context, node, server.ip), files, signal);
 }
 
 async function nodeSet({ world: { config }, keys }: ActionContext, node: NodeRecord): Promise<NodeSet> {
@@ -79,9 +84,12 @@ async function runReadyScript(context: ActionContext, node: NodeRecord, signal: 
   const started = { kind: 'script-started', reason: 'next-step', detail: script };
   const patch = { scriptAt: context.clock.now() };
   if (!(await context.store.patch('node', node.id, { state: 'building' }, patch, started))) return false;
-  for (const { ip, hostname } of [...node.subnodes, node]) {
-    await shell.run(loginTo(context, node, ip ?? ''), readyCommand(script, hostname ?? '', context.env), signal);
-  }
+  const limit = { clock: context.clock, ms: READY_SCRIPT_LIMIT_MS, what: `ready script ${script}` };
+  await withTimeLimit(limit, signal, async (own) => {
+    for (const { ip, hostname } of [...node.subnodes, node]) {
+      await shell.run(loginTo(context, node, ip ?? ''), readyCommand(script, hostname ?? '', context.env), own);
+    }
+  });
   return true;
 }
 

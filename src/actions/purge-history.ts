@@ -5,7 +5,10 @@ import type { ActionContext } from './context.ts';
 const INTENT_RETENTION_MS = 3_600_000;
 
 /** Deletes events older than the configuration keeps them, and old answers. */
-export async function purgeHistory(_action: ActionOf<'purge-history'>, { store, clock, world, log }: ActionContext): Promise<void> {
+export async function purgeHistory(
+  _action: ActionOf<'purge-history'>,
+  { store, clock, world, log }: ActionContext,
+): Promise<void> {
   const now = clock.now();
   const count = await store.events.purge(now - world.config.eventRetentionMs);
   await store.intents.purge(now - INTENT_RETENTION_MS);

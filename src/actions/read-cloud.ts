@@ -3,7 +3,11 @@ import { describeError } from '../lib/errors.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import type { ActionContext } from './context.ts';
 
-export async function listServers({ provider }: ActionOf<'list-servers'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function listServers(
+  { provider }: ActionOf<'list-servers'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const takenAt = context.clock.now();
   try {
     context.book.recordServers(provider, takenAt, await context.provider(provider).cloud.listServers(signal));
@@ -12,7 +16,11 @@ export async function listServers({ provider }: ActionOf<'list-servers'>, contex
   }
 }
 
-export async function listImages({ provider }: ActionOf<'list-images'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function listImages(
+  { provider }: ActionOf<'list-images'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const takenAt = context.clock.now();
   try {
     context.book.recordImages(provider, takenAt, await context.provider(provider).cloud.listImages(signal));
@@ -21,7 +29,11 @@ export async function listImages({ provider }: ActionOf<'list-images'>, context:
   }
 }
 
-export async function readLimits({ provider }: ActionOf<'read-limits'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function readLimits(
+  { provider }: ActionOf<'read-limits'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const limits = await context.provider(provider).cloud.limits(signal);
   context.book.recordLimits(provider, context.clock.now(), limits);
 }

@@ -60,7 +60,15 @@ function nodeServer(context: ActionContext, { node, subnodeId }: NodeServer, tag
   const metadata = classicMetadata({ provider: provider.name, image: image.name, key: 'node_id', id: node.id });
   return {
     nodename: name.split('.', 1)[0] ?? name,
-    spec: { ...commonSpec(image), name, image: { id: source.cloudImageId }, az: node.az, keypair: null, tags, metadata },
+    spec: {
+      ...commonSpec(image),
+      name,
+      image: { id: source.cloudImageId },
+      az: node.az,
+      keypair: null,
+      tags,
+      metadata,
+    },
   };
 }
 
@@ -78,24 +86,49 @@ function hostname(target: TargetConfig, { node, subnodeId }: NodeServer): string
 function templateServer({ world }: ActionContext, record: ImageRecord, tags: ServerSpec['tags']): PlannedServer {
   const provider = providerOf(world.config, record.provider);
   const image = imageOf(provider, record.image);
-  if (image.source.kind !== 'snapshot') throw new NodepoolError('rejected', `image ${image.name} is not made by snapshot`);
+  if (image.source.kind !== 'snapshot')
+    throw new NodepoolError('rejected', `image ${image.name} is not made by snapshot`);
   const name = record.hostname ?? `template-${record.image}-${record.version}`;
-  const metadata = classicMetadata({ provider: provider.name, image: image.name, key: 'snapshot_image_id', id: record.id });
+  const metadata = classicMetadata({
+    provider: provider.name,
+    image: image.name,
+    key: 'snapshot_image_id',
+    id: record.id,
+  });
   return {
     nodename: name.split('.', 1)[0] ?? name,
     spec: {
-      ...commonSpec(image), name, image: { base: image.source.baseImage }, az: provider.availabilityZones[0] ?? null,
-      keypair: provider.keypair, tags, metadata,
+      ...commonSpec(image),
+      name,
+      image: { base: image.source.baseImage },
+      az: provider.availabilityZones[0] ?? null,
+      keypair: provider.keypair,
+      tags,
+      metadata,
     },
   };
 }
 
-function commonSpec({ minRamMb, nameFilter, configDrive }: ProviderImageConfig): Pick<ServerSpec, 'minRamMb' | 'nameFilter' | 'configDrive'> {
+function commonSpec({
+  minRamMb,
+  nameFilter,
+  configDrive,
+}: ProviderImageConfig): Pick<ServerSpec, 'minRamMb' | 'nameFilter' | 'configDrive'> {
   return { minRamMb, nameFilter, configDrive };
 }
 
 /** The metadata that the original put on its servers (classic 3.4): other tools look for it. */
-function classicMetadata({ provider, image, key, id }: { provider: string; image: string; key: string; id: number }): Record<string, string> {
+function classicMetadata({
+  provider,
+  image,
+  key,
+  id,
+}: {
+  provider: string;
+  image: string;
+  key: string;
+  id: number;
+}): Record<string, string> {
   return {
     groups: JSON.stringify([provider, image]),
     nodepool: JSON.stringify({ provider_name: provider, image_name: image, [key]: id }),

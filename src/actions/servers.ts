@@ -11,7 +11,11 @@ const TEMPLATE_USERS = ['root', 'ubuntu', 'fedora', 'cloud-user', 'centos', 'deb
 /** A server that is up but does not answer is asked again after this long. */
 const PROBE_INTERVAL_MS = 1000;
 
-export async function createServer(action: ActionOf<'create-server'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function createServer(
+  action: ActionOf<'create-server'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const { slot } = action;
   const attempt = action.attempt + 1;
   const planned = await planOrFail(context, slot, attempt);
@@ -41,12 +45,19 @@ async function planOrFail(context: ActionContext, slot: SlotRef, attempt: number
 }
 
 /** Answers that promise that nothing was created end the attempt; after any other a listing has to tell. */
-async function handleRefusal(context: ActionContext, { slot, attempt }: { slot: SlotRef; attempt: number }, error: unknown): Promise<void> {
+async function handleRefusal(
+  context: ActionContext,
+  { slot, attempt }: { slot: SlotRef; attempt: number },
+  error: unknown,
+): Promise<void> {
   if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
   await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: null });
   if (error.code === 'throttled') throw error;
   if (isProviderWide(error)) {
-    await context.failures.record({ kind: 'provider', provider: slot.provider, image: null, az: null }, describeError(error));
+    await context.failures.record(
+      { kind: 'provider', provider: slot.provider, image: null, az: null },
+      describeError(error),
+    );
   }
   await failSlot(context, slot, { reason: 'create-failed', error, counts: !isProviderWide(error) });
 }
@@ -55,13 +66,20 @@ function isProviderWide(error: NodepoolError): boolean {
   return error.code === 'quota' || error.code === 'auth';
 }
 
-export async function adoptServer({ slot, attempt, serverId }: ActionOf<'adopt-server'>, { store, log }: ActionContext): Promise<void> {
+export async function adoptServer(
+  { slot, attempt, serverId }: ActionOf<'adopt-server'>,
+  { store, log }: ActionContext,
+): Promise<void> {
   const event = { kind: 'server-adopted', reason: 'adopt', detail: serverId };
   const hasWon = await store.patch(slot.kind, slot.id, { attempt }, { serverId }, event);
   if (hasWon) log.info({ record: slot.key, server: serverId }, 'adopted a server of an interrupted attempt');
 }
 
-export async function probeServer(action: ActionOf<'probe-server'>, context: ActionContext, signal: AbortSignal): Promise<Rest | void> {
+export async function probeServer(
+  action: ActionOf<'probe-server'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<Rest | void> {
   const { slot, address, addressPrivate } = action;
   const { activeAt, usernames, privateKeyPath } = loginOf(context, slot);
   try {
@@ -100,7 +118,11 @@ interface Reached {
   readonly username: string;
 }
 
-async function recordReachable(context: ActionContext, slot: SlotRef, { address, addressPrivate, username }: Reached): Promise<void> {
+async function recordReachable(
+  context: ActionContext,
+  slot: SlotRef,
+  { address, addressPrivate, username }: Reached,
+): Promise<void> {
   const { store, clock } = context;
   // A cloud without private addresses: the public one serves (classic 3.4, step 7).
   const patch = { reachableAt: clock.now(), ip: address, ipPrivate: addressPrivate ?? address };
@@ -118,10 +140,22 @@ function reportSubnode(context: ActionContext, id: number): void {
   const { node, subnode } = findSubnode(context, id);
   const { provider, az, target, manager } = node;
   const image = context.world.config.labels.get(node.label)?.image ?? null;
-  context.metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms: context.clock.now() - subnode.createdAt });
+  context.metrics.launchEnded({
+    result: 'ready',
+    provider,
+    az,
+    image,
+    target,
+    manager,
+    ms: context.clock.now() - subnode.createdAt,
+  });
 }
 
-export async function deleteServer({ slot, serverIds }: ActionOf<'delete-server'>, context: ActionContext, signal: AbortSignal): Promise<void> {
+export async function deleteServer(
+  { slot, serverIds }: ActionOf<'delete-server'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const { cloud } = context.provider(slot.provider);
   for (const id of serverIds) await cloud.deleteServer(id, signal);
   await context.store.patch(slot.kind, slot.id, {}, { deleteAt: context.clock.now() });

@@ -53,7 +53,7 @@ export function nodeFacts(now: number): readonly Column<NodeRecord>[] {
   return [
     ...nodeColumns(now),
     { title: 'Held from', key: 'held_from', value: ({ heldFrom }) => heldFrom },
-    { title: 'Image', key: 'image', value: ({ imageId }) => imageId },
+    { title: 'Image row', key: 'image_row', value: ({ imageId }) => imageId },
     { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
     { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
     { title: 'Server active', key: 'active_at', value: ({ activeAt }) => formatTime(activeAt) },

@@ -51,6 +51,8 @@ export interface CliContext {
   readonly stderr: TextStream;
   readonly clock: Clock;
   readonly version: string;
+  /** Answers how to tell that a holder of leases is known to be dead, although they have not run out yet. */
+  readonly findDead: () => Promise<(holder: string) => boolean>;
   /** Calls `listener` at Ctrl-C instead of ending the process; the answer ends that. */
   onInterrupt(listener: () => void): () => void;
   /** Finds, reads and checks the configuration. Throws `config` errors. */

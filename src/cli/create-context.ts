@@ -26,6 +26,10 @@ export function createContext({ env, random, isAlive, ...outside }: Outside): Cl
   };
   return {
     ...outside,
+    findDead: async () => {
+      const identity = (await import('../process/holder.ts')).thisHolder(random);
+      return (holder) => identity.isDeadHolder(holder);
+    },
     loadConfig: async (files) => {
       const [options, { loadConfig }] = await Promise.all([locate(files), import('../config/load.ts')]);
       return loadConfig(options).config;

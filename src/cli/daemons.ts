@@ -1,7 +1,7 @@
 /** Whether a daemon is there to do the work. Each one alive holds a lease `daemon:HOLDER`. */
-import type { Clock } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Lease, Store } from '../store/store.ts';
+import type { CliContext } from './context.ts';
 import { POLL_MS } from './wait.ts';
 
 const PREFIX = 'daemon:';
@@ -9,28 +9,30 @@ const PREFIX = 'daemon:';
 /** A daemon that has just been started gets this long to announce itself. */
 const GRACE_MS = 2000;
 
+type Surroundings = Pick<CliContext, 'clock' | 'findDead'>;
+
 export function isDaemonLease({ name }: Lease): boolean {
   return name.startsWith(PREFIX);
 }
 
-export async function hasDaemon(store: Store, clock: Clock): Promise<boolean> {
-  const leases = await store.leases.list();
-  return leases.some((lease) => isDaemonLease(lease) && lease.expiresAt > clock.now());
+/** The leases that somebody holds: neither run out nor held by a process that is known to be dead. */
+export async function listLeases(store: Store, { clock, findDead }: Surroundings): Promise<readonly Lease[]> {
+  const [leases, isDead] = await Promise.all([store.leases.list(), findDead()]);
+  return leases.filter(({ holder, expiresAt }) => expiresAt > clock.now() && !isDead(holder));
 }
 
-/** The same, with a short grace before the answer is no. */
-export async function awaitDaemon(store: Store, clock: Clock): Promise<boolean> {
+export async function hasDaemon(store: Store, surroundings: Surroundings): Promise<boolean> {
+  return (await listLeases(store, surroundings)).some(isDaemonLease);
+}
+
+/** Throws `refused` when no daemon is alive, after a short grace. `what` ends the sentence "no daemon is running to". */
+export async function requireDaemon(store: Store, surroundings: Surroundings, what: string): Promise<void> {
+  const { clock } = surroundings;
   const until = clock.now() + GRACE_MS;
-  while (!(await hasDaemon(store, clock))) {
-    if (clock.now() >= until) return false;
+  while (!(await hasDaemon(store, surroundings))) {
+    if (clock.now() >= until) {
+      throw new NodepoolError('refused', `no daemon is running to ${what}; start nodepoold first`);
+    }
     await clock.sleep(POLL_MS);
-  }
-  return true;
-}
-
-/** Throws `refused` when no daemon is alive. `what` ends the sentence "no daemon is running to ...". */
-export async function requireDaemon(store: Store, clock: Clock, what: string): Promise<void> {
-  if (!(await awaitDaemon(store, clock))) {
-    throw new NodepoolError('refused', `no daemon is running to ${what}; start nodepoold first`);
   }
 }

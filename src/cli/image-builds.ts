@@ -2,7 +2,7 @@
 import { NodepoolError } from '../lib/errors.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Store } from '../store/store.ts';
-import { explainReason } from './explain-reason.ts';
+import { explainReason } from './explain-event.ts';
 import type { Session } from './session.ts';
 import { waitFor, type Look } from './wait.ts';
 

@@ -17,7 +17,7 @@ export interface Request {
 
 /** Asks the daemon and waits for its answer. Throws `refused` when it is not there, refuses, or takes too long. */
 export async function askDaemon(session: Session, store: Store, request: Request): Promise<unknown> {
-  await requireDaemon(store, session.context.clock, request.what);
+  await requireDaemon(store, session.context, request.what);
   const id = await store.intents.add(request.kind, request.args);
   return waitForAnswer(session, { store, id, request });
 }

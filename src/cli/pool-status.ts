@@ -2,12 +2,14 @@
  * The state of the pool in numbers, computed from configuration and records. Keys are in snake case because
  * `status --output json` prints this value as it is.
  */
-import type { Config, LabelConfig, ProviderImageConfig } from '../config/types.ts';
+import type { Config, LabelConfig } from '../config/types.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
-import type { FailureRecord, ImageRecord, NodeRecord } from '../lifecycle/records.ts';
+import type { FailureRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { EventRecord, Lease, PoolRecords } from '../store/store.ts';
 import { compare } from './columns.ts';
 import { isDaemonLease } from './daemons.ts';
+import { describeSubject } from './explain-event.ts';
+import { describeImages, type ImageStatus } from './image-status.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
 
 export type StateCounts = Readonly<Record<NodeState, number>>;
@@ -25,18 +27,6 @@ export interface ProviderStatus extends StateCounts {
   readonly max_servers: number | null;
   /** Servers that count against max-servers: nodes with their subnodes. */
   readonly servers: number;
-}
-
-export interface ImageStatus {
-  readonly provider: string;
-  readonly image: string;
-  readonly state: 'ready' | 'building' | 'missing';
-  /** Epoch seconds; null when missing. */
-  readonly version: number | null;
-  /** Seconds in its state. */
-  readonly age: number | null;
-  /** What has to happen before nodes can boot from it; null when nothing has. */
-  readonly waits_for: string | null;
 }
 
 export interface DaemonStatus {
@@ -83,6 +73,7 @@ export interface PoolStatus {
 export interface Facts {
   readonly config: Config;
   readonly records: PoolRecords;
+  /** Those that somebody holds. */
   readonly leases: readonly Lease[];
   /** The newest events that tell of errors. */
   readonly errors: readonly EventRecord[];
@@ -95,7 +86,7 @@ export function describePool(facts: Facts): PoolStatus {
   return {
     labels: describeLabels(config, records.nodes),
     providers: describeProviders(config, records.nodes),
-    images: describeImages(facts),
+    images: describeImages(config, records, now),
     daemons: describeDaemons(facts.leases, now),
     failures: records.failures.map((failure) => describeFailure(failure, now)),
     errors: facts.errors.map(describeError),
@@ -138,69 +129,12 @@ function describeProviders({ providers }: Config, nodes: readonly NodeRecord[]):
   });
 }
 
-/** Images that labels in force boot from, and any other that has rows. */
-function describeImages({ config, records, now }: Facts): ImageStatus[] {
-  const used = [...config.labels.values()]
-    .filter(({ minReady }) => minReady >= 0)
-    .flatMap(({ image, providers }) => providers.map((provider) => ({ provider, image })));
-  const places = new Map(
-    [...used, ...records.images].map(({ provider, image }) => [`${provider}/${image}`, { provider, image }]),
-  );
-  return [...places.values()]
-    .toSorted((a, b) => compare(a.provider, b.provider) || compare(a.image, b.image))
-    .map((place) => {
-      const rows = records.images.filter(({ provider, image }) => provider === place.provider && image === place.image);
-      return describeImage(place, { source: config.providers.get(place.provider)?.images.get(place.image), rows, now });
-    });
-}
-
-interface ImageFacts {
-  readonly source: ProviderImageConfig | undefined;
-  readonly rows: readonly ImageRecord[];
-  readonly now: number;
-}
-
-function describeImage(place: { provider: string; image: string }, { source, rows, now }: ImageFacts): ImageStatus {
-  const newest = (state: ImageRecord['state']): ImageRecord | undefined =>
-    rows.filter((row) => row.state === state).toSorted((a, b) => b.version - a.version)[0];
-  const current = newest('ready') ?? newest('building');
-  const age = current === undefined ? null : ageInSeconds(now, current.stateAt);
-  const state = current === undefined || current.state === 'delete' ? 'missing' : current.state;
-  return { ...place, state, version: current?.version ?? null, age, waits_for: describeWait(state, source, current) };
-}
-
-function describeWait(
-  state: ImageStatus['state'],
-  source: ProviderImageConfig | undefined,
-  current: ImageRecord | undefined,
-): string | null {
-  if (state === 'ready') return null;
-  if (state === 'building') return current === undefined ? null : describeBuild(current);
-  if (source === undefined) return 'nothing, it left the configuration';
-  if (source.source.kind === 'snapshot') return 'its build';
-  return `an upload of disk image ${source.source.diskimage}; this version does not build disk images`;
-}
-
-/** The step that a snapshot build is at. */
-function describeBuild(build: ImageRecord): string {
-  if (build.saveAt !== null) return 'the cloud to save it';
-  if (build.setupDoneAt !== null) return 'the call to save it';
-  if (build.setupAt !== null) return 'its set-up script';
-  if (build.activeAt !== null) return 'SSH on its template server';
-  return build.serverId === null ? 'its template server' : 'its template server to boot';
-}
-
 function describeDaemons(leases: readonly Lease[], now: number): DaemonStatus[] {
-  return leases
-    .filter((lease) => isDaemonLease(lease) && lease.expiresAt > now)
-    .map(({ holder, expiresAt }) => ({
-      daemon: holder,
-      leases: leases
-        .filter((lease) => lease.holder === holder && !isDaemonLease(lease) && lease.expiresAt > now)
-        .map(({ name }) => name)
-        .toSorted(compare),
-      expires_in: Math.ceil((expiresAt - now) / 1000),
-    }));
+  return leases.filter(isDaemonLease).map(({ holder, expiresAt }) => {
+    const held = leases.filter((lease) => lease.holder === holder && !isDaemonLease(lease));
+    const expiresIn = Math.ceil((expiresAt - now) / 1000);
+    return { daemon: holder, leases: held.map(({ name }) => name).toSorted(compare), expires_in: expiresIn };
+  });
 }
 
 function describeFailure(failure: FailureRecord, now: number): FailureStatus {
@@ -218,9 +152,9 @@ function describeFailure(failure: FailureRecord, now: number): FailureStatus {
   };
 }
 
-function describeError({ at, subjectKind, subjectId, provider, name, kind, reason, detail }: EventRecord): ErrorStatus {
-  const subject = subjectKind === 'provider' ? `provider ${provider ?? ''}`.trimEnd() : `${subjectKind} ${subjectId}`;
-  return { at: formatTime(at), subject, provider, name, event: kind, reason, detail };
+function describeError(event: EventRecord): ErrorStatus {
+  const { at, provider, name, kind, reason, detail } = event;
+  return { at: formatTime(at), subject: describeSubject(event), provider, name, event: kind, reason, detail };
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -60,7 +60,7 @@ export function createSession(context: CliContext, options: () => GlobalOptions)
 /** Throws `config` when the logging configuration has problems. */
 async function chooseLevels({ debug, logging }: GlobalOptions): Promise<LevelOf> {
   if (debug === true) return () => 'debug';
-  if (logging === undefined) return () => 'info';
+  if (logging === undefined) return () => 'warn';
   const [{ readLogSettings }, { levelOf }] = await Promise.all([
     import('../process/log-settings.ts'),
     import('../process/log.ts'),

@@ -6,6 +6,9 @@ import { createProgress } from './progress.ts';
 /** How often the database is asked. */
 export const POLL_MS = 250;
 
+/** What is done by then needs no progress shown. */
+const QUIET_MS = 1000;
+
 /** What a look at the work found: its result, or what is waited for. */
 export type Look<T> = { readonly done: T } | { readonly waitsFor: string };
 
@@ -29,7 +32,7 @@ export async function waitFor<T>(context: CliContext, wait: Wait<T>): Promise<T>
         if (signal.aborted) throw new Interruption(wait.ifInterrupted);
         const elapsedMs = context.clock.now() - startedAt;
         if (wait.limit !== undefined && elapsedMs >= wait.limit.ms) throw wait.limit.error();
-        progress.show(found.waitsFor, elapsedMs);
+        if (elapsedMs >= QUIET_MS) progress.show(found.waitsFor, elapsedMs);
         await context.clock.sleep(POLL_MS, signal);
       }
     });

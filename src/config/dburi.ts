@@ -1,16 +1,14 @@
 /**
  * Database addresses in the notation of SQLAlchemy: `mysql+pymysql://user:password@host:port/database?charset=utf8`
- * and `sqlite:///file`. As there, a password may hold any character but those that `%` escapes help with: what
- * stands before the last `@` is login, what stands before the first `:` of it is the user.
+ * and `sqlite:///file`. As there, the login ends at the last `@` and the user at the first `:`, so that a password
+ * may hold both; `%` escapes work in every part.
  */
 import { dirname, resolve } from 'node:path';
-import { nearName } from '../lib/near-name.ts';
 import type { DatabaseConfig } from './types.ts';
 
 /** `problem` never shows a part of the address: any may be a password that was mistyped. */
 export type ParsedDburi = { readonly database: DatabaseConfig } | { readonly problem: string };
 
-const KINDS = ['mysql', 'mariadb', 'sqlite'];
 const MYSQL_PORT = 3306;
 
 /** @param configPath Absolute; a relative SQLite file is taken from its directory. */
@@ -26,13 +24,8 @@ export function parseDburi(dburi: string, configPath: string): ParsedDburi {
     case 'sqlite':
       return parseSqlite(rest, configPath);
     default:
-      return { problem: describeUnknownKind(kind) };
+      return { problem: 'names a kind of database that is not known; use mysql://, mariadb:// or sqlite:///' };
   }
-}
-
-function describeUnknownKind(kind: string): string {
-  const near = nearName(kind, KINDS);
-  return `names a kind of database that is not known; ${near === null ? 'use mysql:// or sqlite:///' : `did you mean ${near}://?`}`;
 }
 
 function parseSqlite(rest: string, configPath: string): ParsedDburi {

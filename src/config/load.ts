@@ -38,7 +38,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 export function checkConfig(options: LoadOptions): ConfigCheck {
   const reading = readYamlFile(options.path);
   if ('problems' in reading) {
-    return { config: null, problems: [...reading.problems, ...readSecure(options, null).problems], warnings: [] };
+    const problems = sortProblems([...reading.problems, ...readSecure(options, null).problems]);
+    return { config: null, problems, warnings: [] };
   }
   const { file } = reading;
   const shape = checkShape(file);

@@ -12,7 +12,8 @@ export interface Named {
 
 export interface LabelOutline extends Named {
   readonly image: string | null;
-  readonly minReady: number;
+  /** Nodes of it are to be kept ready. */
+  readonly isKept: boolean;
   readonly providers: readonly Named[];
 }
 
@@ -39,7 +40,7 @@ export function outlineOf(file: Entry): Outline {
   return {
     labels: named(file, ['labels'], (entry, path) => ({
       image: textOf(entry.image),
-      minReady: typeof entry['min-ready'] === 'number' ? entry['min-ready'] : 0,
+      isKept: !(Number(entry['min-ready'] ?? 1) <= 0),
       providers: named(entry, [...path, 'providers']),
     })),
     providers: named(file, ['providers'], (entry, path) => ({ images: imagesOf(entry, path) })),

@@ -108,6 +108,6 @@ function dangling(missing: string, name: string, { known, advice }: { known: str
 
 /** Labels that never get a node although they ask for some. */
 function* findIdle({ labels, targets }: Outline, file: YamlFile): Problems {
-  if (targets.length > 0 || !labels.some(({ minReady }) => minReady > 0)) return;
+  if (targets.length > 0 || !labels.some(({ isKept }) => isKept)) return;
   yield file.problem(['targets'], 'there is no target, so no node is launched; add one', 'key');
 }

@@ -44,20 +44,21 @@ export function resolveConfig(input: ResolveInput): Config {
       })),
     ),
     providers: byName(entries.providers.map((entry, index) => resolveProvider(entry, { index, fake, textAt }))),
-    targets: byName(entries.targets.map((entry) => resolveTarget(entry, fake ? null : jenkinsOf(entry, secure)))),
+    targets: byName(entries.targets.map((entry) => resolveTarget(entry, fake ? null : secure))),
     diskimages: byName(entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, textAt }))),
     eventRetentionMs: Math.round(entries['event-retention'] * DAY_MS),
   });
 }
 
-function resolveTarget(entry: TargetEntry, jenkins: JenkinsConfig | null): TargetConfig {
+/** Without `secure`, in a rehearsal, nodes are handed over to nobody. */
+function resolveTarget(entry: TargetEntry, secure: SecureFile | null): TargetConfig {
   return {
     name: entry.name,
     hostname: entry.hostname,
     subnodeHostname: entry['subnode-hostname'],
     rateMs: toMs(entry.rate),
-    assignViaGearman: entry['assign-via-gearman'],
-    jenkins,
+    assignViaGearman: secure !== null && entry['assign-via-gearman'],
+    jenkins: secure && jenkinsOf(entry, secure),
   };
 }
 

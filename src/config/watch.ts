@@ -51,11 +51,12 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
       return 'broken';
     }
     warn(warnings);
-    const isSame = isDeepStrictEqual(config, current);
-    if (!isSame) log.info({}, `the configuration ${options.path} has changed and is in force now`);
-    else if (state === 'broken') log.info({}, `the configuration ${options.path} is as it was before`);
-    if (!isSame) current = config;
-    return isSame ? 'unchanged' : 'changed';
+    if (isDeepStrictEqual(config, current)) {
+      if (state === 'broken') log.info({}, `the configuration ${options.path} is as it was before`);
+      return 'unchanged';
+    }
+    current = config;
+    return 'changed';
   }
 
   return {

@@ -61,7 +61,16 @@ function tokenize(text: string): { tokens: CST.Token[] } | { problem: SyntaxProb
 }
 
 const UNWANTED = new Set(['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`));
+const BOOL = 'tag:yaml.org,2002:bool';
+const TRUE = /^(?:[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON)$/;
+const FALSE = /^(?:[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/;
 
 function plainTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag === 'string' || (!UNWANTED.has(tag.tag) && tag.format !== 'TIME'));
+  return tags.flatMap((tag): Tags => {
+    if (typeof tag === 'string') return [tag];
+    if (UNWANTED.has(tag.tag) || tag.format === 'TIME') return [];
+    // The letters y and n were texts to the original, whatever the standard says.
+    if (tag.tag === BOOL && !tag.collection) return [{ ...tag, test: tag.test?.test('y') ? TRUE : FALSE }];
+    return [tag];
+  });
 }

@@ -47,7 +47,8 @@ export function createCloudBook(log: Log): CloudBook {
       const { failures } = page(provider);
       failures[kind] += 1;
       // The first failure is news; its repetitions are not.
-      if (failures[kind] === 1) log.warn({ provider, error }, `listing ${kind} failed; nothing is created or swept there until it works`);
+      if (failures[kind] === 1)
+        log.warn({ provider, error }, `listing ${kind} failed; nothing is created or swept there until it works`);
       page(provider)[kind] = { known: false, error, retryAt: now + listingRetryDelayMs(failures[kind]) };
     },
     recordLimits: (provider, readAt, limits) => {
@@ -56,7 +57,10 @@ export function createCloudBook(log: Log): CloudBook {
   };
 }
 
-function viewPages(providers: Iterable<readonly [string, Provider]>, page: (name: string) => Page): ReadonlyMap<string, CloudView> {
+function viewPages(
+  providers: Iterable<readonly [string, Provider]>,
+  page: (name: string) => Page,
+): ReadonlyMap<string, CloudView> {
   const views = new Map<string, CloudView>();
   for (const [name, { traits }] of providers) {
     const { servers, images, limits } = page(name);

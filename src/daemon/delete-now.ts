@@ -7,7 +7,7 @@ import { NodepoolError } from '../lib/errors.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { Subject } from '../planning/world.ts';
 import type { EngineDeps } from './deps.ts';
-import { createEngineCore } from './engine.ts';
+import { EngineCore } from './engine.ts';
 
 /** Between two looks at the cloud, in milliseconds. */
 const PAUSE_MS = 250;
@@ -22,7 +22,7 @@ export async function deleteNow(deps: Omit<EngineDeps, 'scope'>, nodeId: number,
   const lease = `provider:${node.provider}`;
   // Where the provider left the configuration, removing the row needs the supply lease.
   const leases = deps.config().providers.has(node.provider) ? [lease] : ['supply'];
-  const core = createEngineCore({ ...deps, scope: { leases, accepts: accepting(node) } }, () => undefined);
+  const core = new EngineCore({ ...deps, scope: { leases, accepts: accepting(node) } }, () => undefined);
   try {
     while (!signal.aborted) {
       await core.tick();
@@ -49,8 +49,17 @@ function accepting(node: NodeRecord): (action: Action) => boolean {
   return ({ subject }) => subjects.has(subject);
 }
 
-async function refuseIfForeign({ store, holder, clock }: Omit<EngineDeps, 'scope'>, names: readonly string[]): Promise<void> {
+async function refuseIfForeign(
+  { store, holder, clock }: Omit<EngineDeps, 'scope'>,
+  names: readonly string[],
+): Promise<void> {
   const now = clock.now();
-  const foreign = (await store.leases.list()).find((lease) => names.includes(lease.name) && lease.holder !== holder && lease.expiresAt > now);
-  if (foreign !== undefined) throw new NodepoolError('refused', `another process acts on ${foreign.name} now (${foreign.holder}); it deletes the node`);
+  const foreign = (await store.leases.list()).find(
+    (lease) => names.includes(lease.name) && lease.holder !== holder && lease.expiresAt > now,
+  );
+  if (foreign !== undefined)
+    throw new NodepoolError(
+      'refused',
+      `another process acts on ${foreign.name} now (${foreign.holder}); it deletes the node`,
+    );
 }

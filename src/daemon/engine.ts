@@ -4,114 +4,146 @@
  */
 import { HANDLERS } from '../actions/handlers.ts';
 import { findImage, findNode, type ActionContext, type Handler } from '../actions/context.ts';
-import { createFailureLog } from '../actions/failure-log.ts';
+import { createFailureLog, type FailureLog } from '../actions/failure-log.ts';
+import type { Config } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Action, Plan } from '../planning/actions.ts';
 import { EMPTY_MEMORY, type Memory } from '../planning/memory.ts';
 import { plan } from '../planning/plan.ts';
 import type { World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
-import { createCloudBook } from './cloud-book.ts';
+import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
-import { createLeaseKeeper } from './lease-keeper.ts';
+import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.ts';
 import { observe, type Observation } from './observe.ts';
-import { createTasks, type RunningTask } from './tasks.ts';
-
-export interface EngineCore {
-  /** One pass. Answers what was planned; null when nothing changed since the last one. Rejects when the database fails. */
-  tick(): Promise<Plan | null>;
-  /** Resolves when every action under way has ended. */
-  settled(): Promise<void>;
-  inFlight(): readonly RunningTask[];
-  /** When a new pass may decide something although nothing happens. */
-  nextWakeAt(): number;
-  /** Aborts what is under way and gives up the leases. */
-  release(): Promise<void>;
-}
+import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
 /** Configuration is looked at this often, in milliseconds. */
 const CONFIG_INTERVAL_MS = 1000;
-/** Gauges are sent this often when nothing changes, in milliseconds. */
-const REPORT_INTERVAL_MS = 10_000;
 
-/** `wake` is called when something happened that the next pass should look at. */
-export function createEngineCore(deps: EngineDeps, wake: () => void): EngineCore {
-  const { store, clock, log } = deps;
-  let hasNews = true;
-  const onEnd = (): void => {
-    hasNews = true;
-    wake();
-  };
-  const tasks = createTasks({ clock, log: log.child('actions'), onEnd });
-  const book = createCloudBook(log.child('clouds'));
-  const leases = createLeaseKeeper({ ...deps, log: log.child('leases') });
-  const failures = createFailureLog({ store, clock });
-  const last: Last = { memory: EMPTY_MEMORY, pool: null, config: null, nextWakeAt: 0, configAt: -Infinity, reportAt: -Infinity };
-  let installation: string | null = null;
+export class EngineCore {
+  readonly #deps: EngineDeps;
+  readonly #tasks: Tasks;
+  readonly #book: CloudBook;
+  readonly #leases: LeaseKeeper;
+  readonly #failures: FailureLog;
+  #installation: string | null = null;
+  /** An action ended since the last pass began. */
+  #hasNews = true;
+  /** What the last plan was made from, and what it left for the next. */
+  #pool: PoolRecords | null = null;
+  #config: Config | null = null;
+  #memory: Memory = EMPTY_MEMORY;
+  #nextWakeAt = 0;
+  #configAt = -Infinity;
 
-  async function look(): Promise<Observation> {
-    installation ??= await store.installation();
-    await refreshConfig(deps, last);
-    const config = deps.config();
-    if (config !== last.config) deps.providers.configure(config);
-    await leases.keep(leaseNames(deps));
-    const held = new Set(leases.held().keys());
-    return observe({ deps, installation, config, leases: held, memory: last.memory, book, tasks });
+  /** `wake` is called when something happened that the next pass should look at. */
+  constructor(deps: EngineDeps, wake: () => void) {
+    const { clock, log, store } = deps;
+    this.#deps = deps;
+    this.#book = createCloudBook(log.child('clouds'));
+    this.#leases = createLeaseKeeper({ ...deps, log: log.child('leases') });
+    this.#failures = createFailureLog({ store, clock });
+    const onEnd = (): void => {
+      this.#hasNews = true;
+      wake();
+    };
+    this.#tasks = createTasks({ clock, log: log.child('actions'), onEnd });
   }
 
-  function start(action: Action, context: ActionContext): void {
+  /** One pass. Answers what was planned; null when nothing changed since the last one. Rejects when the database fails. */
+  async tick(): Promise<Plan | null> {
+    const hasNews = this.#hasNews;
+    this.#hasNews = false;
+    const { world, pool } = await this.#observe();
+    // It paces itself: what it is shown last must not be left unsent.
+    this.#deps.metrics.pool(world.config, world.nodes);
+    const isSame = pool === this.#pool && world.config === this.#config && world.now < this.#nextWakeAt;
+    if (isSame && !hasNews) return null;
+    const result = plan(world);
+    this.#pool = pool;
+    this.#config = world.config;
+    this.#memory = result.memory;
+    this.#nextWakeAt = result.nextWakeAt;
+    forgetDrained(this.#deps, world);
+    this.#apply(result, world);
+    return result;
+  }
+
+  /** Resolves when every action under way has ended. */
+  settled(): Promise<void> {
+    return this.#tasks.settled();
+  }
+
+  inFlight(): readonly RunningTask[] {
+    return this.#tasks.running();
+  }
+
+  /** When a new pass may decide something although nothing happens. */
+  nextWakeAt(): number {
+    return this.#nextWakeAt;
+  }
+
+  /** Aborts what is under way and gives up the leases. */
+  release(): Promise<void> {
+    return this.#leases.release();
+  }
+
+  async #observe(): Promise<Observation> {
+    const { store, config: current, providers } = this.#deps;
+    this.#installation ??= await store.installation();
+    await this.#refreshConfig();
+    const config = current();
+    if (config !== this.#config) providers.configure(config);
+    await this.#leases.keep(leaseNames(this.#deps));
+    return observe({
+      deps: this.#deps,
+      installation: this.#installation,
+      config,
+      leases: new Set(this.#leases.held().keys()),
+      memory: this.#memory,
+      book: this.#book,
+      tasks: this.#tasks,
+    });
+  }
+
+  async #refreshConfig(): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (now < this.#configAt + CONFIG_INTERVAL_MS) return;
+    this.#configAt = now;
+    await this.#deps.refreshConfig();
+  }
+
+  #apply(result: Plan, world: World): void {
+    const { scope } = this.#deps;
+    const context = this.#context(result, world);
+    for (const action of result.actions) {
+      if (scope?.accepts(action) ?? true) this.#start(action, context);
+    }
+  }
+
+  #start(action: Action, context: ActionContext): void {
     const provider = providerOf(action, context);
-    const signal = leases.signal(provider === null ? 'supply' : `provider:${provider}`);
+    const signal = this.#leases.signal(provider === null ? 'supply' : `provider:${provider}`);
     // The table pairs each kind with its handler; the pairing is lost on a union.
     const handler = HANDLERS[action.kind] as Handler<Action>;
-    tasks.start(action, () => handler(action, context, signal));
+    this.#tasks.start(action, () => handler(action, context, signal));
   }
 
-  return {
-    tick: async () => {
-      const wasNews = hasNews;
-      hasNews = false;
-      const { world, pool } = await look();
-      const isSame = pool === last.pool && world.config === last.config && world.now < last.nextWakeAt;
-      report(deps, last, { world, pool });
-      if (isSame && !wasNews) return null;
-      const result = plan(world);
-      Object.assign(last, { memory: result.memory, pool, config: world.config, nextWakeAt: result.nextWakeAt });
-      forgetDrained(deps, world);
-      const context = makeContext(deps, { world, plan: result, book, failures, lease: (name) => leases.held().get(name) ?? null });
-      for (const action of result.actions) if (deps.scope?.accepts(action) ?? true) start(action, context);
-      return result;
-    },
-    settled: () => tasks.settled(),
-    inFlight: () => tasks.running(),
-    nextWakeAt: () => last.nextWakeAt,
-    release: () => leases.release(),
-  };
+  #context(result: Plan, world: World): ActionContext {
+    const { store, clock, log, metrics, keys, env, providers } = this.#deps;
+    const provider: ActionContext['provider'] = (name) => {
+      const found = providers.get(name);
+      if (found === null) throw new NodepoolError('unavailable', `provider ${name} is no longer in the configuration`);
+      return found;
+    };
+    const lease: ActionContext['lease'] = (name) => this.#leases.held().get(name) ?? null;
+    const parts = { failures: this.#failures, book: this.#book, plan: result, world, provider, lease };
+    return { store, clock, log, metrics, keys, env, ...parts };
+  }
 }
 
-/** What one pass leaves for the next. */
-interface Last {
-  memory: Memory;
-  pool: PoolRecords | null;
-  config: World['config'] | null;
-  nextWakeAt: number;
-  configAt: number;
-  reportAt: number;
-}
-
-async function refreshConfig({ refreshConfig: refresh, clock }: EngineDeps, last: Last): Promise<void> {
-  if (clock.now() < last.configAt + CONFIG_INTERVAL_MS) return;
-  last.configAt = clock.now();
-  await refresh();
-}
-
-function report({ metrics }: EngineDeps, last: Last, { world, pool }: Observation): void {
-  if (pool === last.pool && world.now < last.reportAt + REPORT_INTERVAL_MS) return;
-  last.reportAt = world.now;
-  metrics.pool(world.config, world.nodes);
-}
-
-/** A daemon that neither launches nor deletes acts on no cloud. */
+/** A daemon that neither launches nor deletes nor builds acts on no cloud. */
 function leaseNames({ providers, switches, holder, scope }: EngineDeps): readonly string[] {
   if (scope !== null) return scope.leases;
   const alive = `daemon:${holder}`;
@@ -135,18 +167,4 @@ function forgetDrained({ providers, log }: EngineDeps, { config, nodes, images }
     providers.forget(name);
     log.info({ provider: name }, 'the provider left the configuration and has drained');
   }
-}
-
-type ContextParts = Pick<ActionContext, 'world' | 'plan' | 'book' | 'failures' | 'lease'>;
-
-function makeContext(deps: EngineDeps, parts: ContextParts): ActionContext {
-  const { store, clock, log, metrics, keys, env, providers } = deps;
-  return {
-    store, clock, log, metrics, keys, env, ...parts,
-    provider: (name) => {
-      const provider = providers.get(name);
-      if (provider === null) throw new NodepoolError('unavailable', `provider ${name} is not in the configuration any more`);
-      return provider;
-    },
-  };
 }

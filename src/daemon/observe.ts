@@ -27,13 +27,29 @@ interface Sources {
  * are taken down before the rows are read, so that the rows are never older than they. A server in a listing
  * without a row has then lost its row, and what an ended action wrote is seen.
  */
-export async function observe({ deps, installation, config, leases, memory, book, tasks }: Sources): Promise<Observation> {
+export async function observe({
+  deps,
+  installation,
+  config,
+  leases,
+  memory,
+  book,
+  tasks,
+}: Sources): Promise<Observation> {
   const busy = tasks.busy();
   const clouds = book.view(deps.providers.entries());
   const pool = await deps.store.readPool();
   const world: World = {
-    now: deps.clock.now(), config, installation, switches: deps.switches, leases, ...pool, clouds,
-    demand: new Map(), busy, memory,
+    now: deps.clock.now(),
+    config,
+    installation,
+    switches: deps.switches,
+    leases,
+    ...pool,
+    clouds,
+    demand: new Map(),
+    busy,
+    memory,
   };
   return { world, pool };
 }

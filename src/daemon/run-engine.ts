@@ -1,7 +1,7 @@
 /** The loop around the engine's passes: when the next one runs, what stops it, how it ends. */
 import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { EngineDeps } from './deps.ts';
-import { createEngineCore, type EngineCore } from './engine.ts';
+import { EngineCore } from './engine.ts';
 import type { RunningTask } from './tasks.ts';
 
 export interface Engine {
@@ -33,7 +33,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const { clock, log } = deps;
   let waker = new AbortController();
   const wake = (): void => waker.abort();
-  const core = createEngineCore(deps, wake);
+  const core = new EngineCore(deps, wake);
   let lastPassAt = clock.now();
   let isFailing = false;
 
@@ -55,7 +55,11 @@ export function createEngine(deps: EngineDeps): Engine {
 
   function reportFailure(error: unknown): void {
     if (!isNodepoolError(error)) log.error({ err: error }, 'a pass failed unexpectedly');
-    else if (!isFailing) log.warn({ code: error.code, error: describeError(error) }, 'a pass failed; nothing new is started until the database answers');
+    else if (!isFailing)
+      log.warn(
+        { code: error.code, error: describeError(error) },
+        'a pass failed; nothing new is started until the database answers',
+      );
   }
 
   return {
@@ -81,7 +85,8 @@ async function stop(core: EngineCore, { clock, log }: EngineDeps): Promise<void>
   const ended = core.settled().then(() => settled.abort());
   await Promise.race([ended, clock.sleep(STOP_LIMIT_MS, settled.signal)]);
   const left = core.inFlight();
-  if (left.length > 0) log.warn({ left: left.map(({ subject, kind }) => `${kind} ${subject}`) }, 'abandoned what is still under way');
+  if (left.length > 0)
+    log.warn({ left: left.map(({ subject, kind }) => `${kind} ${subject}`) }, 'abandoned what is still under way');
   try {
     await core.release();
   } catch (error) {

@@ -13,7 +13,11 @@ export interface TimeLimit {
  * Runs something long with a time limit. Rejects with `command-failed` when it is over and with `aborted` when
  * `signal` aborts, whether or not `run` heeds the signal that it is given.
  */
-export async function withTimeLimit<T>({ clock, ms, what }: TimeLimit, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withTimeLimit<T>(
+  { clock, ms, what }: TimeLimit,
+  signal: AbortSignal,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const own = new AbortController();
   const ended = new AbortController();
   let unhook = (): void => undefined;
@@ -24,7 +28,8 @@ export async function withTimeLimit<T>({ clock, ms, what }: TimeLimit, signal: A
     };
     unhook = onAbort(signal, () => interrupt(new NodepoolError('aborted', `${what} was abandoned`)));
     void clock.sleep(ms, ended.signal).then(() => {
-      if (!ended.signal.aborted) interrupt(new NodepoolError('command-failed', `${what} did not end within ${ms / 1000} s`));
+      if (!ended.signal.aborted)
+        interrupt(new NodepoolError('command-failed', `${what} did not end within ${ms / 1000} s`));
     });
   });
   try {

@@ -113,8 +113,13 @@ export const SLOT_RULES: readonly SlotRule[] = [
   {
     when: 'no server id, and the listing is not younger than attempt + grace',
     then: 'wait for one that is',
-    matches: ({ slot, listedAt, graceMs }) => slot.serverId === null && (listedAt ?? 0) <= (slot.attemptAt ?? 0) + graceMs,
-    step: (facts) => ({ do: 'wait', listingAfter: (facts.slot.attemptAt ?? 0) + facts.graceMs, until: launchDeadline(facts) }),
+    matches: ({ slot, listedAt, graceMs }) =>
+      slot.serverId === null && (listedAt ?? 0) <= (slot.attemptAt ?? 0) + graceMs,
+    step: (facts) => ({
+      do: 'wait',
+      listingAfter: (facts.slot.attemptAt ?? 0) + facts.graceMs,
+      until: launchDeadline(facts),
+    }),
   },
   {
     when: `no server id after ${CREATE_ATTEMPTS_MAX} attempts`,

@@ -60,7 +60,11 @@ interface Situation {
   readonly isContested: boolean;
 }
 
-function countDeficit(label: LabelConfig, { demand: demands, available }: DeficitInput, { supply, isContested }: Situation): Deficit {
+function countDeficit(
+  label: LabelConfig,
+  { demand: demands, available }: DeficitInput,
+  { supply, isContested }: Situation,
+): Deficit {
   const demand = demands.get(label.name) ?? 0;
   const places = 1 + label.subnodes;
   const room = label.providers.reduce((sum, name) => sum + countRoom(available.get(name) ?? 0, places), 0);

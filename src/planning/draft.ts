@@ -8,7 +8,7 @@ import { countCapacities, type Capacity } from './capacity.ts';
 import { viewListing, type ListingView } from './listings.ts';
 import type { Listing, Subject, World } from './world.ts';
 
-interface ListingNeed {
+export interface ListingNeed {
   /** A listing taken after this time is wanted. */
   after: number;
   reason: Reason;

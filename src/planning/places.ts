@@ -20,7 +20,10 @@ export function providerPlace(provider: string): FailurePlace {
 
 export function findFailure(draft: Draft, place: FailurePlace): FailureRecord | null {
   const isSame = (other: FailurePlace): boolean =>
-    other.kind === place.kind && other.provider === place.provider && other.image === place.image && other.az === place.az;
+    other.kind === place.kind &&
+    other.provider === place.provider &&
+    other.image === place.image &&
+    other.az === place.az;
   return draft.world.failures.find(isSame) ?? null;
 }
 

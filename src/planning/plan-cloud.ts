@@ -1,5 +1,6 @@
 /** Plans what is read from the clouds: listings that decisions wait for or the clean-up asks for, and limits. */
-import type { Draft } from './draft.ts';
+import type { Action, ActionOf } from './actions.ts';
+import type { Draft, ListingNeed } from './draft.ts';
 import type { Listing } from './world.ts';
 
 /** How often a cloud's limits are read again. */
@@ -9,37 +10,50 @@ export function planListings(draft: Draft): void {
   for (const [provider, view] of draft.world.clouds) {
     if (!draft.holds(provider)) continue;
     const cleanupAt = draft.world.memory.cron.firedAt.cleanup ?? 0;
-    planListing(draft, { kind: 'list-servers', provider, listing: view.servers, cleanupAt });
-    planListing(draft, { kind: 'list-images', provider, listing: view.images, cleanupAt });
+    const { listIntervalMs } = view.traits;
+    planListing(draft, {
+      action: { kind: 'list-servers', subject: `servers:${provider}`, provider },
+      listing: view.servers,
+      need: draft.serverNeeds.get(provider),
+      cleanupAt,
+      listIntervalMs,
+    });
+    planListing(draft, {
+      action: { kind: 'list-images', subject: `images:${provider}`, provider },
+      listing: view.images,
+      need: draft.imageNeeds.get(provider),
+      cleanupAt,
+      listIntervalMs,
+    });
     if (draft.world.config.providers.has(provider)) planLimits(draft, provider, view.limits?.readAt ?? -Infinity);
   }
 }
 
 interface Wish {
-  readonly kind: 'list-servers' | 'list-images';
-  readonly provider: string;
+  readonly action: Omit<ActionOf<'list-servers'>, 'reason'> | Omit<ActionOf<'list-images'>, 'reason'>;
+  /** The newest one. */
   readonly listing: Listing<unknown>;
+  /** What the planners wait for. */
+  readonly need: ListingNeed | undefined;
+  /** When the clean-up last fired. */
   readonly cleanupAt: number;
+  readonly listIntervalMs: number;
 }
 
-function planListing(draft: Draft, { kind, provider, listing, cleanupAt }: Wish): void {
-  const need = (kind === 'list-servers' ? draft.serverNeeds : draft.imageNeeds).get(provider);
-  const { now } = draft.world;
-  const subject = kind === 'list-servers' ? (`servers:${provider}` as const) : (`images:${provider}` as const);
-  if (!listing.known) {
-    if (now < listing.retryAt) return draft.wakeAt(listing.retryAt);
-    return draft.order({ kind, subject, provider, reason: need?.reason ?? 'listing-needed' });
-  }
-  if (listing.takenAt < cleanupAt) return draft.order({ kind, subject, provider, reason: 'cleanup-due' });
+function planListing(draft: Draft, { action, listing, need, cleanupAt, listIntervalMs }: Wish): void {
+  if (!listing.known) return orderAt(draft, listing.retryAt, { ...action, reason: need?.reason ?? 'listing-needed' });
+  if (listing.takenAt < cleanupAt) return draft.order({ ...action, reason: 'cleanup-due' });
   if (need === undefined) return;
-  const interval = draft.world.clouds.get(provider)?.traits.listIntervalMs ?? 0;
-  const dueAt = Math.max(need.after + 1, listing.takenAt + interval);
-  if (now < dueAt) return draft.wakeAt(dueAt);
-  draft.order({ kind, subject, provider, reason: need.reason });
+  orderAt(draft, Math.max(need.after + 1, listing.takenAt + listIntervalMs), { ...action, reason: need.reason });
+}
+
+/** Orders the action when it is due, or wakes then. */
+function orderAt(draft: Draft, dueAt: number, action: Action): void {
+  if (draft.world.now < dueAt) draft.wakeAt(dueAt);
+  else draft.order(action);
 }
 
 function planLimits(draft: Draft, provider: string, readAt: number): void {
   const dueAt = readAt + LIMITS_INTERVAL_MS;
-  if (draft.world.now < dueAt) return draft.wakeAt(dueAt);
-  draft.order({ kind: 'read-limits', subject: `limits:${provider}`, provider, reason: 'cleanup-due' });
+  orderAt(draft, dueAt, { kind: 'read-limits', subject: `limits:${provider}`, provider, reason: 'cleanup-due' });
 }

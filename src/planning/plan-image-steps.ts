@@ -6,7 +6,15 @@ import type { CloudImage } from '../providers/provider.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { buildPlace, planFailure } from './places.ts';
-import { createGraceMs, imageSlot, isServerMissing, listingLagMs, planSlotDeletion, planSlotsLaunch, slotSubject } from './plan-slot.ts';
+import {
+  createGraceMs,
+  imageSlot,
+  isServerMissing,
+  listingLagMs,
+  planSlotDeletion,
+  planSlotsLaunch,
+  slotSubject,
+} from './plan-slot.ts';
 
 interface Retirement {
   readonly reason: Reason;
@@ -21,7 +29,8 @@ export function planImageBuild(draft: Draft, image: ImageRecord): void {
   const step = nextImageStep({
     now: draft.world.now,
     record: image,
-    cloudImage: image.cloudImageId === null ? (cloudImagesOf(draft, image)[0] ?? null) : images.find(image.cloudImageId),
+    cloudImage:
+      image.cloudImageId === null ? (cloudImagesOf(draft, image)[0] ?? null) : images.find(image.cloudImageId),
     listedAt: images.takenAt,
     isGone: isCloudImageMissing(draft, image),
     graceMs: createGraceMs(draft, image.provider),
@@ -58,7 +67,13 @@ function planSave(draft: Draft, image: ImageRecord): void {
   }
   const { servers, images } = draft.cloud(image.provider);
   if (servers.takenAt === null || images.takenAt === null) return;
-  draft.order({ kind: 'save-image', subject: `image:${image.id}`, reason: 'next-step', imageId: image.id, serverId: image.serverId });
+  draft.order({
+    kind: 'save-image',
+    subject: `image:${image.id}`,
+    reason: 'next-step',
+    imageId: image.id,
+    serverId: image.serverId,
+  });
 }
 
 function planTemplate(draft: Draft, image: ImageRecord): void {
@@ -79,7 +94,11 @@ function failureOf(draft: Draft, image: ImageRecord, reason: Reason): Retirement
   return { reason, isFailure: !isInnocent && planFailure(draft, buildPlace(image.provider, image.image)) };
 }
 
-export function retireImage(draft: Draft, image: ImageRecord, { reason, detail = null, isFailure = false }: Retirement): void {
+export function retireImage(
+  draft: Draft,
+  image: ImageRecord,
+  { reason, detail = null, isFailure = false }: Retirement,
+): void {
   if (!draft.world.switches.deletes) return;
   draft.order({ kind: 'retire-image', subject: `image:${image.id}`, reason, imageId: image.id, detail, isFailure });
 }
@@ -90,7 +109,13 @@ export function planImageDeletion(draft: Draft, image: ImageRecord): void {
   const isForced = image.reason === 'forced';
   if (isForced || !draft.world.clouds.has(image.provider)) {
     // What is left in the cloud under our tag is found by the sweep as soon as the cloud can be reached.
-    draft.order({ kind: 'remove-image', subject, reason: isForced ? 'forced' : 'provider-removed', imageId: image.id, abandoned: known });
+    draft.order({
+      kind: 'remove-image',
+      subject,
+      reason: isForced ? 'forced' : 'provider-removed',
+      imageId: image.id,
+      abandoned: known,
+    });
     return;
   }
   const isTemplateGone = planSlotDeletion(draft, imageSlot(image));
@@ -101,21 +126,19 @@ export function planImageDeletion(draft: Draft, image: ImageRecord): void {
 /** Orders the deletion of the cloud image, and says whether none can be left. */
 function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
   if (image.cloudImageId === null && image.saveAt === null) return true;
-  const { images } = draft.cloud(image.provider);
+  const takenAt = draft.cloud(image.provider).images.takenAt ?? 0;
   const decidableAfter = (image.saveAt ?? 0) + createGraceMs(draft, image.provider);
-  const canTell = images.takenAt !== null && images.takenAt > decidableAfter;
-  const ids = cloudImagesOf(draft, image).map(({ id }) => id);
-  if (ids.length === 0 && canTell) return true;
+  const canTell = takenAt > decidableAfter;
+  const cloudImageIds = cloudImagesOf(draft, image).map(({ id }) => id);
+  if (cloudImageIds.length === 0 && canTell) return true;
+  const { id: imageId, provider, cloudImageId } = image;
   // A known image is deleted by its id while no listing can tell whether it is there.
-  if (!canTell && image.cloudImageId !== null && !ids.includes(image.cloudImageId)) ids.push(image.cloudImageId);
-  if (ids.length > 0) {
-    draft.order({
-      kind: 'delete-cloud-image', subject: slotSubject(imageSlot(image).ref), reason: 'deleted',
-      imageId: image.id, provider: image.provider, cloudImageIds: ids,
-    });
-    return false;
+  if (!canTell && cloudImageId !== null && !cloudImageIds.includes(cloudImageId)) cloudImageIds.push(cloudImageId);
+  if (cloudImageIds.length === 0) draft.needImages(provider, Math.max(decidableAfter, takenAt));
+  else {
+    const subject = `image:${imageId}` as const;
+    draft.order({ kind: 'delete-cloud-image', subject, reason: 'deleted', imageId, provider, cloudImageIds });
   }
-  draft.needImages(image.provider, Math.max(decidableAfter, images.takenAt ?? 0));
   return false;
 }
 

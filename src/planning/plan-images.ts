@@ -33,13 +33,23 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
   const isReachable = draft.world.clouds.has(image.provider);
   if (!draft.holds(image.provider) && (isReachable || !draft.world.leases.has('supply'))) return;
   const { deletes, images } = draft.world.switches;
-  if (image.state === 'delete') return deletes ? planImageDeletion(draft, image) : undefined;
   const departed = departedReason(draft, image);
-  if (departed !== null) return retireImage(draft, image, { reason: departed });
-  if (image.state === 'building') return images ? planImageBuild(draft, image) : undefined;
-  if (isCloudImageMissing(draft, image)) return retireImage(draft, image, { reason: 'image-gone' });
-  if (age >= 2 && !isInUse(draft, image)) return retireImage(draft, image, { reason: 'image-outdated' });
-  if (deletes) planTemplateRemoval(draft, image);
+  if (image.state === 'delete') {
+    if (deletes) planImageDeletion(draft, image);
+  } else if (departed !== null) {
+    retireImage(draft, image, { reason: departed });
+  } else if (image.state === 'ready') {
+    planReadyImage(draft, image, age);
+  } else if (images) {
+    planImageBuild(draft, image);
+  }
+}
+
+/** The current image (age 0) and the previous one are kept; an older one goes when nothing needs it. */
+function planReadyImage(draft: Draft, image: ImageRecord, age: number): void {
+  if (isCloudImageMissing(draft, image)) retireImage(draft, image, { reason: 'image-gone' });
+  else if (age >= 2 && !isInUse(draft, image)) retireImage(draft, image, { reason: 'image-outdated' });
+  else if (draft.world.switches.deletes) planTemplateRemoval(draft, image);
 }
 
 function departedReason(draft: Draft, image: ImageRecord): Reason | null {
@@ -92,30 +102,28 @@ function planMissingImage(draft: Draft, provider: ProviderConfig, image: Provide
   const rows = draft.world.images.filter((row) => row.provider === provider.name && row.image === image.name);
   if (rows.some(({ state }) => state === 'building')) return;
   const reason = missingReason(draft, rows);
-  if (reason === null) return;
-  const about = `image ${image.name} at ${provider.name}`;
-  if (image.source.kind === 'diskimage') {
-    if (reason === 'image-missing') {
-      draft.note(about, `waits for an upload of disk image ${image.source.diskimage}; this version does not build disk images`);
-    }
-    return;
-  }
-  const resting = isResting(draft, buildPlace(provider.name, image.name)) ?? isResting(draft, providerPlace(provider.name));
-  if (resting !== null) {
-    draft.note(about, `not built again before ${new Date(resting.retryAt).toISOString()} after ${resting.count} failures: ${resting.lastError}`);
-    return;
-  }
-  if (draft.cloud(provider.name).servers.takenAt === null) {
-    draft.note(about, `not built while the state of the cloud is unknown`);
-    return;
-  }
-  // Ahead of the supply: in a pool that is always full the next free place is the image's.
-  if (draft.freePlaces(provider.name) === 0) {
-    draft.note(about, `waits for a free place at ${provider.name} for its template server`);
-    return;
-  }
+  // A disk image that is only due again is the builder's business.
+  if (reason === null || (image.source.kind === 'diskimage' && reason === 'image-update')) return;
+  const obstacle = findObstacle(draft, provider.name, image);
+  if (obstacle !== null) return draft.note(`image ${image.name} at ${provider.name}`, obstacle);
   draft.takePlace(provider.name);
-  draft.order({ kind: 'build-image', subject: `build:${provider.name}/${image.name}`, reason, provider: provider.name, image: image.name });
+  const subject = `build:${provider.name}/${image.name}` as const;
+  draft.order({ kind: 'build-image', subject, reason, provider: provider.name, image: image.name });
+}
+
+/** Why an image cannot be built at a provider now; null: it can. */
+function findObstacle(draft: Draft, provider: string, { name, source }: ProviderImageConfig): string | null {
+  if (source.kind === 'diskimage') {
+    return `waits for an upload of disk image ${source.diskimage}; this version does not build disk images`;
+  }
+  const rest = isResting(draft, buildPlace(provider, name)) ?? isResting(draft, providerPlace(provider));
+  if (rest !== null) {
+    const retryAt = new Date(rest.retryAt).toISOString();
+    return `not built again before ${retryAt} after ${rest.count} failures: ${rest.lastError}`;
+  }
+  if (draft.cloud(provider).servers.takenAt === null) return 'not built while the state of the cloud is unknown';
+  // Ahead of the supply: in a pool that is always full the next free place is the image's.
+  return draft.freePlaces(provider) === 0 ? `waits for a free place at ${provider} for its template server` : null;
 }
 
 function missingReason(draft: Draft, rows: readonly ImageRecord[]): 'image-missing' | 'image-update' | null {

@@ -57,8 +57,12 @@ function planLeakedServers(draft: Draft, provider: string, owners: ReadonlyMap<s
       continue;
     }
     draft.order({
-      kind: 'delete-leaked-server', subject: `leak:${provider}/${server.id}`, reason: 'leaked',
-      provider, serverId: server.id, owner: server.tags?.record ?? '',
+      kind: 'delete-leaked-server',
+      subject: `leak:${provider}/${server.id}`,
+      reason: 'leaked',
+      provider,
+      serverId: server.id,
+      owner: server.tags?.record ?? '',
     });
     // Until a listing no longer shows it the pool does not know that it is gone.
     draft.needServers(provider, servers.takenAt ?? 0);
@@ -74,8 +78,12 @@ function planLeakedImages(draft: Draft, provider: string, owners: ReadonlyMap<st
       continue;
     }
     draft.order({
-      kind: 'delete-leaked-image', subject: `leak:${provider}/${image.id}`, reason: 'leaked',
-      provider, cloudImageId: image.id, owner: image.tags?.record ?? '',
+      kind: 'delete-leaked-image',
+      subject: `leak:${provider}/${image.id}`,
+      reason: 'leaked',
+      provider,
+      cloudImageId: image.id,
+      owner: image.tags?.record ?? '',
     });
     draft.needImages(provider, images.takenAt ?? 0);
   }

@@ -1,7 +1,6 @@
 /** Plans the nodes that exist: the next step of those under way, the retirement of those that have to go. */
 import type { LabelConfig, ProviderConfig } from '../config/types.ts';
-import {
-  CHECK_FAILURES_MAX, NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
+import { CHECK_FAILURES_MAX, NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
@@ -25,8 +24,8 @@ function isActedOn(draft: Draft, node: NodeRecord): boolean {
 function planLiving(draft: Draft, node: NodeRecord): void {
   const departed = departedReason(draft, node);
   // Work on a node in use is not thrown away because its configuration is: it ends by itself or by age.
-  if (departed !== null && node.state !== 'used') retire(draft, node, departed);
-  else if (isOverAge(draft, node)) retire(draft, node, 'state-timeout');
+  if (departed !== null && node.state !== 'used') retire(draft, node, { reason: departed });
+  else if (isOverAge(draft, node)) retire(draft, node, { reason: 'state-timeout' });
   else if (node.state === 'building') planLaunch(draft, node);
   else if (!retireIncomplete(draft, node) && node.state === 'ready') planReady(draft, node);
 }
@@ -36,7 +35,7 @@ function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
   const slots = node.state === 'ready' ? nodeSlots(node) : [ownSlot(node)];
   const lost = slots.find((owned) => isServerMissing(draft, owned));
   if (lost === undefined) return false;
-  retire(draft, node, 'server-gone', lost.ref.kind === 'node' ? null : slotSubject(lost.ref));
+  retire(draft, node, { reason: 'server-gone', detail: lost.ref.kind === 'node' ? null : slotSubject(lost.ref) });
   return true;
 }
 
@@ -61,21 +60,22 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
   if (!draft.world.switches.launches) return;
   const provider = draft.world.config.providers.get(node.provider) as ProviderConfig;
   const label = draft.world.config.labels.get(node.label) as LabelConfig;
-  if (!provider.images.has(label.image)) return retire(draft, node, 'image-removed');
+  if (!provider.images.has(label.image)) return retire(draft, node, { reason: 'image-removed' });
   const outcome = planSlotsLaunch(draft, nodeSlots(node), provider);
   if (outcome.is === 'failed') {
     const { ref, reason, detail } = outcome;
-    if (ref.kind === 'node') return retire(draft, node, reason, detail);
-    return retire(draft, node, 'subnode-failed', `${slotSubject(ref)}: ${detail ?? reason}`);
+    if (ref.kind === 'node') return retire(draft, node, { reason, detail });
+    return retire(draft, node, { reason: 'subnode-failed', detail: `${slotSubject(ref)}: ${detail ?? reason}` });
   }
   if (outcome.is !== 'up') return;
   // The ready script cannot be repeated, and what an interrupted one did cannot be seen.
-  if (node.scriptAt !== null && !draft.isBusy(`node:${node.id}`)) return retire(draft, node, 'script-interrupted');
+  if (node.scriptAt !== null && !draft.isBusy(`node:${node.id}`))
+    return retire(draft, node, { reason: 'script-interrupted' });
   draft.order({ kind: 'prepare-node', subject: `node:${node.id}`, reason: 'next-step', nodeId: node.id });
 }
 
 function planReady(draft: Draft, node: NodeRecord): void {
-  if (node.checkFailures >= CHECK_FAILURES_MAX) return retire(draft, node, 'unreachable');
+  if (node.checkFailures >= CHECK_FAILURES_MAX) return retire(draft, node, { reason: 'unreachable' });
   const firedAt = draft.world.memory.cron.firedAt.check;
   const isCheckDue = firedAt !== null && Math.max(node.stateAt, node.checkedAt ?? 0) < firedAt;
   if (isCheckDue || node.checkFailures > 0) {
@@ -84,10 +84,21 @@ function planReady(draft: Draft, node: NodeRecord): void {
 }
 
 const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
-  'server-error', 'create-failed', 'launch-timeout', 'boot-timeout', 'subnode-failed', 'script-failed', 'unreachable',
+  'server-error',
+  'create-failed',
+  'launch-timeout',
+  'boot-timeout',
+  'subnode-failed',
+  'script-failed',
+  'unreachable',
 ]);
 
-function retire(draft: Draft, node: NodeRecord, reason: Reason, detail: string | null = null): void {
+interface Retirement {
+  readonly reason: Reason;
+  readonly detail?: string | null;
+}
+
+function retire(draft: Draft, node: NodeRecord, { reason, detail = null }: Retirement): void {
   if (!draft.world.switches.deletes) return;
   const label = draft.world.config.labels.get(node.label);
   const isFailure = FAILURES.has(reason) && planFailure(draft, launchPlace(node, label?.image ?? null));

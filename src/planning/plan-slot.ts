@@ -1,4 +1,5 @@
 /** Plans the server of one record: node, subnode or template. What is particular to each comes from its planner. */
+import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
@@ -117,22 +118,28 @@ export function isServerMissing(draft: Draft, { ref, slot }: OwnedSlot): boolean
  */
 export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolean {
   if (slot.serverId === null && slot.attemptAt === null) return true;
-  const { now } = draft.world;
-  const { servers } = draft.cloud(ref.provider);
+  const takenAt = draft.cloud(ref.provider).servers.takenAt ?? 0;
   const decidableAfter = deletionDecidableAfter(draft, { ref, slot });
-  const canTell = servers.takenAt !== null && servers.takenAt > decidableAfter;
+  const canTell = takenAt > decidableAfter;
   const ids = slotServers(draft, { ref, slot }).map(({ id }) => id);
   if (ids.length === 0 && canTell) return true;
   // A known server is deleted by its id while no listing can tell whether it is there.
   if (!canTell && slot.serverId !== null && !ids.includes(slot.serverId)) ids.push(slot.serverId);
-  const dueAt = slot.deleteAt === null ? now : slot.deleteAt + DELETE_REPEAT_MS + 1;
-  if (ids.length > 0 && now >= dueAt) {
-    draft.order({ kind: 'delete-server', subject: slotSubject(ref), reason: 'deleted', slot: ref, serverIds: ids });
+  if (orderDeletion(draft, { ref, slot }, ids)) return false;
+  draft.needServers(ref.provider, Math.max(decidableAfter, takenAt));
+  return false;
+}
+
+/** Whether a deletion is due: the first, or a repetition of one that showed no effect. */
+function orderDeletion(draft: Draft, { ref, slot }: OwnedSlot, serverIds: readonly ServerId[]): boolean {
+  if (serverIds.length === 0) return false;
+  const dueAt = slot.deleteAt === null ? 0 : slot.deleteAt + DELETE_REPEAT_MS + 1;
+  if (draft.world.now < dueAt) {
+    draft.wakeAt(dueAt);
     return false;
   }
-  if (ids.length > 0) draft.wakeAt(dueAt);
-  draft.needServers(ref.provider, Math.max(decidableAfter, servers.takenAt ?? 0));
-  return false;
+  draft.order({ kind: 'delete-server', subject: slotSubject(ref), reason: 'deleted', slot: ref, serverIds });
+  return true;
 }
 
 /** A listing decides that a server is gone only if taken after this. */
@@ -145,5 +152,8 @@ function deletionDecidableAfter(draft: Draft, { ref, slot }: OwnedSlot): number 
 
 /** The template server of an image. */
 export function imageSlot(image: ImageRecord): OwnedSlot {
-  return { ref: { kind: 'image', id: image.id, provider: image.provider, key: recordKey('image', image) }, slot: image };
+  return {
+    ref: { kind: 'image', id: image.id, provider: image.provider, key: recordKey('image', image) },
+    slot: image,
+  };
 }

@@ -17,7 +17,11 @@ export function planSupply(draft: Draft): readonly Round[] {
   const available = new Map([...capacities.keys()].map((provider) => [provider, draft.freePlaces(provider)]));
   const targets = [...config.targets.keys()];
   const deficits = countDeficits({
-    labels: config.labels, nodes, demand: draft.world.demand, onlineTargets: new Set(targets), available,
+    labels: config.labels,
+    nodes,
+    demand: draft.world.demand,
+    onlineTargets: new Set(targets),
+    available,
   });
   if (deficits.every(({ amount, dropped }) => amount === 0 && dropped === 0)) return [];
   noteNothingToGive(draft, targets);
@@ -56,7 +60,11 @@ function currentImages(images: readonly ImageRecord[]): ReadonlyMap<string, Imag
   return current;
 }
 
-function openRequest(draft: Draft, { label: name, amount }: Deficit, images: ReadonlyMap<string, ImageRecord>): AllocationRequest {
+function openRequest(
+  draft: Draft,
+  { label: name, amount }: Deficit,
+  images: ReadonlyMap<string, ImageRecord>,
+): AllocationRequest {
   const label = draft.world.config.labels.get(name) as LabelConfig;
   const providers = label.providers.filter((provider) => {
     const obstacle = findObstacle(draft, label, { provider, images });
@@ -75,10 +83,8 @@ interface Offer {
 function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Offer): string | null {
   const config = draft.world.config.providers.get(provider) as ProviderConfig;
   if (!images.has(`${provider}/${label.image}`)) return describeMissingImage(config, label);
-  const cloud = draft.world.clouds.get(provider);
-  if (draft.holds(provider) && cloud !== undefined && !cloud.servers.known) {
-    return `the state of the cloud is unknown${cloud.servers.error === null ? '' : `: ${cloud.servers.error}`}`;
-  }
+  const unknown = describeUnknown(draft, provider);
+  if (unknown !== null) return unknown;
   const whole = isResting(draft, providerPlace(provider));
   if (whole !== null) return describeRest(whole);
   const zones = config.availabilityZones.length === 0 ? [null] : config.availabilityZones;
@@ -87,9 +93,19 @@ function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Of
   return first !== undefined && first !== null && rests.every((rest) => rest !== null) ? describeRest(first) : null;
 }
 
+/** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
+function describeUnknown(draft: Draft, provider: string): string | null {
+  const servers = draft.world.clouds.get(provider)?.servers;
+  if (!draft.holds(provider) || servers === undefined || servers.known) return null;
+  return `the state of the cloud is unknown${servers.error === null ? '' : `: ${servers.error}`}`;
+}
+
 function describeMissingImage(provider: ProviderConfig, label: LabelConfig): string {
   const source = provider.images.get(label.image)?.source;
-  const wait = source?.kind === 'diskimage' ? `waits for disk image ${source.diskimage}, of which no upload is READY` : 'waits for its image to be built';
+  const wait =
+    source?.kind === 'diskimage'
+      ? `waits for disk image ${source.diskimage}, of which no upload is READY`
+      : 'waits for its image to be built';
   return `${wait} (image ${label.image})`;
 }
 
@@ -137,8 +153,10 @@ function noteShortages(draft: Draft, { deficits, launches, capacities }: Result)
       continue;
     }
     const full = providers.map((name) => describePlaces(capacities.get(name))).join('; ');
-    if (dropped > 0) draft.note(`label ${label}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${full})`);
-    if (launched < amount) draft.note(`label ${label}`, `${amount - launched} of ${amount} missing nodes are not launched now (${full})`);
+    if (dropped > 0)
+      draft.note(`label ${label}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${full})`);
+    if (launched < amount)
+      draft.note(`label ${label}`, `${amount - launched} of ${amount} missing nodes are not launched now (${full})`);
   }
 }
 

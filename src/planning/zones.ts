@@ -27,7 +27,9 @@ export function chooseZones(draft: Draft, grant: Grant, order: Order): (string |
   const chosen: (string | null)[] = [];
   for (let count = 0; count < grant.amount; count += 1) {
     const best = zones.reduce<Zone | null>(
-      (least, zone) => (zone.left > 0 && (least === null || zone.load < least.load) ? zone : least), null);
+      (least, zone) => (zone.left > 0 && (least === null || zone.load < least.load) ? zone : least),
+      null,
+    );
     if (best === null) break;
     best.load += 1;
     best.left -= 1;

@@ -43,9 +43,11 @@ export function createConductor(deps: ConductorDeps): Conductor {
   let engine: ConductedEngine | null = null;
 
   async function reload(): Promise<void> {
+    reopenLog(deps);
+    // While stopping, a new configuration is of no use, and systemd must not be told that all is well again.
+    if (stopping.signal.aborted) return;
     log.info({}, 'SIGHUP: reading the configuration again');
     void service.reloading();
-    reopenLog(deps);
     await deps.reloadConfig();
     engine?.wake();
     await service.ready();

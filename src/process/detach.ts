@@ -32,7 +32,7 @@ export async function startDetached({
 }: DetachDeps): Promise<{ pid: number; report: StartReport }> {
   const [program = '', ...args] = command;
   const output = openOutput(outputFile ?? devNull);
-  const daemon = spawn(program, args, { detached: true, cwd: '/', stdio: ['ignore', output, output, 'ipc'] });
+  const daemon = spawn(program, args, { detached: true, stdio: ['ignore', output, output, 'ipc'] });
   closeSync(output);
   const passOn = (signal: NodeJS.Signals): void => void daemon.kill(signal);
   for (const signal of PASSED_ON) signals.on(signal, passOn);

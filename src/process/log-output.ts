@@ -2,6 +2,7 @@
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { NodepoolError } from '../lib/errors.ts';
+import { createPrettyFormat } from './log-pretty.ts';
 import type { LogSettings } from './log-settings.ts';
 import { systemErrorReason } from './system-error.ts';
 
@@ -20,8 +21,7 @@ export async function openLogOutput(settings: LogSettings, env: NodeJS.ProcessEn
   const destination = refusing(file, () => pino.destination({ dest: file ?? STDOUT, sync: true, append: true }));
   // A full disk or a closed terminal must not end the daemon; what cannot be written is dropped.
   destination.on('error', () => undefined);
-  const isTerminal = file === null && isatty(STDOUT);
-  const format = await lineFormat(settings, { isTerminal, colours: isTerminal && env['NO_COLOR'] === undefined });
+  const format = await lineFormat(settings, env);
   return {
     write: (line) => {
       destination.write(format(line));
@@ -32,21 +32,11 @@ export async function openLogOutput(settings: LogSettings, env: NodeJS.ProcessEn
   };
 }
 
-async function lineFormat(
-  settings: LogSettings,
-  terminal: { isTerminal: boolean; colours: boolean },
-): Promise<(line: string) => string> {
-  const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && terminal.isTerminal);
-  if (!isPretty) return (line) => line;
-  // Loaded only where somebody reads along: it costs start-up time.
-  const { prettyFactory } = await import('pino-pretty');
-  return prettyFactory({
-    colorize: terminal.colours,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'logger',
-    messageFormat: '{logger}: {msg}',
-    singleLine: true,
-  });
+/** Pretty on a terminal, unless the settings say otherwise; coloured there, unless NO_COLOR does. */
+async function lineFormat(settings: LogSettings, env: NodeJS.ProcessEnv): Promise<(line: string) => string> {
+  const isTerminal = settings.file === null && isatty(STDOUT);
+  const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && isTerminal);
+  return isPretty ? createPrettyFormat(isTerminal && !env['NO_COLOR']) : (line) => line;
 }
 
 function refusing<T>(file: string | null, open: () => T): T {

@@ -24,6 +24,7 @@ interface Statement {
 }
 
 interface SqliteDatabase {
+  readonly isTransaction: boolean;
   exec(sql: string): void;
   prepare(sql: string): Statement;
   close(): void;
@@ -51,11 +52,8 @@ interface Query {
 export class SqliteClient extends BetterSqlite3Client {
   override _driver(): unknown {
     const require = createRequire(import.meta.url);
-    const module = require(hasStableSqlite(process.versions.node) ? 'node:sqlite' : '@photostructure/sqlite') as Record<
-      string,
-      unknown
-    >;
-    return module['DatabaseSync'];
+    const name = hasStableSqlite(process.versions.node) ? 'node:sqlite' : '@photostructure/sqlite';
+    return (require(name) as { DatabaseSync: unknown }).DatabaseSync;
   }
 
   override async acquireRawConnection(): Promise<Connection> {
@@ -69,7 +67,7 @@ export class SqliteClient extends BetterSqlite3Client {
       database.close();
       throw error;
     }
-    return { database, prepared: new Map(), close: () => database.close() };
+    return { database, prepared: new Map(), close: () => close(database) };
   }
 
   async _query(connection: Connection, query: Query): Promise<Query> {
@@ -83,6 +81,12 @@ export class SqliteClient extends BetterSqlite3Client {
     }
     return query;
   }
+}
+
+/** The driver may keep an open file until statements are collected: no lock must stay with it. */
+function close(database: SqliteDatabase): void {
+  if (database.isTransaction) database.exec('ROLLBACK');
+  database.close();
 }
 
 function prepare({ database, prepared }: Connection, sql: string): Prepared {

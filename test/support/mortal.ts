@@ -67,8 +67,18 @@ export class Mortal {
 
   store(store: Store): Store {
     return this.wrap(store, [
-      'launchNodes', 'moveNode', 'moveImage', 'readySubnode', 'patch', 'recordAttempt', 'createImage', 'removeNode',
-      'removeImage', 'record', 'clear', 'add',
+      'launchNodes',
+      'moveNode',
+      'moveImage',
+      'readySubnode',
+      'patch',
+      'recordAttempt',
+      'createImage',
+      'removeNode',
+      'removeImage',
+      'record',
+      'clear',
+      'add',
     ]);
   }
 

@@ -36,6 +36,7 @@ export async function runCli(
       stderr: { write: (text) => void (stderr += text), isTerminal },
       clock: createWaitingClock(),
       version: '1.2.3',
+      findDead: () => Promise.resolve(() => false),
       onInterrupt: () => () => undefined,
       loadConfig: unexpected('reads the configuration'),
       loadDatabase: unexpected('looks for the database'),

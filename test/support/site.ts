@@ -3,7 +3,7 @@
  * pass on the fake clock; nothing sleeps.
  */
 import type { Config } from '../../src/config/types.ts';
-import { createEngineCore, type EngineCore } from '../../src/daemon/engine.ts';
+import { EngineCore } from '../../src/daemon/engine.ts';
 import type { EngineDeps } from '../../src/daemon/deps.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
@@ -56,19 +56,33 @@ const SILENT_METRICS: Metrics = {
 let holders = 0;
 
 /** Starts a daemon on the site. It takes over the leases of all others, as after their death. */
-export function startDaemon(site: Site, { store, death, holder = `test/${++holders}/x`, log = silentLog, overrides = {} }: DaemonOptions): Daemon {
+export function startDaemon(
+  site: Site,
+  { store, death, holder = `test/${++holders}/x`, log = silentLog, overrides = {} }: DaemonOptions,
+): Daemon {
   const mortal = new Mortal(death);
   const { clock, random, clouds } = site;
   const driver = createFakeDriver({ clock, random, log, clouds });
   const mortalDriver: DriverFactory = (config) => mortal.provider(driver(config));
   const providers = createProviders({ factories: { fake: mortalDriver }, clock, onCall: () => undefined, log });
   const deps: EngineDeps = {
-    store: mortal.store(store), config: () => site.config, refreshConfig: () => Promise.resolve(), providers, clock, random, log,
-    metrics: SILENT_METRICS, keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
-    holder, isDeadHolder: (other) => other !== holder, switches: { launches: true, deletes: true, images: true },
-    scope: null, env: {}, ...overrides,
+    store: mortal.store(store),
+    config: () => site.config,
+    refreshConfig: () => Promise.resolve(),
+    providers,
+    clock,
+    random,
+    log,
+    metrics: SILENT_METRICS,
+    keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
+    holder,
+    isDeadHolder: (other) => other !== holder,
+    switches: { launches: true, deletes: true, images: true },
+    scope: null,
+    env: {},
+    ...overrides,
   };
-  return { core: createEngineCore(deps, () => undefined), store, mortal };
+  return { core: new EngineCore(deps, () => undefined), store, mortal };
 }
 
 export interface Goal {
@@ -81,7 +95,11 @@ export interface Goal {
 }
 
 /** Runs passes until the goal is reached or the daemon was killed; answers whether it lives. Throws when time is up. */
-export async function drive(site: Site, daemon: Daemon, { until, withinMs = 600_000, invariant }: Goal): Promise<boolean> {
+export async function drive(
+  site: Site,
+  daemon: Daemon,
+  { until, withinMs = 600_000, invariant }: Goal,
+): Promise<boolean> {
   const deadline = site.clock.now() + withinMs;
   while (site.clock.now() < deadline) {
     const plan = await daemon.core.tick().catch((error: unknown) => {
@@ -106,8 +124,10 @@ function stepAfter(plan: Plan | null, restMs: number): number {
 async function describePool(site: Site, { store }: Daemon): Promise<string> {
   const { nodes, images } = await store.readPool();
   const servers = serversOf(site).map(({ name, status }) => `${name} ${status}`);
-  const rows = [...nodes.map(({ id, label, state, reason }) => `node ${id} ${label} ${state} ${reason ?? ''}`),
-    ...images.map(({ id, image, state, reason }) => `image ${id} ${image} ${state} ${reason ?? ''}`)];
+  const rows = [
+    ...nodes.map(({ id, label, state, reason }) => `node ${id} ${label} ${state} ${reason ?? ''}`),
+    ...images.map(({ id, image, state, reason }) => `image ${id} ${image} ${state} ${reason ?? ''}`),
+  ];
   return JSON.stringify({ rows, servers });
 }
 
@@ -118,7 +138,9 @@ export function serversOf({ clouds }: Site): readonly Server[] {
 
 /** Ids of the servers that the nodes' rows own, subnodes included. */
 export function ownedServers(nodes: readonly NodeRecord[]): readonly string[] {
-  return nodes.flatMap((node) => [node.serverId, ...node.subnodes.map(({ serverId }) => serverId)]).filter((id) => id !== null);
+  return nodes
+    .flatMap((node) => [node.serverId, ...node.subnodes.map(({ serverId }) => serverId)])
+    .filter((id) => id !== null);
 }
 
 /**
@@ -127,12 +149,22 @@ export function ownedServers(nodes: readonly NodeRecord[]): readonly string[] {
  */
 export async function isSettled(site: Site, { store }: Daemon): Promise<boolean> {
   const { nodes, images } = await store.readPool();
-  if (nodes.some(({ state }) => state !== 'ready') || images.some(({ state, serverId }) => state !== 'ready' || serverId !== null)) return false;
+  if (
+    nodes.some(({ state }) => state !== 'ready') ||
+    images.some(({ state, serverId }) => state !== 'ready' || serverId !== null)
+  )
+    return false;
   for (const label of site.config.labels.values()) {
     const own = nodes.filter((node) => node.label === label.name);
     if (own.length !== label.minReady || own.some(({ subnodes }) => subnodes.length !== label.subnodes)) return false;
   }
-  const servers = serversOf(site).map(({ id }) => String(id)).sort();
-  const cloudImages = [...site.clouds.values()].flatMap((cloud) => cloud.images()).filter(({ tags, status }) => tags !== null && status !== 'deleting');
-  return JSON.stringify(servers) === JSON.stringify([...ownedServers(nodes)].sort()) && cloudImages.length === images.length;
+  const servers = serversOf(site)
+    .map(({ id }) => String(id))
+    .sort();
+  const cloudImages = [...site.clouds.values()]
+    .flatMap((cloud) => cloud.images())
+    .filter(({ tags, status }) => tags !== null && status !== 'deleting');
+  return (
+    JSON.stringify(servers) === JSON.stringify([...ownedServers(nodes)].sort()) && cloudImages.length === images.length
+  );
 }

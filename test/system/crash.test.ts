@@ -9,7 +9,7 @@ import type { Store } from '../../src/store/store.ts';
 import { aConfig, aLabel, aProvider, aProviderImage, imagesNamed } from '../support/builders.ts';
 import type { Death } from '../support/mortal.ts';
 import { createSite, drive, isSettled, serversOf, startDaemon, type Daemon, type Site } from '../support/site.ts';
-import { DATABASES, openFreshStore } from '../support/with-scratch.ts';
+import { DATABASES, openFreshStore } from '../support/with-database.ts';
 
 const MAX_SERVERS = 9;
 
@@ -20,7 +20,10 @@ function crashConfig(listingLagMs: number): Config {
     apiTimeoutMs: 5000,
     fake: { ...aProvider().fake, bootTimeMs: 500, deleteTimeMs: 700, listingLagMs },
   });
-  const image = aProviderImage({ name: 'ubuntu', source: { kind: 'snapshot', baseImage: 'Fake Precise', setup: 'setup.sh' } });
+  const image = aProviderImage({
+    name: 'ubuntu',
+    source: { kind: 'snapshot', baseImage: 'Fake Precise', setup: 'setup.sh' },
+  });
   return aConfig({
     providers: [{ ...provider, images: new Map([['ubuntu', image]]) }],
     labels: [
@@ -35,7 +38,10 @@ const PHASES: readonly ((store: Store, wipe: () => Promise<void>) => Promise<voi
   async () => Promise.resolve(),
   async (store) => {
     const { nodes } = await store.readPool();
-    for (const { id } of [nodes.find(({ label }) => label === 'plain'), nodes.find(({ label }) => label === 'set')].filter((node) => node !== undefined)) {
+    for (const { id } of [
+      nodes.find(({ label }) => label === 'plain'),
+      nodes.find(({ label }) => label === 'set'),
+    ].filter((node) => node !== undefined)) {
       await store.moveNode({ id, from: 'ready', to: 'delete', by: 'operator' });
     }
   },
@@ -50,7 +56,7 @@ interface Run {
 /** Plays the phases; answers how many effects the first daemon had. Throws when the pool does not settle. */
 async function play(database: (typeof DATABASES)[number], { listingLagMs, death }: Run): Promise<number> {
   const site = createSite(crashConfig(listingLagMs));
-  const opened = await openFreshStore(database, site.clock);
+  const opened = await openFreshStore(database, { clock: site.clock });
   try {
     const first = startDaemon(site, { store: opened.store, death });
     let daemon: Daemon = first;
@@ -78,15 +84,21 @@ describe.each(DATABASES)('a daemon on %s killed at every effect', (database) => 
   it.each([
     { listingLagMs: 0, listings: 'on time' },
     { listingLagMs: 2000, listings: 'two seconds late' },
-  ])('leaks nothing, doubles nothing and refills the pool with listings $listings', async ({ listingLagMs }) => {
-    const effects = await play(database, { listingLagMs, death: { at: Infinity, side: 'before' } });
-    expect(effects).toBeGreaterThan(50);
-    for (let at = 1; at <= effects; at += 1) {
-      for (const side of ['before', 'after'] as const) {
-        await play(database, { listingLagMs, death: { at, side } }).catch((error: unknown) => {
-          throw new Error(`killed ${side} effect ${at}: ${String(error)}`, { cause: error });
-        });
+  ])(
+    'leaks nothing, doubles nothing and refills the pool with listings $listings',
+    async ({ listingLagMs }) => {
+      const effects = await play(database, { listingLagMs, death: { at: Infinity, side: 'before' } });
+      // Late listings make the daemon wait; they must not make it do things over and over.
+      expect(effects).toBeGreaterThan(50);
+      expect(effects).toBeLessThan(200);
+      for (let at = 1; at <= effects; at += 1) {
+        for (const side of ['before', 'after'] as const) {
+          await play(database, { listingLagMs, death: { at, side } }).catch((error: unknown) => {
+            throw new Error(`killed ${side} effect ${at}: ${String(error)}`, { cause: error });
+          });
+        }
       }
-    }
-  }, 600_000);
+    },
+    600_000,
+  );
 });

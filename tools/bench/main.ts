@@ -18,9 +18,16 @@ async function measure(options: SiteOptions): Promise<Figures> {
   try {
     const { figures, pid, stop } = await fill(site, options.nodes);
     try {
-      const isDetailed = options.nodes <= DETAILED_UP_TO && options.withKeys !== true && options.statsdPort === undefined;
+      const isDetailed =
+        options.nodes <= DETAILED_UP_TO && options.withKeys !== true && options.statsdPort === undefined;
       if (!isDetailed) return figures;
-      const more = [await idle(site, pid), await commands(site), await replace(site), await react(site), await churn(site, options.nodes)];
+      const more = [
+        await idle(site, pid),
+        await commands(site),
+        await replace(site),
+        await react(site),
+        await churn(site, options.nodes),
+      ];
       return Object.assign({ ...figures }, ...more) as Figures;
     } finally {
       await stop();
@@ -33,7 +40,8 @@ async function measure(options: SiteOptions): Promise<Figures> {
 function print(title: string, figures: Figures): void {
   process.stdout.write(`\n${title}\n`);
   for (const [name, value] of Object.entries(figures)) {
-    if (!Number.isNaN(value)) process.stdout.write(`  ${name.padEnd(28)} ${value.toFixed(value < 10 ? 2 : 0).padStart(10)}\n`);
+    if (!Number.isNaN(value))
+      process.stdout.write(`  ${name.padEnd(28)} ${value.toFixed(value < 10 ? 2 : 0).padStart(10)}\n`);
   }
 }
 
@@ -56,7 +64,10 @@ try {
   }
   if (sizes.length === 0) {
     await measureStatsd(await mariadb.createDatabase());
-    print(`${KEYED_NODES} nodes with key pairs, MariaDB`, await measure({ nodes: KEYED_NODES, mysql: await mariadb.createDatabase(), withKeys: true }));
+    print(
+      `${KEYED_NODES} nodes with key pairs, MariaDB`,
+      await measure({ nodes: KEYED_NODES, mysql: await mariadb.createDatabase(), withKeys: true }),
+    );
   }
 } finally {
   await mariadb.stop();

@@ -51,7 +51,10 @@ export async function createBenchSite(options: SiteOptions): Promise<BenchSite> 
     knex,
     directory,
     startDaemon: () => {
-      const child = spawn(process.execPath, [join(BIN, 'nodepoold'), '-d', '-c', config], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+      const child = spawn(process.execPath, [join(BIN, 'nodepoold'), '-d', '-c', config], {
+        env,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
       return Object.assign(child, { pid: child.pid ?? 0 });
     },
     nodepool: (...args) => timeProcess([join(BIN, 'nodepool'), '-c', config, ...args], env),
@@ -68,9 +71,10 @@ export async function createBenchSite(options: SiteOptions): Promise<BenchSite> 
 }
 
 function configText({ nodes, withKeys = false }: SiteOptions, database: DatabaseConfig): string {
-  const uri = database.kind === 'sqlite'
-    ? `sqlite:///${database.file}`
-    : `mysql://${database.user}:${database.password}@${database.host}:${database.port}/${database.database}`;
+  const uri =
+    database.kind === 'sqlite'
+      ? `sqlite:///${database.file}`
+      : `mysql://${database.user}:${database.password}@${database.host}:${database.port}/${database.database}`;
   return `dburi: '${uri}'
 labels:
   - name: bench
@@ -91,7 +95,8 @@ targets: [{name: bench-target}]
 /** Empty tables, and one READY image, as in the measurements of the original. */
 async function prepareDatabase(knex: Knex): Promise<void> {
   await migrate({ knex, clock: systemClock, random: systemRandom });
-  for (const table of ['node', 'subnode', 'snapshot_image', 'event', 'failure', 'intent', 'lease']) await knex(table).delete();
+  for (const table of ['node', 'subnode', 'snapshot_image', 'event', 'failure', 'intent', 'lease'])
+    await knex.raw(`DELETE FROM ${table}`);
 }
 
 /** Lets the daemon build its image once, so that a fill starts with a READY one in its cloud. */

@@ -41,7 +41,7 @@ async function followUp(
   { options, ...deletion }: Deletion & { options: DeleteOptions },
 ): Promise<void> {
   if (options.now) return finishDeletion(session, deletion);
-  if (await hasDaemon(deletion.store, session.context.clock)) return;
+  if (await hasDaemon(deletion.store, session.context)) return;
   session.tell('no daemon is running; the deletion is done as soon as one is started');
 }
 
@@ -71,14 +71,21 @@ async function finishDeletion(session: Session, { store, ids }: Deletion): Promi
     const left = nodes.filter(({ id }) => ids.includes(id)).map(({ id }) => id);
     const [next] = left;
     if (next === undefined) return { done: null };
-    if (!signal.aborted && !(await hasDaemon(store, context.clock))) {
+    if (!signal.aborted && !(await hasDaemon(store, context))) {
       const obstacle = await deleteHere(session, store, { nodeId: next, signal });
       if (obstacle !== null) return { waitsFor: obstacle };
     }
-    return { waitsFor: `waiting until ${left.length === 1 ? `node ${next} is` : `nodes ${left.join(', ')} are`} gone` };
+    return { waitsFor: `waiting until ${describeNodes(left)} gone` };
   };
   await waitFor(context, { look, ifInterrupted: 'interrupted; what is left stays marked for deletion' });
-  session.tell(ids.length === 1 ? `node ${ids.join('')} is gone` : `nodes ${ids.join(', ')} are gone`);
+  session.tell(`${describeNodes(ids)} gone`);
+}
+
+const MAX_NAMED = 8;
+
+function describeNodes(ids: readonly number[]): string {
+  if (ids.length > MAX_NAMED) return `${ids.length} nodes are`;
+  return ids.length === 1 ? `node ${ids.join('')} is` : `nodes ${ids.join(', ')} are`;
 }
 
 /** Deletes a node in this process. Answers what stands in the way for now. */

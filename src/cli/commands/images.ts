@@ -65,7 +65,7 @@ export async function deleteImage(session: Session, id: number, options: ImageDe
     if (options.force) await store.intents.add('image-delete', { id, force: true });
     session.print(await renderListing(options.output, imageColumns(clock.now()), [image]));
     if (options.wait) await waitForDeletion(session, store, id);
-    else if (!(await hasDaemon(store, clock)))
+    else if (!(await hasDaemon(store, session.context)))
       session.tell('no daemon is running; the deletion is done as soon as one is started');
   });
 }
@@ -93,10 +93,10 @@ async function markImage(store: Store, clock: Clock, id: number): Promise<ImageR
 }
 
 async function waitForDeletion(session: Session, store: Store, id: number): Promise<void> {
-  await requireDaemon(store, session.context.clock, 'delete images');
+  await requireDaemon(store, session.context, 'delete images');
   await waitFor(session.context, {
     look: async () =>
-      (await findImage(store, id)) === null ? { done: null } : { waitsFor: `waiting for the deletion of image ${id}` },
+      (await findImage(store, id)) === null ? { done: null } : { waitsFor: `waiting until image ${id} is gone` },
     ifInterrupted: 'interrupted; the image stays marked for deletion',
   });
   session.tell(`image ${id} is gone`);

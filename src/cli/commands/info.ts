@@ -1,7 +1,7 @@
 import { NodepoolError } from '../../lib/errors.ts';
 import type { EventRecord, Store } from '../../store/store.ts';
 import { imageFacts, nodeFacts, subnodeColumns } from '../columns.ts';
-import { explainReason } from '../explain-reason.ts';
+import { describeSubject, explainReason } from '../explain-event.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawFacts, drawListing, toObjects, type Column } from '../output/listing.ts';
@@ -25,8 +25,10 @@ export async function showInfo(session: Session, id: number, { output, image }: 
       );
     }
     const value = { [kind]: record?.value ?? null, events: toObjects(EVENT_COLUMNS, events) };
-    const draw = (): string =>
-      `${record?.drawn ?? `The row of ${kind} ${id} is gone.\n`}${drawListing(EVENT_COLUMNS, events)}`;
+    const draw = (): string => {
+      const blocks = record?.blocks ?? [`The row of ${kind} ${id} is gone.\n`];
+      return [...blocks, `History\n${drawListing(EVENT_COLUMNS, events)}`].join('\n');
+    };
     session.print(await renderResult(output, value, draw));
   });
 }
@@ -41,7 +43,7 @@ interface Sought {
 /** The facts of a record for machines and for people. */
 interface Facts {
   readonly value: unknown;
-  readonly drawn: string;
+  readonly blocks: readonly string[];
 }
 
 const RECORDS = {
@@ -49,19 +51,21 @@ const RECORDS = {
     const node = await findNode(store, id);
     if (node === null) return null;
     const columns = nodeFacts(now);
-    const subnodes = node.subnodes.length === 0 ? '' : drawListing(subnodeColumns(now), node.subnodes);
-    return { value: toObjects(columns, [node])[0], drawn: drawFacts(columns, node) + subnodes };
+    const blocks = [`Node\n${drawFacts(columns, node)}`];
+    if (node.subnodes.length > 0) blocks.push(`Subnodes\n${drawListing(subnodeColumns(now), node.subnodes)}`);
+    return { value: toObjects(columns, [node])[0], blocks };
   },
   async image({ store, id, now }: Sought): Promise<Facts | null> {
     const image = await findImage(store, id);
     if (image === null) return null;
     const columns = imageFacts(now);
-    return { value: toObjects(columns, [image])[0], drawn: drawFacts(columns, image) };
+    return { value: toObjects(columns, [image])[0], blocks: [`Image\n${drawFacts(columns, image)}`] };
   },
 };
 
 const EVENT_COLUMNS: readonly Column<EventRecord>[] = [
   { title: 'Time', key: 'at', value: ({ at }) => formatTime(at) },
+  { title: 'Subject', key: 'subject', value: describeSubject },
   { title: 'Event', key: 'event', value: ({ kind }) => kind },
   { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
   { title: 'Why', key: 'why', value: ({ reason }) => (reason === null ? null : explainReason(reason)) },

@@ -1,4 +1,4 @@
-import { explainReason } from '../explain-reason.ts';
+import { explainReason } from '../explain-event.ts';
 import { askDaemon } from '../intents.ts';
 import type { OutputOptions, TimeoutOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';

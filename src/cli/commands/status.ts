@@ -1,5 +1,7 @@
 import type { NodeState } from '../../lifecycle/node-states.ts';
 import type { OutputOptions } from '../options.ts';
+import type { ImageStatus } from '../image-status.ts';
+import { listLeases } from '../daemons.ts';
 import { renderResult } from '../output/format.ts';
 import { drawListing, type Column } from '../output/listing.ts';
 import {
@@ -7,7 +9,6 @@ import {
   type DaemonStatus,
   type ErrorStatus,
   type FailureStatus,
-  type ImageStatus,
   type PoolStatus,
   type ProviderStatus,
   type StateCounts,
@@ -23,7 +24,7 @@ export async function showStatus(session: Session, { output }: OutputOptions): P
   await session.withStore(async (store) => {
     const [records, leases, errors] = await Promise.all([
       store.readPool(),
-      store.leases.list(),
+      listLeases(store, session.context),
       store.events.latest(ERROR_EVENTS, SHOWN_ERRORS),
     ]);
     const status = describePool({ config, records, leases, errors, now: session.context.clock.now() });
@@ -40,10 +41,16 @@ function drawStatus(status: PoolStatus): string {
     `Images\n${drawListing(IMAGE_COLUMNS, status.images)}`,
     daemons,
   ];
-  if (status.failures.length > 0)
-    blocks.push(`Failures since the last success\n${drawListing(FAILURE_COLUMNS, status.failures)}`);
+  if (status.failures.length > 0) blocks.push(drawFailures(status.failures));
   if (status.errors.length > 0) blocks.push(`Last errors\n${drawListing(ERROR_COLUMNS, status.errors)}`);
   return blocks.join('\n');
+}
+
+function drawFailures(failures: readonly FailureStatus[]): string {
+  const newest = failures.toSorted((a, b) => a.age - b.age).slice(0, SHOWN_ERRORS);
+  const rest = failures.length - newest.length;
+  const more = rest === 0 ? '' : `and ${rest} more places (--output json has all)\n`;
+  return `Failures since the last success\n${drawListing(FAILURE_COLUMNS, newest)}${more}`;
 }
 
 interface LabelRow extends StateCounts {
@@ -52,13 +59,15 @@ interface LabelRow extends StateCounts {
   readonly minReady: string;
 }
 
-/** One row per label and provider; a label with several providers has a row with the sums before them. */
+/** A row per label, and behind it one per provider with nodes of it. A label with one provider needs one row only. */
 function labelRows({ labels }: PoolStatus): LabelRow[] {
-  return labels.flatMap((label) => {
-    const minReady = describeMinReady(label.min_ready);
-    const rows = label.providers.map((counts) => ({ ...counts, label: label.label, minReady }));
-    if (rows.length === 1) return rows;
-    return [{ ...label, provider: '(all)', minReady }, ...rows.map((row) => ({ ...row, minReady: '' }))];
+  return labels.flatMap(({ label, min_ready: target, providers, ...sums }) => {
+    const minReady = describeMinReady(target);
+    const [only, ...others] = providers;
+    if (only !== undefined && others.length === 0) return [{ ...only, label, minReady }];
+    const stocked = providers.filter((counts) => SHOWN_STATES.some(([state]) => counts[state] > 0));
+    const total = { ...sums, label, provider: '(all)', minReady };
+    return [total, ...stocked.map((counts) => ({ ...counts, label, minReady: '' }))];
   });
 }
 

@@ -30,7 +30,11 @@ export function writeIn(directory: string, name: string, content: string | Buffe
 
 /** Checks `yaml` as it would be checked in a file of its own. */
 export function checkText(yaml: string | Buffer, options: Partial<LoadOptions> = {}): ConfigCheck {
-  return checkConfig({ ...BARE_SYSTEM, path: join(aDirectory({ 'nodepool.yaml': yaml }), 'nodepool.yaml'), ...options });
+  return checkConfig({
+    ...BARE_SYSTEM,
+    path: join(aDirectory({ 'nodepool.yaml': yaml }), 'nodepool.yaml'),
+    ...options,
+  });
 }
 
 export function checkFixture(name: string, options: Partial<LoadOptions> = {}): ConfigCheck {

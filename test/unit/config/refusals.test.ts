@@ -13,7 +13,10 @@ const BOMB = 'aliases make the file larger than any pool needs; write the entrie
 const ALIAS_BOMB = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]', ...levels(1, 9)].join('\n');
 
 function levels(from: number, to: number): string[] {
-  const level = (index: number): string => `a${index}: &a${index} [${Array(10).fill(`*a${index - 1}`).join(', ')}]`;
+  const level = (index: number): string =>
+    `a${index}: &a${index} [${Array(10)
+      .fill(`*a${index - 1}`)
+      .join(', ')}]`;
   return Array.from({ length: to - from + 1 }, (_, index) => level(from + index));
 }
 
@@ -22,14 +25,26 @@ describe('a file that is no configuration is refused in one sentence', () => {
     ['an empty one', '', 'FILE: is empty; write at least providers, labels and targets'],
     ['one of comments only', '# nothing\n---\n', 'FILE: is empty; write at least providers, labels and targets'],
     ['a binary one', Buffer.from('labels: []\0'), 'FILE: is a binary file; name a text file'],
-    ['one in another encoding', Buffer.from('labels: \xe9', 'latin1'), 'FILE: is not UTF-8 text; convert it or name another file'],
-    ['one of 10 MB', 'labels: []\n'.repeat(1_000_000), 'FILE: is too large for a configuration file (10.5 MB; the limit is 2.0 MB); name another file'],
+    [
+      'one in another encoding',
+      Buffer.from('labels: \xe9', 'latin1'),
+      'FILE: is not UTF-8 text; convert it or name another file',
+    ],
+    [
+      'one of 10 MB',
+      'labels: []\n'.repeat(1_000_000),
+      'FILE: is too large for a configuration file (10.5 MB; the limit is 2.0 MB); name another file',
+    ],
     ['deeply nested brackets', '['.repeat(2_000_000), `FILE:1:101: ${TOO_DEEP}`],
     ['deeply nested lists', `${'- '.repeat(3000)}a`, `FILE:1:200: ${TOO_DEEP}`],
-    ['deeply nested maps', Array.from({ length: 300 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'), `FILE:100:101: ${TOO_DEEP}`],
+    [
+      'deeply nested maps',
+      Array.from({ length: 300 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'),
+      `FILE:100:101: ${TOO_DEEP}`,
+    ],
     ['an alias bomb', ALIAS_BOMB, `FILE:1:1: ${BOMB}`],
     ['thousands of aliases', `a: &a 1\nb: [${'*a,'.repeat(5001)}]`, `FILE:1:1: ${BOMB}`],
-    ['a million entries', `labels: [${'1,'.repeat(900_000)}]`, `FILE:1:166672: ${TOO_MANY}`],
+    ['a million entries', `labels: [${'1,'.repeat(900_000)}]`, `FILE:1:166673: ${TOO_MANY}`],
   ])('%s', (_name, content, sentence) => {
     expect(sentences(checkText(content).problems)).toEqual([sentence]);
   });

@@ -91,7 +91,7 @@ describe('missing nodes', () => {
     ]);
   });
 
-  it.each<[string, Partial<World>]>([
+  it.each<[string, Omit<Partial<World>, 'config'>]>([
     ['the supply is another daemon’s', { leases: new Set(['provider:cloud']) }],
     ['nodes are being launched just now', { busy: new Map([['supply', { until: 'done' }]]) }],
     ['the switch --no-launches is on', { switches: { launches: false, deletes: true, images: true } }],

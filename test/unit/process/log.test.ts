@@ -143,7 +143,11 @@ describe('a log file', () => {
   it('can be readable instead of JSON, without colours', async () => {
     const file = join(directory, 'daemon.log');
     const log = await createLog({ ...DEFAULT_LOG_SETTINGS, file, format: 'pretty' }, {});
-    log.child('engine').info({ node: 7 }, 'ready');
-    expect(readFileSync(file, 'utf8')).toMatch(/^\[[\d:.]+\] INFO: nodepool\.engine: ready \{"node":7\}\n$/);
+    log.child('engine').info({ node: 7, name: 'a b', pid: 3, list: ['x'] }, 'ready \u001b[2J');
+    log.error({ err: new TypeError('not a function') }, 'broken');
+    const [first, second, third] = readFileSync(file, 'utf8').split('\n');
+    expect(first).toMatch(/^\[[\d:.]+\] INFO: nodepool\.engine: ready {2}\[2J node=7 name="a b" pid=3 list=\["x"\]$/);
+    expect(second).toMatch(/ ERROR: nodepool: broken err=\{"message":"not a function"\}$/);
+    expect(third).toBe('TypeError: not a function');
   });
 });

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { connect } from '../../src/store/connect.ts';
+import { createStore } from '../../src/store/create-store.ts';
+import { systemRandom } from '../../src/lib/random.ts';
+import { DATABASES } from '../support/with-database.ts';
+import { aNewNode, countQueries, launch, launchOne, query, useStore } from './harness.ts';
+
+describe.each(DATABASES)('reading the pool on %s', (kind) => {
+  const test = useStore(kind);
+
+  it('gives the same object while nothing changes, for one query', async () => {
+    await launchOne(test.store, { subnodes: 1 });
+    const knex = connect(test.opened.config);
+    const store = createStore({ knex, clock: test.clock, random: systemRandom });
+    try {
+      const records = await store.readPool();
+      const queries = countQueries(knex);
+      expect(await store.readPool()).toBe(records);
+      expect(queries()).toBe(1);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('gives the same object after a write that changed nothing', async () => {
+    const records = await test.store.readPool();
+    expect(await test.store.moveNode({ id: 99, from: 'ready', to: 'delete', by: 'operator' })).toBe(false);
+    expect(await test.store.readPool()).toBe(records);
+  });
+
+  it('sees what others write through a store', async () => {
+    const node = await launchOne(test.store, { subnodes: 1 });
+    const other = test.another();
+    await test.store.readPool();
+    await other.patch('node', node.id, {}, { ip: '192.0.2.1' });
+    expect((await test.store.readPool()).nodes).toMatchObject([{ ip: '192.0.2.1' }]);
+    await other.patch('subnode', node.subnodes[0]!.id, {}, { ip: '192.0.2.2' });
+    expect((await test.store.readPool()).nodes).toMatchObject([{ ip: '192.0.2.1', subnodes: [{ ip: '192.0.2.2' }] }]);
+    await other.intents.add('plan', {});
+    expect((await test.store.readPool()).intents).toHaveLength(1);
+    await other.failures.record({ kind: 'provider', provider: 'p', image: null, az: null }, 'down', () => 1);
+    expect((await test.store.readPool()).failures).toHaveLength(1);
+    await other.createImage({ provider: 'p', image: 'i', hostname: 'h', version: 1, reason: 'operator' });
+    expect((await test.store.readPool()).images).toHaveLength(1);
+  });
+
+  it.each([
+    { sql: 'UPDATE node SET state = 4 WHERE label_name = ?', states: ['delete', 'building'] },
+    { sql: 'DELETE FROM node WHERE label_name = ?', states: ['building'] },
+  ])('sees what is done by hand: $sql', async ({ sql, states }) => {
+    await launch(test.store, aNewNode({ label: 'a' }), aNewNode({ label: 'b' }));
+    const before = await test.store.readPool();
+    await query(test.knex, sql, ['a']);
+    const after = await test.store.readPool();
+    expect(after).not.toBe(before);
+    expect(after.nodes.map(({ state }) => state)).toEqual(states);
+  });
+
+  it('sees the new time of a state that is set by hand again', async () => {
+    const { id, stateAt } = await launchOne(test.store);
+    await query(test.knex, 'UPDATE node SET state_time = state_time - 60 WHERE id = ?', [id]);
+    expect((await test.store.readPool()).nodes).toMatchObject([{ stateAt: stateAt - 60_000 }]);
+  });
+
+  it('sees two rows that swap their states by hand', async () => {
+    const [a, b] = await launch(test.store, aNewNode(), aNewNode());
+    await query(test.knex, 'UPDATE node SET state = 2 WHERE id = ?', [a!.id]);
+    expect((await test.store.readPool()).nodes.map(({ state }) => state)).toEqual(['ready', 'building']);
+    await query(test.knex, 'UPDATE node SET state = CASE id WHEN ? THEN 1 ELSE 2 END', [a!.id]);
+    expect((await test.store.readPool()).nodes).toMatchObject([
+      { id: a!.id, state: 'building' },
+      { id: b!.id, state: 'ready' },
+    ]);
+  });
+
+  it('sees everything deleted by hand', async () => {
+    await launchOne(test.store, { subnodes: 2 });
+    await test.store.createImage({ provider: 'p', image: 'i', hostname: 'h', version: 1, reason: 'operator' });
+    await test.store.readPool();
+    await test.opened.wipe();
+    expect(await test.store.readPool()).toEqual({ nodes: [], images: [], failures: [], intents: [] });
+  });
+
+  it('keeps the objects of rows that did not change, subnodes included', async () => {
+    const ids = (await launch(test.store, ...[1, 0, 0, 0].map((subnodes) => aNewNode({ subnodes })))).map(
+      ({ id }) => id,
+    );
+    const before = await test.store.readPool();
+    await test.another().patch('node', ids[2]!, {}, { ip: '192.0.2.1' });
+    const after = await test.store.readPool();
+    expect(after.nodes.map((node, index) => node === before.nodes[index])).toEqual([true, true, false, true]);
+  });
+
+  it('makes a node anew when its subnode changes', async () => {
+    const [node, plain] = await launch(test.store, aNewNode({ subnodes: 2 }), aNewNode());
+    await test.store.readySubnode(node!.subnodes[1]!.id, {});
+    const { nodes } = await test.store.readPool();
+    expect(nodes[0]).not.toBe(node);
+    expect(nodes[0]).toMatchObject({ id: node!.id, subnodes: [{ state: 'building' }, { state: 'ready' }] });
+    expect(nodes[1]).toBe(plain);
+  });
+
+  it('finds a node whose state is known again', async () => {
+    const { id } = await launchOne(test.store);
+    await query(test.knex, 'UPDATE node SET state = 99 WHERE id = ?', [id]);
+    expect((await test.store.readPool()).nodes).toEqual([]);
+    await query(test.knex, 'UPDATE node SET state = 1 WHERE id = ?', [id]);
+    expect((await test.store.readPool()).nodes).toMatchObject([{ id, state: 'building' }]);
+  });
+
+  it('readings at once do not mix', async () => {
+    const ids = (await launch(test.store, ...Array.from({ length: 50 }, () => aNewNode({ subnodes: 1 })))).map(
+      ({ id }) => id,
+    );
+    const results = await Promise.all([
+      test.store.readPool(),
+      ...ids.map((id) => test.store.moveNode({ id, from: 'building', to: 'delete', by: 'cleanup' })),
+      test.store.readPool(),
+    ]);
+    expect(results.slice(1, -1).every((won) => won === true)).toBe(true);
+    const { nodes } = await test.store.readPool();
+    expect(nodes).toHaveLength(50);
+    expect(nodes.every(({ state, subnodes }) => state === 'delete' && subnodes.length === 1)).toBe(true);
+  });
+});

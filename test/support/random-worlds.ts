@@ -1,0 +1,289 @@
+/**
+ * Random worlds for properties of the planner: rows in all states with all kinds of servers behind them, clouds that
+ * show them or not, configurations that have moved on. Times are such that limits have just passed or just not.
+ */
+import fc from 'fast-check';
+import type { Config } from '../../src/config/types.ts';
+import { cloudImageId, serverId } from '../../src/lib/ids.ts';
+import type { FailureRecord, ImageRecord, NodeRecord, ServerSlot } from '../../src/lifecycle/records.ts';
+import type { Memory } from '../../src/planning/memory.ts';
+import type { Busy, CloudView, Listing, Subject, World } from '../../src/planning/world.ts';
+import type { CloudImage, Server, ServerStatus } from '../../src/providers/provider.ts';
+import { aConfig, aLabel, anImage, aNode, anUnknownListing, aProvider, aProviderImage, aServer, aSubnode, aTarget, INSTALLATION, NOW, tagsOf } from './builders.ts';
+
+const PROVIDERS = ['alpha', 'beta', 'gamma'] as const;
+/** Named by rows: the first left the configuration and can be reached, the second cannot. */
+const FORMER = ['left', 'lost'] as const;
+const IMAGES = ['ubuntu', 'debian'] as const;
+const LABELS = ['l0', 'l1', 'l2'] as const;
+/** Mostly labels that are configured. */
+const LABELS_OF_ROWS = [...LABELS, ...LABELS, ...LABELS, 'removed'] as const;
+const PROVIDERS_OF_ROWS = [...PROVIDERS, ...PROVIDERS, ...PROVIDERS, ...FORMER] as const;
+const TARGETS = ['t0', 't1'] as const;
+
+const HOUR = 3_600_000;
+/** Around the limits that decide: nothing, listing interval, lag, grace, timeouts, limits of states. */
+const AGES = [0, 1, 999, 1000, 5000, 5001, 60_000, 60_001, 65_000, 65_001, HOUR, HOUR + 1, 8 * HOUR + 1000, 8 * HOUR + 1001, 30 * HOUR];
+const time = fc.constantFrom(...AGES).map((age) => NOW - age);
+/** Mostly within the last minute, so that life cycles get on. */
+const recently = fc.constantFrom(...AGES.slice(0, 8), ...AGES.slice(0, 8), ...AGES).map((age) => NOW - age);
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { freq: 2 });
+
+const aRandomConfig: fc.Arbitrary<Config> = fc
+  .record({
+    providers: fc.array(
+      fc.record({ maxServers: fc.integer({ min: -1, max: 24 }), zones: fc.subarray(['a', 'b', 'c']), isDiskimage: fc.boolean() }),
+      { minLength: PROVIDERS.length, maxLength: PROVIDERS.length },
+    ),
+    labels: fc.array(
+      fc.record({ image: fc.constantFrom(...IMAGES), minReady: fc.integer({ min: -1, max: 5 }), subnodes: fc.nat(2), providers: fc.subarray([...PROVIDERS]) }),
+      { minLength: LABELS.length, maxLength: LABELS.length },
+    ),
+    targets: fc.constantFrom<(readonly string[])[]>(TARGETS, TARGETS, TARGETS, TARGETS.slice(1), []),
+  })
+  .map(({ providers, labels, targets }) =>
+    aConfig({
+      providers: providers.map(({ maxServers, zones, isDiskimage }, index) => {
+        const debian = isDiskimage ? aProviderImage({ name: 'debian', source: { kind: 'diskimage', diskimage: 'd' } }) : aProviderImage({ name: 'debian' });
+        const images = new Map([['ubuntu', aProviderImage()], ['debian', debian]]);
+        return aProvider({ name: PROVIDERS[index]!, maxServers, availabilityZones: zones, images });
+      }),
+      labels: labels.map((label, index) => aLabel({ ...label, name: LABELS[index]! })),
+      targets: targets.map((name) => aTarget({ name })),
+    }),
+  );
+
+/** What the cloud shows of a server: none, it, a double as well, only a double. */
+const SHOWN = ['nothing', 'it', 'it', 'it', 'both', 'double'] as const;
+const STATUSES: readonly ServerStatus[] = ['building', 'active', 'active', 'active', 'active', 'error', 'deleting', 'unknown'];
+
+interface SlotDraft {
+  readonly isKnown: boolean;
+  readonly attempt: number;
+  readonly attemptAt: number | null;
+  readonly activeAt: number | null;
+  readonly reachableAt: number | null;
+  readonly deleteAt: number | null;
+  readonly createdAt: number;
+  readonly shown: (typeof SHOWN)[number];
+  readonly status: ServerStatus;
+  readonly hasAddress: boolean;
+}
+
+const aSlotDraft: fc.Arbitrary<SlotDraft> = fc.record({
+  isKnown: fc.boolean(),
+  attempt: fc.integer({ min: 1, max: 4 }),
+  attemptAt: maybe(recently),
+  activeAt: fc.option(recently, { freq: 3 }),
+  reachableAt: maybe(recently),
+  deleteAt: maybe(recently),
+  createdAt: recently,
+  shown: fc.constantFrom(...SHOWN),
+  status: fc.constantFrom(...STATUSES),
+  hasAddress: fc.boolean(),
+});
+
+function slotOf(draft: SlotDraft, name: string): ServerSlot {
+  const { isKnown, attempt, attemptAt, activeAt, reachableAt, deleteAt, createdAt } = draft;
+  const id = isKnown ? serverId(name) : null;
+  return { serverId: id, attempt: isKnown || attemptAt !== null ? attempt : 0, attemptAt, activeAt, reachableAt: isKnown ? reachableAt : null, deleteAt, ip: null, ipPrivate: null, createdAt };
+}
+
+function serversShown({ shown, status, hasAddress }: SlotDraft, name: string, tags: Server['tags']): Server[] {
+  const server = (id: string): Server => aServer({ id: serverId(id), status, tags, ip: hasAddress ? '203.0.113.1' : null });
+  const own = shown === 'it' || shown === 'both' ? [server(name)] : [];
+  return shown === 'double' || shown === 'both' ? [server(`${name}-double`), ...own] : own;
+}
+
+const aNodeDraft = fc.record({
+  slot: aSlotDraft,
+  subnodes: fc.array(aSlotDraft, { maxLength: 2 }),
+  provider: fc.constantFrom(...PROVIDERS_OF_ROWS),
+  label: fc.constantFrom(...LABELS_OF_ROWS),
+  target: fc.constantFrom(...TARGETS),
+  az: maybe(fc.constantFrom('a', 'b', 'c')),
+  state: fc.constantFrom('building', 'building', 'test', 'ready', 'used', 'hold', 'delete', 'delete'),
+  stateAt: recently,
+  imageId: fc.nat(6),
+  scriptAt: fc.option(time, { freq: 5 }),
+  checkedAt: maybe(time),
+  checkFailures: fc.nat(3),
+});
+
+const anImageDraft = fc.record({
+  slot: aSlotDraft,
+  provider: fc.constantFrom(...PROVIDERS_OF_ROWS),
+  image: fc.constantFrom(...IMAGES, ...IMAGES, ...IMAGES, 'removed'),
+  state: fc.constantFrom('building', 'ready', 'ready', 'ready', 'delete'),
+  stateAt: time,
+  version: fc.integer({ min: 1, max: 5 }),
+  reason: fc.constantFrom(null, 'operator', 'forced'),
+  isSaved: fc.boolean(),
+  progress: fc.nat(4),
+  saveAt: recently,
+  shownImage: fc.constantFrom(...SHOWN),
+  imageStatus: fc.constantFrom<CloudImage['status'][]>('saving', 'active', 'active', 'error', 'deleting'),
+});
+
+interface Content {
+  readonly nodes: NodeRecord[];
+  readonly images: ImageRecord[];
+  readonly servers: Map<string, Server[]>;
+  readonly cloudImages: Map<string, CloudImage[]>;
+}
+
+function put<T>(map: Map<string, T[]>, key: string, items: readonly T[]): void {
+  map.set(key, [...(map.get(key) ?? []), ...items]);
+}
+
+type Drafted<A> = A extends fc.Arbitrary<infer T> ? T : never;
+type NodeDraft = Drafted<typeof aNodeDraft>;
+type ImageDraft = Drafted<typeof anImageDraft>;
+
+function addNode(content: Content, { slot, subnodes, ...fields }: NodeDraft, index: number): void {
+  const name = `node-${index}`;
+  const subnodeRecords = subnodes.map((draft, position) => {
+    const id = 10 * index + position;
+    const record = aSubnode({ id, state: draft.reachableAt === null ? 'building' : 'ready', ...slotOf(draft, `${name}-sub-${position}`) });
+    put(content.servers, fields.provider, serversShown(draft, `${name}-sub-${position}`, tagsOf('subnode', record)));
+    return record;
+  });
+  const heldFrom = fields.state === 'hold' ? ('ready' as const) : null;
+  const record = aNode({ id: index, ...fields, heldFrom, ...slotOf(slot, name), subnodes: subnodeRecords });
+  put(content.servers, fields.provider, serversShown(slot, name, tagsOf('node', record)));
+  content.nodes.push(record);
+}
+
+function addImage(content: Content, draft: ImageDraft, index: number): void {
+  const { slot, isSaved, progress, shownImage, imageStatus, ...fields } = draft;
+  const name = `image-${index}`;
+  const isDone = fields.state === 'ready';
+  const record = anImage({
+    id: index,
+    ...fields,
+    ...slotOf(slot, `template-${index}`),
+    ...(progress === 0 ? { serverId: null } : {}),
+    setupAt: isDone || progress > 1 ? fields.saveAt : null,
+    setupDoneAt: isDone || progress > 2 ? fields.saveAt : null,
+    saveAt: isDone || progress > 3 ? fields.saveAt : null,
+    cloudImageId: isDone || (progress > 3 && isSaved) ? cloudImageId(name) : null,
+  });
+  const tags = tagsOf('image', record);
+  put(content.servers, fields.provider, serversShown(slot, `template-${index}`, tags));
+  const cloudImage = (id: string): CloudImage => ({ id: cloudImageId(id), name, status: imageStatus, tags, isSnapshot: true });
+  const own = shownImage === 'it' || shownImage === 'both' ? [cloudImage(name)] : [];
+  const double = shownImage === 'double' || shownImage === 'both' ? [cloudImage(`${name}-double`)] : [];
+  put(content.cloudImages, fields.provider, [...double, ...own]);
+  content.images.push(record);
+}
+
+const aCloudDraft = fc.record({
+  serversAt: fc.option(recently, { freq: 8 }),
+  imagesAt: fc.option(recently, { freq: 8 }),
+  retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 5000),
+  lagMs: fc.constantFrom(0, 5000),
+  limit: maybe(fc.integer({ min: 0, max: 12 })),
+  limitsAt: maybe(time),
+  foreign: fc.nat(3),
+  lost: fc.nat(2),
+});
+type CloudDraft = Drafted<typeof aCloudDraft>;
+
+function cloudOf(draft: CloudDraft, provider: string, content: Content): CloudView {
+  const listing = <T>(takenAt: number | null, items: readonly T[]): Listing<T> =>
+    takenAt === null ? anUnknownListing(null, draft.retryAt) : { known: true, takenAt, items };
+  const lost = Array.from({ length: draft.lost }, (_, index) =>
+    aServer({ id: serverId(`${provider}-lost-${index}`), tags: tagsOf('node', { id: 1000 + index, createdAt: NOW - HOUR }) }),
+  );
+  const foreign = Array.from({ length: draft.foreign }, (_, index) =>
+    aServer({ id: serverId(`${provider}-foreign-${index}`), tags: index === 0 ? null : { ...tagsOf('node', { id: 1, createdAt: NOW }), installation: 'other' } }),
+  );
+  return {
+    traits: { listIntervalMs: 1000, listingLagMs: draft.lagMs, concurrency: 10 },
+    servers: listing(draft.serversAt, [...foreign, ...(content.servers.get(provider) ?? []), ...lost]),
+    images: listing(draft.imagesAt, content.cloudImages.get(provider) ?? []),
+    limits: draft.limitsAt === null ? null : { servers: draft.limit, readAt: draft.limitsAt },
+  };
+}
+
+const aFailure: fc.Arbitrary<FailureRecord> = fc.record({
+  kind: fc.constantFrom('launch', 'launch', 'build', 'provider'),
+  provider: fc.constantFrom(...PROVIDERS),
+  image: fc.constantFrom(...IMAGES),
+  az: maybe(fc.constantFrom('a', 'b', 'c')),
+  count: fc.integer({ min: 1, max: 5 }),
+  lastAt: time,
+  lastError: fc.constant('HTTP 500'),
+  retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 60_000),
+});
+
+/** What the planner remembers: some of all that it can see now, from earlier listings. */
+function memoryOf({ cron, oddities }: { cron: Memory['cron']; oddities: readonly (number | null)[] }, clouds: World['clouds']): Memory {
+  const sightings = new Map<string, number>();
+  let turn = 0;
+  const remember = (key: string): void => {
+    const at = oddities[(turn += 1) % oddities.length];
+    if (at != null) sightings.set(key, at);
+  };
+  for (const [provider, { servers, images }] of clouds) {
+    if (servers.known) for (const { id } of servers.items) remember(`leak/${provider}/${id}`);
+    if (images.known) for (const { id } of images.items) remember(`leak-image/${provider}/${id}`);
+  }
+  for (const provider of clouds.keys()) {
+    for (let index = 0; index < 12; index += 1) {
+      remember(`missing/${provider}/node-${index}`);
+      remember(`missing/${provider}/template-${index}`);
+      remember(`missing-image/${provider}/image-${index}`);
+    }
+  }
+  return { rounds: [], sightings, cron };
+}
+
+const someSwitches = fc.record({ launches: fc.boolean(), deletes: fc.boolean(), images: fc.boolean() });
+const aBusy: fc.Arbitrary<Busy> = fc.constantFrom<Busy[]>({ until: 'done' }, { until: NOW }, { until: NOW + 700 });
+
+/** Subjects of all kinds, of which some are busy. */
+const SUBJECTS: readonly Subject[] = [
+  'supply', 'history',
+  ...Array.from({ length: 12 }, (_, index) => [`node:${index}`, `image:${index}`, `subnode:${10 * index}`] as const).flat(),
+  ...PROVIDERS.flatMap((name) => [`servers:${name}`, `images:${name}`, `limits:${name}`, `build:${name}/ubuntu`] as const),
+];
+
+export const aRandomWorld: fc.Arbitrary<World> = fc
+  .record({
+    config: aRandomConfig,
+    nodes: fc.array(aNodeDraft, { maxLength: 12, size: 'max' }),
+    images: fc.array(anImageDraft, { maxLength: 8, size: 'max' }),
+    clouds: fc.array(aCloudDraft, { minLength: 4, maxLength: 4 }),
+    leases: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
+      { weight: 1, arbitrary: fc.subarray(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
+    ),
+    switches: fc.oneof({ weight: 2, arbitrary: fc.constant({ launches: true, deletes: true, images: true }) }, { weight: 1, arbitrary: someSwitches }),
+    failures: fc.array(aFailure, { maxLength: 4 }),
+    busy: fc.array(fc.tuple(fc.constantFrom(...SUBJECTS), aBusy), { maxLength: 8 }),
+    demand: fc.dictionary(fc.constantFrom(...LABELS), fc.nat(6)),
+    oddities: fc.array(maybe(time), { minLength: 7, maxLength: 7 }),
+    cron: fc.record({ lookedAt: fc.constantFrom(null, NOW, NOW - 60_000), firedAt: fc.record({ imageUpdate: maybe(time), cleanup: maybe(time), check: maybe(time) }) }),
+  })
+  .map(({ config, nodes, images, clouds, leases, switches, failures, busy, demand, oddities, cron }) => {
+    const content: Content = { nodes: [], images: [], servers: new Map(), cloudImages: new Map() };
+    nodes.forEach((draft, index) => addNode(content, draft, index));
+    images.forEach((draft, index) => addImage(content, draft, index));
+    const views = new Map([...PROVIDERS, FORMER[0]].map((name, index) => [name as string, cloudOf(clouds[index]!, name, content)]));
+    return {
+      now: NOW,
+      config,
+      installation: INSTALLATION,
+      switches,
+      leases: new Set(leases),
+      nodes: content.nodes,
+      images: content.images,
+      failures,
+      intents: [],
+      clouds: views,
+      demand: new Map(Object.entries(demand)),
+      busy: new Map(busy),
+      memory: memoryOf({ cron, oddities }, views),
+    };
+  });

@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
+
+let pool: CliPool;
+
+beforeEach(async () => {
+  pool = await openCliPool();
+});
+afterEach(() => pool.close());
+
+describe('info', () => {
+  it('shows the facts of a node that are known, its subnodes, and its history with the reasons in words', async () => {
+    const id = await pool.ready({ subnodes: 1 });
+    await pool.run(['hold', String(id), '--reason', 'debugging']);
+    const { code, stdout } = await pool.run(['info', String(id)]);
+    expect(code).toBe(0);
+    expect(stdout).toBe(`\
+Node
++---------------+--------------------------+
+| Fact          | Value                    |
++---------------+--------------------------+
+| ID            | 1                        |
+| Provider      | cloud                    |
+| Label         | small                    |
+| Target        | zuul                     |
+| Hostname      | small-1                  |
+| NodeName      | small-1                  |
+| IP            | 203.0.113.7              |
+| State         | hold                     |
+| Age           | 00:00:00:00              |
+| Comment       | debugging                |
+| Reason        | operator                 |
+| Held from     | ready                    |
+| Image row     | 1                        |
+| Create calls  | 0                        |
+| Created       | 2026-01-15T12:00:00.000Z |
+| Failed checks | 0                        |
++---------------+--------------------------+
+
+Subnodes
++----+----------+-----------+----+------------+----------+-------------+
+| ID | Hostname | Server ID | IP | Private IP | State    | Age         |
++----+----------+-----------+----+------------+----------+-------------+
+| 1  |          |           |    |            | building | 00:00:00:00 |
++----+----------+-----------+----+------------+----------+-------------+
+
+History
++--------------------------+---------+--------+-----------+----------------------------------+-----------+
+| Time                     | Subject | Event  | Reason    | Why                              | Detail    |
++--------------------------+---------+--------+-----------+----------------------------------+-----------+
+| 2026-01-15T12:00:00.000Z | node 1  | launch | min-ready | fewer READY nodes than min-ready |           |
+| 2026-01-15T12:00:00.000Z | node 1  | held   | operator  | an operator asked for it         | debugging |
++--------------------------+---------+--------+-----------+----------------------------------+-----------+
+`);
+  });
+
+  it('remembers a node whose row is gone', async () => {
+    const id = await pool.ready();
+    await pool.run(['delete', String(id)]);
+    await pool.store.removeNode(id, { kind: 'removed', reason: 'gone' });
+    const { code, stdout } = await pool.run(['info', String(id)]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^The row of node 1 is gone\.\n\nHistory\n\+-/);
+    expect(stdout).toContain('nothing of it is left in the cloud');
+    const machine = JSON.parse((await pool.run(['info', String(id), '-o', 'json'])).stdout) as {
+      node: unknown;
+      events: unknown[];
+    };
+    expect(machine.node).toBeNull();
+    expect(machine.events.at(-1)).toEqual({
+      at: '2026-01-15T12:00:00.000Z',
+      subject: 'node 1',
+      event: 'removed',
+      reason: 'gone',
+      why: 'nothing of it is left in the cloud',
+      detail: null,
+    });
+  });
+
+  it('tells of images with --image', async () => {
+    const id = await pool.store.createImage({
+      provider: 'cloud',
+      image: 'ubuntu',
+      hostname: 't',
+      version: 1,
+      reason: 'image-missing',
+    });
+    const { stdout } = await pool.run(['info', '--image', String(id), '-o', 'json']);
+    expect(JSON.parse(stdout)).toMatchObject({ image: { id, image: 'ubuntu', state: 'building', setup_at: null } });
+    expect((await pool.run(['info', String(id)])).code).toBe(1);
+  });
+
+  it('of what nobody remembers is one sentence', async () => {
+    const { code, stderr } = await pool.run(['info', '7']);
+    expect([code, stderr]).toEqual([
+      1,
+      'nodepool: there is no node 7, and its history is not kept any more if it ever existed\n',
+    ]);
+  });
+});

@@ -1,0 +1,332 @@
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { Config, FakeCloudConfig, ProviderConfig } from '../../../src/config/types.ts';
+import { BARE_SYSTEM, checkFixture, checkText, FIXTURES, good, sentences } from './files.ts';
+
+const QUIET_FAKE: FakeCloudConfig = {
+  bootTimeMs: 100,
+  sshDelayMs: 0,
+  apiDelayMs: 0,
+  listingLagMs: 0,
+  deleteTimeMs: 0,
+  quota: null,
+  failCreates: 0,
+  failBoots: 0,
+  failSsh: 0,
+  failScripts: 0,
+  down: false,
+};
+
+describe('what a minimal file leaves out', () => {
+  const config = good(checkFixture('minimal.yaml'));
+
+  it('has the classic defaults at the top level', () => {
+    expect(config).toMatchObject({
+      path: `${FIXTURES}minimal.yaml`,
+      scriptDir: null,
+      elementsDir: null,
+      imagesDir: null,
+      cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
+      zmqPublishers: [],
+      gearmanServers: [],
+      eventRetentionMs: 14 * 24 * 3600 * 1000,
+    });
+  });
+
+  it('has the classic defaults in a label', () => {
+    expect(config.labels.get('small')).toEqual({
+      name: 'small',
+      image: 'ubuntu',
+      minReady: 2,
+      subnodes: 0,
+      readyScript: null,
+      providers: ['cloud'],
+    });
+  });
+
+  it('has the classic defaults in a provider, and a finite time limit for calls', () => {
+    expect(config.providers.get('cloud')).toEqual({
+      name: 'cloud',
+      driver: 'openstack',
+      maxServers: 10,
+      regionName: null,
+      rateMs: 1000,
+      apiTimeoutMs: 60_000,
+      bootTimeoutMs: 60_000,
+      launchTimeoutMs: 3_600_000,
+      keypair: null,
+      pool: null,
+      networks: [],
+      ipv6Preferred: false,
+      availabilityZones: [],
+      templateHostname: 'template-{image.name}-{timestamp}',
+      imageType: null,
+      cleanFloatingIps: false,
+      images: expect.any(Map) as ProviderConfig['images'],
+      credentials: {
+        cloud: null,
+        username: null,
+        password: null,
+        authUrl: null,
+        projectId: null,
+        projectName: null,
+        serviceType: null,
+        serviceName: null,
+      },
+      fake: QUIET_FAKE,
+    } satisfies ProviderConfig);
+  });
+
+  it('has the classic defaults in the images of both kinds', () => {
+    const rest = {
+      minRamMb: 1024,
+      nameFilter: null,
+      username: 'jenkins',
+      userHome: '/home/jenkins',
+      privateKey: '/var/lib/jenkins/.ssh/id_rsa',
+      configDrive: null,
+      meta: {},
+    };
+
+    expect(config.providers.get('cloud')?.images.get('ubuntu')).toEqual({
+      ...rest,
+      name: 'ubuntu',
+      source: { kind: 'snapshot', baseImage: 'Ubuntu', setup: 'prepare.sh' },
+    });
+    expect(config.providers.get('diskless')?.images.get('debian')).toEqual({
+      ...rest,
+      name: 'debian',
+      source: { kind: 'diskimage', diskimage: 'debian' },
+    });
+  });
+
+  it('has the classic defaults in targets and disk images', () => {
+    expect(config.targets.get('zuul')).toEqual({
+      name: 'zuul',
+      hostname: '{label.name}-{provider.name}-{node_id}',
+      subnodeHostname: '{label.name}-{provider.name}-{node_id}-{subnode_id}',
+      rateMs: 1000,
+      assignViaGearman: false,
+      jenkins: null,
+    });
+    expect(config.diskimages.get('debian')).toEqual({ name: 'debian', elements: [], release: '', envVars: {} });
+  });
+
+  it('may be everything, as long as the file is a map', () => {
+    expect(good(checkText('{}')).providers.size).toBe(0);
+    expect(good(checkFixture('empty-keys.yaml')).labels.size).toBe(0);
+  });
+});
+
+describe('values', () => {
+  it('turn from seconds into milliseconds, fractions included', () => {
+    const config = good(
+      checkText(`
+event-retention: 0.5
+providers:
+  - { name: a, max-servers: 1, rate: 0.001, api-timeout: 2.5, boot-timeout: 1, launch-timeout: 1.0, fake: { boot-time: 1.5, api-delay: 0.02 } }
+targets: [{ name: zuul, rate: 1 }]`),
+    );
+
+    expect(config.eventRetentionMs).toBe(12 * 3600 * 1000);
+    expect(config.providers.get('a')).toMatchObject({
+      rateMs: 1,
+      apiTimeoutMs: 2500,
+      bootTimeoutMs: 1000,
+      launchTimeoutMs: 1000,
+      fake: { ...QUIET_FAKE, bootTimeMs: 1500, apiDelayMs: 20 },
+    });
+    expect(config.targets.get('zuul')?.rateMs).toBe(1000);
+  });
+
+  it('that are meant as texts count as they are written', () => {
+    const config = good(checkFixture('loose-texts.yaml'));
+
+    expect(config.providers.get('cloud')?.images.get('ubuntu')?.meta).toEqual({
+      xenapi_use_agent: 'false',
+      mode: '0644',
+      quoted: 'yes',
+      letter: 'y',
+    });
+    const environment = { MODE: '0644', TIME: '01:30', DATE: '2015-06-01', EMPTY: '' };
+    expect(config.diskimages.get('ubuntu')).toMatchObject({
+      release: '12.10',
+      envVars: { ...environment, DEBUG: 'yes' },
+    });
+    expect(config.diskimages.get('fedora')).toMatchObject({ release: '21', envVars: { ...environment, DEBUG: 'off' } });
+  });
+
+  it('come in by anchors, aliases and merge keys', () => {
+    const config = good(checkFixture('merge-keys.yaml'));
+
+    expect([...config.labels.values()].map(({ providers }) => providers)).toEqual([
+      ['cloud-a', 'cloud-b'],
+      ['cloud-a', 'cloud-b'],
+    ]);
+    expect(config.providers.get('cloud-b')).toMatchObject({ maxServers: 20, rateMs: 500 });
+    expect(config.providers.get('cloud-b')?.images.has('ubuntu')).toBe(true);
+  });
+
+  it('that are relative paths start at the directory of the file', () => {
+    const config = good(checkText('script-dir: scripts\nelements-dir: ../elements\nimages-dir: /opt/images\n'));
+    const directory = dirname(config.path);
+
+    expect(config.scriptDir).toBe(join(directory, 'scripts'));
+    expect(config.elementsDir).toBe(join(dirname(directory), 'elements'));
+    expect(config.imagesDir).toBe('/opt/images');
+  });
+
+  it('name networks in three ways', () => {
+    const config = good(
+      checkText('providers: [{ name: a, max-servers: 1, networks: [{ net-id: x }, { net-label: y }, { name: z }] }]'),
+    );
+
+    expect(config.providers.get('a')?.networks).toEqual([
+      { id: 'x', name: null },
+      { id: null, name: 'y' },
+      { id: null, name: 'z' },
+    ]);
+  });
+
+  it.each([
+    ['nothing', '', 'openstack'],
+    ['driver: openstack', 'driver: openstack', 'openstack'],
+    ['driver: fake', 'driver: fake', 'fake'],
+    ['the address fake', 'auth-url: fake', 'fake'],
+    ['another address', 'auth-url: https://fake.example.org', 'openstack'],
+  ])('choose the driver: %s', (_name, setting, driver) => {
+    const config = good(checkText(`providers: [{ name: a, max-servers: 1, ${setting} }]`));
+
+    expect(config.providers.get('a')?.driver).toBe(driver);
+  });
+
+  it('cannot be changed, in maps neither', () => {
+    const config = good(checkFixture('minimal.yaml'));
+    const labels = config.labels as Map<string, unknown>;
+    const provider = config.providers.get('cloud') as { maxServers: number };
+
+    expect(() => labels.set('other', {})).toThrow(TypeError);
+    expect(() => labels.delete('small')).toThrow(TypeError);
+    expect(() => {
+      provider.maxServers = 1;
+    }).toThrow(TypeError);
+  });
+});
+
+describe('obsolete keys', () => {
+  it('give one warning each, which names the replacement', () => {
+    expect(sentences(checkFixture('obsolete-keys.yaml').warnings)).toEqual([
+      'FILE:1:1: dburi: is obsolete: it belongs into secure.conf, as dburi in the section database',
+      'FILE:2:1: zookeeper-servers: is obsolete: it has no effect; remove it, everything is kept in the database',
+      'FILE:7:5: providers[0].nodepool-id: is obsolete: it has no effect; remove it, the database identifies the installation',
+      'FILE:10:9: providers[0].networks[0].public: is obsolete: it has no effect; remove it, the cloud says which addresses are public',
+      'FILE:16:9: providers[0].images[0].reset: is obsolete: it has no effect; remove it (the first of 2)',
+      'FILE:22:9: providers[0].images[1].key-name: is obsolete: it has no effect; set keypair at the provider',
+      'FILE:23:9: providers[0].images[1].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
+      'FILE:27:7: targets[0].jenkins.url: is obsolete: it belongs into secure.conf, as url in the section of the target (the first of 2)',
+      'FILE:28:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
+      'FILE:29:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
+      'FILE:30:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
+      'FILE:39:5: diskimages[0].qemu-img-options: is obsolete: it has no effect; set QEMU_IMG_OPTIONS under env-vars',
+      'FILE:40:5: diskimages[0].formats: is obsolete: it has no effect; set image-type at the providers',
+      'FILE:41:5: diskimages[0].rebuild-age: is obsolete: it has no effect; say with image-update under cron when to rebuild',
+      'FILE:42:5: diskimages[0].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
+    ]);
+  });
+
+  it('for secrets are used', () => {
+    const config = good(checkFixture('obsolete-keys.yaml'));
+
+    expect(config.database).toMatchObject({ host: 'localhost', password: 'hunter2' });
+    expect(config.targets.get('jenkins01')?.jenkins).toEqual({
+      url: 'https://jenkins01.example.org/',
+      user: 'one',
+      apikey: 'hunter2',
+      credentialsId: 'abcd',
+      testJob: null,
+    });
+  });
+
+  it('for secrets give way to secure.conf', () => {
+    const config = good(checkFixture('obsolete-keys.yaml', { securePath: join(FIXTURES, 'secure-full.conf') }));
+
+    expect(config.database).toMatchObject({ host: 'db.example.org', password: 'p@ss%(word)s' });
+    expect(config.targets.get('jenkins01')?.jenkins).toEqual({
+      url: 'https://secure01.example.org/',
+      user: 'secure',
+      apikey: 'k=e:y',
+      credentialsId: '1234',
+      testJob: null,
+    });
+    expect(config.targets.get('jenkins02')?.jenkins).toEqual({
+      url: 'https://secure02.example.org/',
+      user: 'secure',
+      apikey: 'key',
+      credentialsId: null,
+      testJob: 'accept',
+    });
+  });
+});
+
+describe('labels that can never get a node', () => {
+  const LABEL = 'labels: [{ name: a, image: b, min-ready: 1 }]';
+
+  it('are warned of when there is no target', () => {
+    expect(sentences(checkText(LABEL).warnings)).toEqual([
+      'FILE:1:1: targets: there is no target, so no node is launched; add one',
+    ]);
+  });
+
+  it('are warned of also when they keep nodes by default', () => {
+    expect(checkText(LABEL.replace(', min-ready: 1', '')).warnings).toHaveLength(1);
+  });
+
+  it('are not warned of when there is one, or when none is wanted', () => {
+    expect(checkText(`${LABEL}\ntargets: [{ name: zuul }]`).warnings).toEqual([]);
+    expect(checkText(LABEL.replace('1', '0')).warnings).toEqual([]);
+  });
+});
+
+describe('a rehearsal', () => {
+  const YAML = `
+dburi: mysql://nodepool:secret@localhost/nodepool
+zmq-publishers: [tcp://jenkins:8888]
+gearman-servers: [{ host: zuul }]
+script-dir: /etc/nodepool/scripts
+providers:
+  - { name: real, max-servers: 7, cloud: real, rate: 0.5 }
+  - { name: slow, max-servers: 7, fake: { boot-time: 3 } }
+targets:
+  - { name: jenkins01, assign-via-gearman: true, jenkins: { url: 'https://jenkins01', user: a, apikey: b } }
+`;
+  const rehearse = (): Config => good(checkText(YAML, { fake: true, securePath: '/nonexistent/secure.conf' }));
+
+  it('runs every provider on the fake cloud, as it is set there', () => {
+    const { providers } = rehearse();
+
+    expect(providers.get('real')).toMatchObject({ driver: 'fake', maxServers: 7, rateMs: 500, fake: QUIET_FAKE });
+    expect(providers.get('slow')).toMatchObject({ driver: 'fake', fake: { ...QUIET_FAKE, bootTimeMs: 3000 } });
+  });
+
+  it('leaves outside services and their secrets alone', () => {
+    const rehearsal = rehearse();
+
+    expect(rehearsal.zmqPublishers).toEqual([]);
+    expect(rehearsal.gearmanServers).toEqual([]);
+    expect(rehearsal.targets.get('jenkins01')).toMatchObject({ assignViaGearman: false, jenkins: null });
+    expect(rehearsal.scriptDir).toBe('/etc/nodepool/scripts');
+  });
+
+  it('has a database of its own', () => {
+    const own = loadConfig({ ...BARE_SYSTEM, path: join(FIXTURES, 'minimal.yaml') }).config.database;
+
+    expect(rehearse().database).toEqual({
+      kind: 'sqlite',
+      file: expect.stringMatching(
+        /^\/home\/somebody\/\.local\/state\/nodepool\/rehearsal-[0-9a-f]{8}\.sqlite$/,
+      ) as unknown,
+    });
+    expect(own).toEqual({ kind: 'sqlite', file: expect.stringMatching(/\/minimal-[0-9a-f]{8}\.sqlite$/) as unknown });
+  });
+});
