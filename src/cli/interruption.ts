@@ -14,7 +14,11 @@ export class Interruption extends Error {
  */
 export async function interruptible<T>(context: CliContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const ignore = context.onInterrupt(() => controller.abort());
+  const ignore = context.onInterrupt(() => {
+    controller.abort();
+    // What hangs all the same is ended by the next Ctrl-C.
+    ignore();
+  });
   try {
     return await work(controller.signal);
   } finally {

@@ -13,7 +13,6 @@ import {
   listingLagMs,
   planSlotDeletion,
   planSlotsLaunch,
-  slotSubject,
 } from './plan-slot.ts';
 
 interface Retirement {
@@ -127,7 +126,7 @@ export function planImageDeletion(draft: Draft, image: ImageRecord): void {
 function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
   if (image.cloudImageId === null && image.saveAt === null) return true;
   const takenAt = draft.cloud(image.provider).images.takenAt ?? 0;
-  const decidableAfter = (image.saveAt ?? 0) + createGraceMs(draft, image.provider);
+  const decidableAfter = lastAppearance(draft, image);
   const canTell = takenAt > decidableAfter;
   const cloudImageIds = cloudImagesOf(draft, image).map(({ id }) => id);
   if (cloudImageIds.length === 0 && canTell) return true;
@@ -140,6 +139,11 @@ function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
     draft.order({ kind: 'delete-cloud-image', subject, reason: 'deleted', imageId, provider, cloudImageIds });
   }
   return false;
+}
+
+/** Until when an image that was being saved may still appear in listings. */
+function lastAppearance(draft: Draft, image: ImageRecord): number {
+  return (image.saveAt ?? 0) + createGraceMs(draft, image.provider);
 }
 
 function cloudImagesOf(draft: Draft, image: ImageRecord): readonly CloudImage[] {

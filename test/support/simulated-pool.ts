@@ -112,7 +112,7 @@ export class SimulatedPool {
   }
 
   #apply<K extends ActionKind>(action: ActionOf<K>): void {
-    (this.#effects[action.kind as K] as (action: ActionOf<K>) => void)(action);
+    (this.#effects[action.kind] as (action: ActionOf<K>) => void)(action);
   }
 
   #thing(provider: string, tags: Tags): Thing {

@@ -10,7 +10,7 @@ import type { Random } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import type { Plan } from '../../src/planning/actions.ts';
-import { FakeCloud } from '../../src/providers/fake/cloud.ts';
+import type { FakeCloud } from '../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../src/providers/fake/index.ts';
 import type { DriverFactory, Server } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';

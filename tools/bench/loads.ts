@@ -52,11 +52,10 @@ export async function fill(
 
 /** From each node's row to READY, in milliseconds: on an instant cloud, all of it is the controller's share. */
 async function readyTimes(site: BenchSite): Promise<number[]> {
-  const rows = (await site
-    .knex('event')
-    .join('node', 'node.id', 'event.subject_id')
-    .where({ 'event.kind': 'ready', 'event.subject_kind': 'node' })
-    .select('event.at_ms', 'node.created_ms')) as { at_ms: number; created_ms: number }[];
+  const rows = await site.rows<{ at_ms: number; created_ms: number }>(
+    `SELECT event.at_ms, node.created_ms FROM event JOIN node ON node.id = event.subject_id
+     WHERE event.kind = 'ready' AND event.subject_kind = 'node'`,
+  );
   return rows.map((row) => Number(row.at_ms) - Number(row.created_ms));
 }
 
@@ -77,13 +76,10 @@ export async function react(site: BenchSite): Promise<Figures> {
   const totals: number[] = [];
   const cli: number[] = [];
   for (let round = 0; round < 3; round += 1) {
-    const [oldest] = (await site.knex('node').where({ state: 2 }).orderBy('id').limit(1).select('id')) as {
-      id: number;
-    }[];
-    const [newest] = (await site.knex('node').max({ id: 'id' })) as { id: number }[];
+    const { oldest, newest } = await ends(site);
     const startedAt = performance.now();
-    const command = site.nodepool('delete', String(oldest?.id));
-    const isReplaced = until(async () => (await site.count(`state = 2 AND id > ${newest?.id}`)) > 0, { everyMs: 5 });
+    const command = site.nodepool('delete', String(oldest));
+    const isReplaced = until(async () => (await site.count(`state = 2 AND id > ${newest}`)) > 0, { everyMs: 5 });
     cli.push(await command);
     await isReplaced;
     totals.push(performance.now() - startedAt);
@@ -96,13 +92,10 @@ export async function react(site: BenchSite): Promise<Figures> {
 export async function replace(site: BenchSite): Promise<Figures> {
   const times: number[] = [];
   for (let round = 0; round < 5; round += 1) {
-    const [oldest] = (await site.knex('node').where({ state: 2 }).orderBy('id').limit(1).select('id')) as {
-      id: number;
-    }[];
-    const [newest] = (await site.knex('node').max({ id: 'id' })) as { id: number }[];
+    const { oldest, newest } = await ends(site);
     const startedAt = performance.now();
-    await site.knex.raw(`UPDATE node SET state = 4 WHERE id = ${oldest?.id}`);
-    await until(async () => (await site.count(`state = 2 AND id > ${newest?.id}`)) > 0, { everyMs: 5 });
+    await site.knex.raw(`UPDATE node SET state = 4 WHERE id = ${oldest}`);
+    await until(async () => (await site.count(`state = 2 AND id > ${newest}`)) > 0, { everyMs: 5 });
     times.push(performance.now() - startedAt);
     await pause(500);
   }
@@ -111,13 +104,22 @@ export async function replace(site: BenchSite): Promise<Figures> {
 
 /** One UPDATE marks all nodes; all are replaced, and all old rows gone. */
 export async function churn(site: BenchSite, nodes: number): Promise<Figures> {
-  const [newest] = (await site.knex('node').max({ id: 'id' })) as { id: number }[];
+  const { newest } = await ends(site);
   const startedAt = performance.now();
   await site.knex.raw('UPDATE node SET state = 4 WHERE state = 2');
-  await until(async () => (await site.count(`state = 2 AND id > ${newest?.id}`)) >= nodes);
+  await until(async () => (await site.count(`state = 2 AND id > ${newest}`)) >= nodes);
   const replacedS = (performance.now() - startedAt) / 1000;
-  await until(async () => (await site.count(`id <= ${newest?.id}`)) === 0);
+  await until(async () => (await site.count(`id <= ${newest}`)) === 0);
   return { 'churn replaced s': replacedS, 'churn gone s': (performance.now() - startedAt) / 1000 };
+}
+
+/** Ids of the oldest READY node and of the newest node of all. */
+async function ends(site: BenchSite): Promise<{ oldest: number; newest: number }> {
+  const [row] = await site.rows<{ oldest: number; newest: number }>(
+    'SELECT MIN(CASE WHEN state = 2 THEN id END) AS oldest, MAX(id) AS newest FROM node',
+  );
+  if (row === undefined) throw new Error('the pool is empty');
+  return row;
 }
 
 /** Whole processes, median of five. */

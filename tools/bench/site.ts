@@ -27,6 +27,7 @@ export interface BenchSite {
   startDaemon(): ChildProcess & { readonly pid: number };
   /** Runs `nodepool`; answers its wall time in milliseconds. */
   nodepool(...args: string[]): Promise<number>;
+  rows<Row>(sql: string): Promise<readonly Row[]>;
   count(where?: string): Promise<number>;
   /** Statements that the database server has answered; NaN for an embedded one. */
   questions(): Promise<number>;
@@ -58,8 +59,9 @@ export async function createBenchSite(options: SiteOptions): Promise<BenchSite> 
       return Object.assign(child, { pid: child.pid ?? 0 });
     },
     nodepool: (...args) => timeProcess([join(BIN, 'nodepool'), '-c', config, ...args], env),
+    rows: (sql) => queryRows(knex, sql),
     count: async (where = 'state = 2') => {
-      const [row] = (await knex('node').whereRaw(where).count({ count: '*' })) as { count: number }[];
+      const [row] = await queryRows<{ count: number }>(knex, `SELECT COUNT(*) AS count FROM node WHERE ${where}`);
       return Number(row?.count ?? 0);
     },
     questions: () => readQuestions(knex, database),
@@ -99,12 +101,15 @@ async function prepareDatabase(knex: Knex): Promise<void> {
     await knex.raw(`DELETE FROM ${table}`);
 }
 
-/** Lets the daemon build its image once, so that a fill starts with a READY one in its cloud. */
+/** Resolves when the daemon has built its image: a fake cloud is new with each daemon. */
 export async function awaitImage(site: BenchSite): Promise<void> {
-  await until(async () => {
-    const [row] = (await site.knex('snapshot_image').where({ state: 2 }).count({ count: '*' })) as { count: number }[];
-    return Number(row?.count ?? 0) > 0;
-  });
+  await until(async () => (await site.rows('SELECT id FROM snapshot_image WHERE state = 2')).length > 0);
+}
+
+async function queryRows<Row>(knex: Knex, sql: string): Promise<readonly Row[]> {
+  const answer: unknown = await knex.raw(sql);
+  // mysql2 answers with rows and a description of the columns.
+  return (Array.isArray(answer) && Array.isArray(answer[0]) ? answer[0] : answer) as readonly Row[];
 }
 
 async function timeProcess(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -117,6 +122,6 @@ async function timeProcess(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 
 async function readQuestions(knex: Knex, database: DatabaseConfig): Promise<number> {
   if (database.kind === 'sqlite') return NaN;
-  const [rows] = (await knex.raw("SHOW GLOBAL STATUS LIKE 'Questions'")) as [{ Value: string }[]];
-  return Number(rows[0]?.Value ?? NaN);
+  const [row] = await queryRows<{ Value: string }>(knex, "SHOW GLOBAL STATUS LIKE 'Questions'");
+  return Number(row?.Value ?? NaN);
 }
