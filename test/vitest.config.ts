@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// `unit` needs nothing; `store` and `system` use a private MariaDB that the set-up starts once for the whole run.
+// `unit` needs nothing; `store` and `system` use a private MariaDB, and `system` the built program. Both are made once
+// for the whole run.
 const root = new URL('..', import.meta.url).pathname;
 const databaseSetup = 'test/support/mariadb-setup.ts';
+const programSetup = 'test/support/program-setup.ts';
 
 export default defineConfig({
   root,
@@ -24,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/{system,cli}/**/*.test.ts'],
-          globalSetup: [databaseSetup],
+          globalSetup: [databaseSetup, programSetup],
           testTimeout: 60_000,
         },
       },

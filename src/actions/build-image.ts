@@ -5,7 +5,7 @@ import { withTimeLimit } from '../lib/time-limit.ts';
 import { SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
-import { buildPlace } from '../planning/places.ts';
+import { buildPlace, providerPlace } from '../planning/places.ts';
 import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
@@ -101,13 +101,9 @@ export async function saveImage(
   try {
     const name = image.hostname ?? image.image;
     const cloudImageId = await context.provider(image.provider).cloud.saveImage(serverId, { name, meta, tags }, signal);
-    await store.patch(
-      'image',
-      imageId,
-      {},
-      { cloudImageId },
-      { kind: 'saving', reason: 'next-step', detail: cloudImageId },
-    );
+    const event = { kind: 'saving', reason: 'next-step', detail: cloudImageId };
+    // From now on listings may be expected to show it, however long the call took.
+    await store.patch('image', imageId, {}, { cloudImageId, saveAt: clock.now() }, event);
   } catch (error) {
     if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
     await store.patch('image', imageId, {}, { saveAt: null });
@@ -148,6 +144,7 @@ export async function finishImage({ imageId }: ActionOf<'finish-image'>, context
   log.info({ image: imageId, provider: image.provider, name: image.image, ms }, 'image ready');
   metrics.imageUpdated({ image: image.image, provider: image.provider, ms });
   await failures.clear(buildPlace(image.provider, image.image), world.failures);
+  await failures.clear(providerPlace(image.provider), world.failures);
 }
 
 export async function deleteCloudImage(

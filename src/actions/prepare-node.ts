@@ -4,7 +4,7 @@ import { withTimeLimit } from '../lib/time-limit.ts';
 import { READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
-import { launchPlace } from '../planning/places.ts';
+import { launchPlace, providerPlace } from '../planning/places.ts';
 import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
 import { readyCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
@@ -41,7 +41,7 @@ async function finishLaunch(context: ActionContext, node: NodeRecord): Promise<v
   const image = world.config.labels.get(label)?.image ?? null;
   metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms });
   await failures.clear(launchPlace(node, image), world.failures);
-  await failures.clear({ kind: 'provider', provider, image: null, az: null }, world.failures);
+  await failures.clear(providerPlace(provider), world.failures);
 }
 
 async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,10 @@
 /** Asks the clouds what they hold and allow. The time of a listing is the time before it was asked for. */
 import { describeError } from '../lib/errors.ts';
 import type { ActionOf } from '../planning/actions.ts';
+import type { CloudLimits } from '../providers/provider.ts';
 import type { ActionContext } from './context.ts';
+
+const NO_LIMITS: CloudLimits = { servers: null };
 
 export async function listServers(
   { provider }: ActionOf<'list-servers'>,
@@ -34,6 +37,13 @@ export async function readLimits(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const limits = await context.provider(provider).cloud.limits(signal);
-  context.book.recordLimits(provider, context.clock.now(), limits);
+  const known = context.world.clouds.get(provider)?.limits ?? NO_LIMITS;
+  try {
+    const limits = await context.provider(provider).cloud.limits(signal);
+    context.book.recordLimits(provider, context.clock.now(), limits);
+  } catch (error) {
+    // What was known stays in force; a cloud that does not tell its limits refuses what is above them.
+    context.book.recordLimits(provider, context.clock.now(), known);
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@
 import { describeError, isNodepoolError, type NodepoolError } from '../lib/errors.ts';
 import type { SlotPatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
+import { providerPlace } from '../planning/places.ts';
 import { findImage, findNode, findSubnode, type ActionContext, type Rest } from './context.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, nodeImage, planServer, providerOf, type PlannedServer } from './server-spec.ts';
@@ -27,7 +28,8 @@ export async function createServer(
   try {
     const serverId = await context.provider(slot.provider).cloud.createServer(spec, signal);
     const event = { kind: 'server-created', reason: action.reason, detail: `${serverId} ${spec.name}` };
-    await context.store.patch(slot.kind, slot.id, { attempt }, { serverId }, event);
+    // From now on listings may be expected to show it, however long the call took or waited for its turn.
+    await context.store.patch(slot.kind, slot.id, { attempt }, { serverId, attemptAt: context.clock.now() }, event);
   } catch (error) {
     await handleRefusal(context, { slot, attempt }, error);
   }
@@ -54,10 +56,7 @@ async function handleRefusal(
   await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: null });
   if (error.code === 'throttled') throw error;
   if (isProviderWide(error)) {
-    await context.failures.record(
-      { kind: 'provider', provider: slot.provider, image: null, az: null },
-      describeError(error),
-    );
+    await context.failures.record(providerPlace(slot.provider), describeError(error));
   }
   await failSlot(context, slot, { reason: 'create-failed', error, counts: !isProviderWide(error) });
 }

@@ -2,7 +2,8 @@
  * Loads a configuration: the YAML file, secure.conf, and what follows from both. Daemon, command line and
  * `config-validate` use the same check. Everything is read synchronously: it is a matter of milliseconds.
  */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { checkShape } from './check-shape.ts';
 import { resolveDatabase, secureDburi, securePathOf, type GivenDburi, type LoadOptions } from './database.ts';
 import { configError, sortProblems, type Problem } from './problems.ts';
@@ -52,17 +53,26 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     ...('problem' in database ? [database.problem] : []),
     ...secure.problems,
   ]);
-  const warnings = sortProblems([...shape.warnings, ...references.warnings]);
+  const missing = findMissingScripts(options, file, shape.entries?.['script-dir']);
+  const warnings = sortProblems([...shape.warnings, ...references.warnings, ...missing]);
   if (problems.length > 0 || !shape.entries || 'problem' in database) return { config: null, problems, warnings };
   const config = resolveConfig({
     ...database,
     entries: shape.entries,
+    hasScripts: missing.length === 0,
     path: resolve(options.path),
     secure,
     fake: options.fake ?? false,
     textAt: file.textAt,
   });
   return { config, problems, warnings };
+}
+
+/** A rehearsal may run on a machine without the scripts; the fake cloud does not run them. */
+function findMissingScripts({ fake }: LoadOptions, file: YamlFile, directory: string | undefined): readonly Problem[] {
+  if (!fake || directory === undefined || existsSync(resolve(dirname(file.path), directory))) return [];
+  const message = `the directory ${directory} does not exist; the rehearsal goes on without scripts`;
+  return [file.problem(['script-dir'], message)];
 }
 
 function readSecure(options: LoadOptions, targets: readonly string[] | null): SecureFile {

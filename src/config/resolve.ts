@@ -15,18 +15,20 @@ export interface ResolveInput {
   readonly secure: SecureFile;
   /** A rehearsal: the fake cloud everywhere, and no outside services. */
   readonly fake: boolean;
+  /** The directory of scripts exists, or its absence is no matter now. */
+  readonly hasScripts: boolean;
   readonly textAt: TextAt;
 }
 
 const DAY_MS = 86_400_000;
 
 export function resolveConfig(input: ResolveInput): Config {
-  const { entries, path, database, secure, fake, textAt } = input;
+  const { entries, path, database, secure, fake, hasScripts, textAt } = input;
   const directory = (value: string | undefined): string | null =>
     value === undefined ? null : resolve(dirname(path), value);
   return deepFreeze({
     path,
-    scriptDir: directory(entries['script-dir']),
+    scriptDir: hasScripts ? directory(entries['script-dir']) : null,
     elementsDir: directory(entries['elements-dir']),
     imagesDir: directory(entries['images-dir']),
     database,

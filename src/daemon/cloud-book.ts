@@ -5,6 +5,9 @@ import { listingRetryDelayMs } from '../lifecycle/limits.ts';
 import type { CloudView, Listing } from '../planning/world.ts';
 import type { CloudImage, Provider, Server } from '../providers/provider.ts';
 
+/** No retry of a listing lies further ahead, in milliseconds. */
+const LONGEST_RETRY_MS = listingRetryDelayMs(Infinity);
+
 interface Page {
   servers: Listing<Server>;
   images: Listing<CloudImage>;
@@ -13,8 +16,8 @@ interface Page {
 }
 
 export interface CloudBook extends CloudRecorder {
-  /** The view of every provider given, by name. */
-  view(providers: Iterable<readonly [string, Provider]>): ReadonlyMap<string, CloudView>;
+  /** The view of every provider given, by name, as it stands at `now`. */
+  view(providers: Iterable<readonly [string, Provider]>, now: number): ReadonlyMap<string, CloudView>;
 }
 
 export function createCloudBook(log: Log): CloudBook {
@@ -34,7 +37,7 @@ export function createCloudBook(log: Log): CloudBook {
     failures[kind] = 0;
   };
   return {
-    view: (providers) => viewPages(providers, page),
+    view: (providers, now) => viewPages(providers, page, now),
     recordServers: (provider, takenAt, items) => {
       recover(provider, 'servers');
       page(provider).servers = { known: true, takenAt, items };
@@ -60,11 +63,23 @@ export function createCloudBook(log: Log): CloudBook {
 function viewPages(
   providers: Iterable<readonly [string, Provider]>,
   page: (name: string) => Page,
+  now: number,
 ): ReadonlyMap<string, CloudView> {
   const views = new Map<string, CloudView>();
   for (const [name, { traits }] of providers) {
-    const { servers, images, limits } = page(name);
-    views.set(name, { traits, servers, images, limits });
+    const { limits, ...listings } = page(name);
+    const servers = withoutFuture(listings.servers, now);
+    const images = withoutFuture(listings.images, now);
+    views.set(name, { traits, servers, images, limits: limits !== null && limits.readAt <= now ? limits : null });
   }
   return views;
+}
+
+/**
+ * After the clock was set back, a listing from before seems to be taken later than what is recorded now: it would
+ * decide what it cannot know, and none would be asked for until its time has come again.
+ */
+function withoutFuture<T>(listing: Listing<T>, now: number): Listing<T> {
+  if (listing.known) return listing.takenAt <= now ? listing : { known: false, error: null, retryAt: 0 };
+  return listing.retryAt <= now + LONGEST_RETRY_MS ? listing : { ...listing, retryAt: 0 };
 }

@@ -10,7 +10,7 @@ import { NodepoolError } from '../lib/errors.ts';
 import type { Action, Plan } from '../planning/actions.ts';
 import { EMPTY_MEMORY, type Memory } from '../planning/memory.ts';
 import { plan } from '../planning/plan.ts';
-import type { World } from '../planning/world.ts';
+import type { Subject, World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
 import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
@@ -20,6 +20,12 @@ import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
 /** Configuration is looked at this often, in milliseconds. */
 const CONFIG_INTERVAL_MS = 1000;
+
+/**
+ * Actions that run scripts. They cannot be repeated, so they go on while a lease has merely run out, as when the
+ * database is away for a while; should another daemon take it, that one has the server deleted.
+ */
+const SCRIPTS: ReadonlySet<string> = new Set<Action['kind']>(['setup-image', 'prepare-node']);
 
 export class EngineCore {
   readonly #deps: EngineDeps;
@@ -33,7 +39,10 @@ export class EngineCore {
   /** What the last plan was made from, and what it left for the next. */
   #pool: PoolRecords | null = null;
   #config: Config | null = null;
+  /** Names of the leases held, one per line. */
+  #held = '';
   #memory: Memory = EMPTY_MEMORY;
+  #plannedAt = 0;
   #nextWakeAt = 0;
   #configAt = -Infinity;
 
@@ -55,19 +64,36 @@ export class EngineCore {
   async tick(): Promise<Plan | null> {
     const hasNews = this.#hasNews;
     this.#hasNews = false;
-    const { world, pool } = await this.#observe();
+    const observation = await this.#observe().catch((error: unknown) => {
+      // Nobody has looked at what ended in between.
+      this.#hasNews = true;
+      throw error;
+    });
+    const { world } = observation;
     // It paces itself: what it is shown last must not be left unsent.
     this.#deps.metrics.pool(world.config, world.nodes);
-    const isSame = pool === this.#pool && world.config === this.#config && world.now < this.#nextWakeAt;
-    if (isSame && !hasNews) return null;
+    if (this.#isSame(observation) && !hasNews) return null;
     const result = plan(world);
-    this.#pool = pool;
-    this.#config = world.config;
-    this.#memory = result.memory;
-    this.#nextWakeAt = result.nextWakeAt;
+    this.#remember(observation, result);
     forgetDrained(this.#deps, world);
+    this.#abandonScripts(world);
     this.#apply(result, world);
     return result;
+  }
+
+  /** Whether the last plan still holds. A clock that was set back says nothing about when the next one is due. */
+  #isSame({ world, pool }: Observation): boolean {
+    if (pool !== this.#pool || world.config !== this.#config || namesOf(world.leases) !== this.#held) return false;
+    return world.now >= this.#plannedAt && world.now < this.#nextWakeAt;
+  }
+
+  #remember({ world, pool }: Observation, { memory, nextWakeAt }: Plan): void {
+    this.#pool = pool;
+    this.#config = world.config;
+    this.#held = namesOf(world.leases);
+    this.#plannedAt = world.now;
+    this.#memory = memory;
+    this.#nextWakeAt = nextWakeAt;
   }
 
   /** Resolves when every action under way has ended. */
@@ -100,7 +126,7 @@ export class EngineCore {
       deps: this.#deps,
       installation: this.#installation,
       config,
-      leases: new Set(this.#leases.held().keys()),
+      leases: () => new Set(this.#leases.held().keys()),
       memory: this.#memory,
       book: this.#book,
       tasks: this.#tasks,
@@ -109,7 +135,8 @@ export class EngineCore {
 
   async #refreshConfig(): Promise<void> {
     const now = this.#deps.clock.now();
-    if (now < this.#configAt + CONFIG_INTERVAL_MS) return;
+    // Either way: the clock may have been set back.
+    if (Math.abs(now - this.#configAt) < CONFIG_INTERVAL_MS) return;
     this.#configAt = now;
     await this.#deps.refreshConfig();
   }
@@ -122,12 +149,23 @@ export class EngineCore {
     }
   }
 
+  /** A script may run for hours: whoever deletes its node or image does not wait until it has ended. */
+  #abandonScripts({ nodes, images }: World): void {
+    const scripts = this.#tasks.running().filter(({ kind }) => SCRIPTS.has(kind));
+    if (scripts.length === 0) return;
+    const building = new Set<Subject>();
+    for (const { id, state } of nodes) if (state === 'building') building.add(`node:${id}`);
+    for (const { id, state } of images) if (state === 'building') building.add(`image:${id}`);
+    for (const { subject } of scripts) if (!building.has(subject)) this.#tasks.abort(subject);
+  }
+
   #start(action: Action, context: ActionContext): void {
     const provider = providerOf(action, context);
-    const signal = this.#leases.signal(provider === null ? 'supply' : `provider:${provider}`);
+    const lease = provider === null ? 'supply' : `provider:${provider}`;
+    const signal = SCRIPTS.has(action.kind) ? this.#leases.takeoverSignal(lease) : this.#leases.signal(lease);
     // The table pairs each kind with its handler; the pairing is lost on a union.
     const handler = HANDLERS[action.kind] as Handler<Action>;
-    this.#tasks.start(action, () => handler(action, context, signal));
+    this.#tasks.start(action, signal, (own) => handler(action, context, own));
   }
 
   #context(result: Plan, world: World): ActionContext {
@@ -141,6 +179,10 @@ export class EngineCore {
     const parts = { failures: this.#failures, book: this.#book, plan: result, world, provider, lease };
     return { store, clock, log, metrics, keys, env, ...parts };
   }
+}
+
+function namesOf(leases: ReadonlySet<string>): string {
+  return [...leases].join('\n');
 }
 
 /** A daemon that neither launches nor deletes nor builds acts on no cloud. */

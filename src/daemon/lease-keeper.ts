@@ -9,6 +9,8 @@ import type { Lease, Store } from '../store/store.ts';
 /** A lease runs out this long after its last renewal: the longest time that a dead daemon's work lies idle. */
 export const LEASE_TTL_MS = 15_000;
 const RENEW_EVERY_MS = LEASE_TTL_MS / 3;
+/** Who lacks a lease looks this often whether it can be had, so that a dead daemon's work is taken over in time. */
+const LOOK_EVERY_MS = 1000;
 /** Acting stops this long before a lease runs out, so that clocks may differ a little. */
 const SAFETY_MS = 2000;
 
@@ -19,6 +21,8 @@ export interface LeaseKeeper {
   held(): ReadonlyMap<string, Lease>;
   /** Aborts when the lease is lost, or all are given up. */
   signal(name: string): AbortSignal;
+  /** Aborts only when another daemon has taken the lease, or all are given up: not while it has just run out. */
+  takeoverSignal(name: string): AbortSignal;
   /** Aborts everything that still runs and gives up all leases. */
   release(): Promise<void>;
 }
@@ -34,13 +38,40 @@ export interface LeaseKeeperDeps {
 export function createLeaseKeeper({ store, clock, log, holder, isDeadHolder }: LeaseKeeperDeps): LeaseKeeper {
   let leases: ReadonlyMap<string, Lease> = new Map();
   let keptNames = '';
-  let nextKeepAt = 0;
+  let kept = { at: 0, forMs: 0 };
+  let watch = new AbortController();
   const aborts = new Map<string, AbortController>();
+  const takeovers = new Map<string, AbortController>();
 
   function drop(name: string, why: string): void {
     log.warn({ lease: name }, `lease lost: ${why}`);
     aborts.get(name)?.abort();
     aborts.delete(name);
+  }
+
+  /** Looks again when the leases run out: a pass that hangs at the database must not keep effects going. */
+  function watchExpiry(): void {
+    watch.abort();
+    watch = new AbortController();
+    const { signal } = watch;
+    const firstEnd = Math.min(...[...leases.values()].map(({ expiresAt }) => expiresAt));
+    if (firstEnd === Infinity) return;
+    void clock.sleep(firstEnd - SAFETY_MS - clock.now(), signal).then(() => {
+      if (!signal.aborted) held();
+    });
+  }
+
+  function compare(before: ReadonlyMap<string, Lease>, names: readonly string[]): void {
+    for (const name of before.keys()) {
+      if (leases.has(name)) continue;
+      drop(name, names.includes(name) ? 'another daemon holds it' : 'it is not needed any more');
+    }
+    for (const name of leases.keys()) if (!before.has(name)) log.info({ lease: name }, 'lease taken');
+    for (const [name, takeover] of takeovers) {
+      if (leases.has(name)) continue;
+      takeover.abort();
+      takeovers.delete(name);
+    }
   }
 
   function held(): ReadonlyMap<string, Lease> {
@@ -60,26 +91,33 @@ export function createLeaseKeeper({ store, clock, log, holder, isDeadHolder }: L
     held,
     keep: async (names) => {
       const key = names.join('\n');
-      if (key === keptNames && clock.now() < nextKeepAt) return;
-      const before = held();
       const now = clock.now();
-      leases = await store.leases.keep(holder, names, LEASE_TTL_MS, isDeadHolder);
-      for (const name of before.keys()) if (!leases.has(name)) drop(name, 'another daemon holds it');
-      for (const name of leases.keys()) if (!before.has(name)) log.info({ lease: name }, 'lease taken');
+      // Either way: once the clock was set back, others see our leases as run out.
+      if (key === keptNames && Math.abs(now - kept.at) < kept.forMs) return;
+      const renewed = await store.leases.keep(holder, names, LEASE_TTL_MS, isDeadHolder);
+      const before = held();
+      leases = renewed;
+      compare(before, names);
       keptNames = key;
-      nextKeepAt = now + RENEW_EVERY_MS;
+      kept = { at: now, forMs: leases.size < names.length ? LOOK_EVERY_MS : RENEW_EVERY_MS };
+      watchExpiry();
     },
-    signal: (name) => {
-      let abort = aborts.get(name);
-      if (abort === undefined) aborts.set(name, (abort = new AbortController()));
-      return abort.signal;
-    },
+    signal: (name) => signalOf(aborts, name),
+    takeoverSignal: (name) => signalOf(takeovers, name),
     release: async () => {
-      for (const abort of aborts.values()) abort.abort();
+      watch.abort();
+      for (const abort of [...aborts.values(), ...takeovers.values()]) abort.abort();
       aborts.clear();
+      takeovers.clear();
       leases = new Map();
       keptNames = '';
       await store.leases.release(holder);
     },
   };
+}
+
+function signalOf(controllers: Map<string, AbortController>, name: string): AbortSignal {
+  let controller = controllers.get(name);
+  if (controller === undefined) controllers.set(name, (controller = new AbortController()));
+  return controller.signal;
 }

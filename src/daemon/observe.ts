@@ -16,7 +16,8 @@ interface Sources {
   readonly deps: EngineDeps;
   readonly installation: string;
   readonly config: Config;
-  readonly leases: ReadonlySet<string>;
+  /** Those held now. */
+  readonly leases: () => ReadonlySet<string>;
   readonly memory: Memory;
   readonly book: CloudBook;
   readonly tasks: Tasks;
@@ -25,7 +26,8 @@ interface Sources {
 /**
  * Reads everything that decisions depend on. The order matters: what is in flight and what the clouds last said
  * are taken down before the rows are read, so that the rows are never older than they. A server in a listing
- * without a row has then lost its row, and what an ended action wrote is seen.
+ * without a row has then lost its row, and what an ended action wrote is seen. Leases are looked at last: a database
+ * that takes its time may have let them run out.
  */
 export async function observe({
   deps,
@@ -37,14 +39,14 @@ export async function observe({
   tasks,
 }: Sources): Promise<Observation> {
   const busy = tasks.busy();
-  const clouds = book.view(deps.providers.entries());
+  const clouds = book.view(deps.providers.entries(), deps.clock.now());
   const pool = await deps.store.readPool();
   const world: World = {
     now: deps.clock.now(),
     config,
     installation,
     switches: deps.switches,
-    leases,
+    leases: leases(),
     ...pool,
     clouds,
     demand: new Map(),

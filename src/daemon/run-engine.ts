@@ -13,7 +13,7 @@ export interface Engine {
   /** Makes the next pass come now. */
   wake(): void;
   inFlight(): readonly RunningTask[];
-  /** Epoch milliseconds of the last pass that got through; for the watchdog. */
+  /** Epoch milliseconds at the end of the last pass, whether or not the database answered; for the watchdog. */
   lastPassAt(): number;
 }
 
@@ -26,6 +26,8 @@ const FAILURE_PAUSE_MS = 1000;
  * the last one took, so that at most half of the time goes into planning.
  */
 const LEAST_PAUSE_MS = 10;
+/** A pass that waited for a slow database, or in which the clock was set, must not keep the leases from being renewed. */
+const LONGEST_PAUSE_MS = 1000;
 /** What is under way at the end gets this long. */
 const STOP_LIMIT_MS = 20_000;
 
@@ -44,12 +46,14 @@ export function createEngine(deps: EngineDeps): Engine {
       await core.tick();
       if (isFailing) log.info({}, 'the database answers again');
       isFailing = false;
-      lastPassAt = clock.now();
-      return Math.max(LEAST_PAUSE_MS, lastPassAt - startedAt);
+      return Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, clock.now() - startedAt));
     } catch (error) {
       reportFailure(error);
       isFailing = true;
       return FAILURE_PAUSE_MS;
+    } finally {
+      // Being killed would not bring the database back, and would cut off scripts that run.
+      lastPassAt = clock.now();
     }
   }
 

@@ -3,6 +3,7 @@ import type { Rest } from '../actions/context.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, ERROR_CODES, isNodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { onAbort } from '../lib/on-abort.ts';
 import type { Busy, Subject } from '../planning/world.ts';
 
 export interface RunningTask {
@@ -15,25 +16,41 @@ export interface RunningTask {
 export interface Tasks {
   /** Subjects that are not to be planned: under way, or resting. A copy. */
   busy(): Map<Subject, Busy>;
-  start(task: { subject: Subject; kind: string }, run: () => Promise<Rest | void>): void;
+  /** Runs something whose signal aborts with `signal`, or when it is told to. */
+  start(task: { subject: Subject; kind: string }, signal: AbortSignal, run: Run): void;
+  /** Tells what is under way on the subject to end. */
+  abort(subject: Subject): void;
   running(): readonly RunningTask[];
   /** Resolves when everything that is under way now has ended. */
   settled(): Promise<void>;
+}
+
+type Run = (signal: AbortSignal) => Promise<Rest | void>;
+
+/** `since` tells when the clock was set back: a rest of seconds must not become one of hours. */
+interface Resting {
+  readonly since: number;
+  readonly until: number;
 }
 
 /** How long a subject rests after an error, by the error's retry class, in milliseconds. */
 const REST_MS = { soon: 1000, later: 5000, elsewhere: 10_000, never: 30_000 } as const;
 
 export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onEnd: () => void }): Tasks {
-  const running = new Map<Subject, RunningTask & { done: Promise<void> }>();
-  const resting = new Map<Subject, number>();
+  const running = new Map<Subject, RunningTask & { own: AbortController; done: Promise<void> }>();
+  const resting = new Map<Subject, Resting>();
 
-  async function conduct(subject: Subject, kind: string, run: () => Promise<Rest | void>): Promise<void> {
+  function rest(subject: Subject, ms: number): void {
+    const since = clock.now();
+    resting.set(subject, { since, until: since + ms });
+  }
+
+  async function conduct({ subject, kind }: Omit<RunningTask, 'since'>, run: () => ReturnType<Run>): Promise<void> {
     try {
-      const rest = await run();
-      if (rest) resting.set(subject, clock.now() + rest.restMs);
+      const wish = await run();
+      if (wish) rest(subject, wish.restMs);
     } catch (error) {
-      resting.set(subject, clock.now() + restAfter(error));
+      rest(subject, restAfter(error));
       reportError(log, { subject, kind }, error);
     } finally {
       running.delete(subject);
@@ -45,16 +62,20 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
     busy: () => {
       const now = clock.now();
       const busy = new Map<Subject, Busy>();
-      for (const [subject, until] of resting) {
-        if (until <= now) resting.delete(subject);
+      for (const [subject, { since, until }] of resting) {
+        if (until <= now || now < since) resting.delete(subject);
         else busy.set(subject, { until });
       }
       for (const subject of running.keys()) busy.set(subject, { until: 'done' });
       return busy;
     },
-    start: ({ subject, kind }, run) => {
-      running.set(subject, { subject, kind, since: clock.now(), done: conduct(subject, kind, run) });
+    start: ({ subject, kind }, signal, run) => {
+      const own = new AbortController();
+      const unhook = onAbort(signal, () => own.abort());
+      const done = conduct({ subject, kind }, () => run(own.signal).finally(unhook));
+      running.set(subject, { subject, kind, since: clock.now(), own, done });
     },
+    abort: (subject) => running.get(subject)?.own.abort(),
     running: () => [...running.values()].map(({ subject, kind, since }) => ({ subject, kind, since })),
     settled: async () => {
       await Promise.all([...running.values()].map(({ done }) => done));

@@ -29,9 +29,10 @@ export interface Capacity {
 
 export type CapacityInput = Pick<World, 'config' | 'installation' | 'nodes' | 'images' | 'clouds'>;
 
-/** The records at one provider. */
+/** All records. What is known of servers counts whichever provider lists them: two may share a project. */
 interface Tally {
-  places: number;
+  /** Servers that records stand for, by provider. */
+  readonly places: Map<string, number>;
   readonly serverIds: Set<string>;
   /** Keys of records that may have a server whose id they do not know. */
   readonly attempts: Set<string>;
@@ -39,59 +40,45 @@ interface Tally {
 
 /** By provider, in the order of the configuration. */
 export function countCapacities(world: CapacityInput): ReadonlyMap<string, Capacity> {
-  const tallies = tallyRecords(world);
+  const tally = tallyRecords(world);
   return new Map(
-    Array.from(world.config.providers.values(), (provider) => {
-      const tally = tallies.get(provider.name) ?? emptyTally();
-      return [provider.name, countCapacity(world, provider, tally)];
-    }),
+    Array.from(world.config.providers.values(), (provider) => [provider.name, countCapacity(world, provider, tally)]),
   );
 }
 
 function countCapacity(world: CapacityInput, { name, maxServers }: ProviderConfig, tally: Tally): Capacity {
   const cloud = world.clouds.get(name);
   const limit = cloud?.limits?.servers ?? null;
+  const recorded = tally.places.get(name) ?? 0;
   const listed = cloud?.servers.known ? countListed(cloud.servers.items, tally, world.installation) : null;
   const { ownerless, foreign } = listed ?? { ownerless: 0, foreign: 0 };
   const allowed = Math.min(maxServers, limit === null ? Infinity : limit - foreign);
   return {
     provider: name,
-    recorded: tally.places,
+    recorded,
     ownerless,
     foreign: listed === null ? null : foreign,
     maxServers,
     limit,
-    available: Math.max(0, allowed - tally.places - ownerless),
+    available: Math.max(0, allowed - recorded - ownerless),
   };
 }
 
-function tallyRecords({ nodes, images }: CapacityInput): ReadonlyMap<string, Tally> {
-  const tallies = new Map<string, Tally>();
-  const tallyOf = (provider: string): Tally => {
-    let tally = tallies.get(provider);
-    if (!tally) tallies.set(provider, (tally = emptyTally()));
-    return tally;
-  };
+function tallyRecords({ nodes, images }: CapacityInput): Tally {
+  const tally: Tally = { places: new Map(), serverIds: new Set(), attempts: new Set() };
   for (const node of nodes) {
-    tallyNode(tallyOf(node.provider), node);
+    tally.places.set(node.provider, (tally.places.get(node.provider) ?? 0) + 1 + node.subnodes.length);
+    tallySlot(tally, 'node', node);
+    for (const subnode of node.subnodes) tallySlot(tally, 'subnode', subnode);
   }
-  for (const image of images) {
-    if (mayHaveTemplate(image)) tallySlot(tallyOf(image.provider), 'image', image);
+  for (const image of images.filter(mayHaveTemplate)) {
+    tally.places.set(image.provider, (tally.places.get(image.provider) ?? 0) + 1);
+    tallySlot(tally, 'image', image);
   }
-  return tallies;
-}
-
-function emptyTally(): Tally {
-  return { places: 0, serverIds: new Set(), attempts: new Set() };
-}
-
-function tallyNode(tally: Tally, node: NodeRecord): void {
-  tallySlot(tally, 'node', node);
-  for (const subnode of node.subnodes) tallySlot(tally, 'subnode', subnode);
+  return tally;
 }
 
 function tallySlot(tally: Tally, kind: 'node' | 'subnode' | 'image', slot: ServerSlot & { id: number }): void {
-  tally.places += 1;
   if (slot.serverId !== null) tally.serverIds.add(slot.serverId);
   else if (slot.attempt > 0) tally.attempts.add(recordKey(kind, slot));
 }

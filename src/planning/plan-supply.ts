@@ -95,9 +95,10 @@ function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Of
 
 /** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
 function describeUnknown(draft: Draft, provider: string): string | null {
-  const servers = draft.world.clouds.get(provider)?.servers;
-  if (!draft.holds(provider) || servers === undefined || servers.known) return null;
-  return `the state of the cloud is unknown${servers.error === null ? '' : `: ${servers.error}`}`;
+  const cloud = draft.world.clouds.get(provider);
+  if (!draft.holds(provider) || cloud === undefined) return null;
+  if (cloud.servers.known) return cloud.limits === null ? 'the limits of the cloud have not been read yet' : null;
+  return `the state of the cloud is unknown${cloud.servers.error === null ? '' : `: ${cloud.servers.error}`}`;
 }
 
 function describeMissingImage(provider: ProviderConfig, label: LabelConfig): string {

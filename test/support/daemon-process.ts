@@ -22,12 +22,6 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** The sources as they are now; without changes the compiler writes nothing. */
-export async function buildProgram(): Promise<void> {
-  const { code, stdout } = await collect(spawn(process.execPath, [fileURLToPath(new URL('tools/prepare.mjs', root))]));
-  if (code !== 0) throw new Error(`the program cannot be built:\n${stdout}`);
-}
-
 /** Nothing of the tester's own pool, statsd or systemd gets in. */
 export function cleanEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
@@ -63,6 +57,8 @@ export interface DaemonProcess {
   readonly pid: number;
   /** Resolves with the first (or `nth`) line, past or future, that `isMeant`; rejects when the daemon ends without it. */
   logged(isMeant: (line: LogLine) => boolean, nth?: number): Promise<LogLine>;
+  /** What it has logged up to now. */
+  readonly lines: readonly LogLine[];
   kill(signal: NodeJS.Signals): void;
   /** Resolves when the daemon has ended. */
   readonly ended: Promise<Ended>;
@@ -102,7 +98,7 @@ export function startDaemon(args: readonly string[], { env, cwd }: Surroundings)
       waiting.add(check);
       check();
     });
-  return { pid: child.pid ?? 0, logged, kill: (signal) => void child.kill(signal), ended };
+  return { pid: child.pid ?? 0, logged, lines, kill: (signal) => void child.kill(signal), ended };
 }
 
 /** Resolves when there is a file `path`, or none any more. Its directory must be there. */

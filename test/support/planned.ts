@@ -43,7 +43,10 @@ export function later(world: World, { ms = 1000, servers, cloudImages, ...overri
   const clouds = [...world.clouds].map(([name, view]) => {
     const shown = name === 'cloud' ? { servers, cloudImages } : {};
     const limits = view.limits && { ...view.limits, readAt: now };
-    return [name, { ...view, servers: relist(view.servers, shown.servers), images: relist(view.images, shown.cloudImages), limits }] as const;
+    return [
+      name,
+      { ...view, servers: relist(view.servers, shown.servers), images: relist(view.images, shown.cloudImages), limits },
+    ] as const;
   });
   return { ...world, now, clouds: new Map(clouds), memory: plan(world).memory, ...overrides };
 }

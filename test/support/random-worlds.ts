@@ -9,7 +9,21 @@ import type { FailureRecord, ImageRecord, NodeRecord, ServerSlot } from '../../s
 import type { Memory } from '../../src/planning/memory.ts';
 import type { Busy, CloudView, Listing, Subject, World } from '../../src/planning/world.ts';
 import type { CloudImage, Server, ServerStatus } from '../../src/providers/provider.ts';
-import { aConfig, aLabel, anImage, aNode, anUnknownListing, aProvider, aProviderImage, aServer, aSubnode, aTarget, INSTALLATION, NOW, tagsOf } from './builders.ts';
+import {
+  aConfig,
+  aLabel,
+  anImage,
+  aNode,
+  anUnknownListing,
+  aProvider,
+  aProviderImage,
+  aServer,
+  aSubnode,
+  aTarget,
+  INSTALLATION,
+  NOW,
+  tagsOf,
+} from './builders.ts';
 
 const PROVIDERS = ['alpha', 'beta', 'gamma'] as const;
 /** Named by rows: the first left the configuration and can be reached, the second cannot. */
@@ -23,7 +37,23 @@ const TARGETS = ['t0', 't1'] as const;
 
 const HOUR = 3_600_000;
 /** Around the limits that decide: nothing, listing interval, lag, grace, timeouts, limits of states. */
-const AGES = [0, 1, 999, 1000, 5000, 5001, 60_000, 60_001, 65_000, 65_001, HOUR, HOUR + 1, 8 * HOUR + 1000, 8 * HOUR + 1001, 30 * HOUR];
+const AGES = [
+  0,
+  1,
+  999,
+  1000,
+  5000,
+  5001,
+  60_000,
+  60_001,
+  65_000,
+  65_001,
+  HOUR,
+  HOUR + 1,
+  8 * HOUR + 1000,
+  8 * HOUR + 1001,
+  30 * HOUR,
+];
 const time = fc.constantFrom(...AGES).map((age) => NOW - age);
 /** Mostly within the last minute, so that life cycles get on. */
 const recently = fc.constantFrom(...AGES.slice(0, 8), ...AGES.slice(0, 8), ...AGES).map((age) => NOW - age);
@@ -32,11 +62,20 @@ const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.opti
 const aRandomConfig: fc.Arbitrary<Config> = fc
   .record({
     providers: fc.array(
-      fc.record({ maxServers: fc.integer({ min: -1, max: 24 }), zones: fc.subarray(['a', 'b', 'c']), isDiskimage: fc.boolean() }),
+      fc.record({
+        maxServers: fc.integer({ min: -1, max: 24 }),
+        zones: fc.subarray(['a', 'b', 'c']),
+        isDiskimage: fc.boolean(),
+      }),
       { minLength: PROVIDERS.length, maxLength: PROVIDERS.length },
     ),
     labels: fc.array(
-      fc.record({ image: fc.constantFrom(...IMAGES), minReady: fc.integer({ min: -1, max: 5 }), subnodes: fc.nat(2), providers: fc.subarray([...PROVIDERS]) }),
+      fc.record({
+        image: fc.constantFrom(...IMAGES),
+        minReady: fc.integer({ min: -1, max: 5 }),
+        subnodes: fc.nat(2),
+        providers: fc.subarray([...PROVIDERS]),
+      }),
       { minLength: LABELS.length, maxLength: LABELS.length },
     ),
     targets: fc.constantFrom<(readonly string[])[]>(TARGETS, TARGETS, TARGETS, TARGETS.slice(1), []),
@@ -44,8 +83,13 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
   .map(({ providers, labels, targets }) =>
     aConfig({
       providers: providers.map(({ maxServers, zones, isDiskimage }, index) => {
-        const debian = isDiskimage ? aProviderImage({ name: 'debian', source: { kind: 'diskimage', diskimage: 'd' } }) : aProviderImage({ name: 'debian' });
-        const images = new Map([['ubuntu', aProviderImage()], ['debian', debian]]);
+        const debian = isDiskimage
+          ? aProviderImage({ name: 'debian', source: { kind: 'diskimage', diskimage: 'd' } })
+          : aProviderImage({ name: 'debian' });
+        const images = new Map([
+          ['ubuntu', aProviderImage()],
+          ['debian', debian],
+        ]);
         return aProvider({ name: PROVIDERS[index]!, maxServers, availabilityZones: zones, images });
       }),
       labels: labels.map((label, index) => aLabel({ ...label, name: LABELS[index]! })),
@@ -55,7 +99,16 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
 
 /** What the cloud shows of a server: none, it, a double as well, only a double. */
 const SHOWN = ['nothing', 'it', 'it', 'it', 'both', 'double'] as const;
-const STATUSES: readonly ServerStatus[] = ['building', 'active', 'active', 'active', 'active', 'error', 'deleting', 'unknown'];
+const STATUSES: readonly ServerStatus[] = [
+  'building',
+  'active',
+  'active',
+  'active',
+  'active',
+  'error',
+  'deleting',
+  'unknown',
+];
 
 interface SlotDraft {
   readonly isKnown: boolean;
@@ -86,11 +139,22 @@ const aSlotDraft: fc.Arbitrary<SlotDraft> = fc.record({
 function slotOf(draft: SlotDraft, name: string): ServerSlot {
   const { isKnown, attempt, attemptAt, activeAt, reachableAt, deleteAt, createdAt } = draft;
   const id = isKnown ? serverId(name) : null;
-  return { serverId: id, attempt: isKnown || attemptAt !== null ? attempt : 0, attemptAt, activeAt, reachableAt: isKnown ? reachableAt : null, deleteAt, ip: null, ipPrivate: null, createdAt };
+  return {
+    serverId: id,
+    attempt: isKnown || attemptAt !== null ? attempt : 0,
+    attemptAt,
+    activeAt,
+    reachableAt: isKnown ? reachableAt : null,
+    deleteAt,
+    ip: null,
+    ipPrivate: null,
+    createdAt,
+  };
 }
 
 function serversShown({ shown, status, hasAddress }: SlotDraft, name: string, tags: Server['tags']): Server[] {
-  const server = (id: string): Server => aServer({ id: serverId(id), status, tags, ip: hasAddress ? '203.0.113.1' : null });
+  const server = (id: string): Server =>
+    aServer({ id: serverId(id), status, tags, ip: hasAddress ? '203.0.113.1' : null });
   const own = shown === 'it' || shown === 'both' ? [server(name)] : [];
   return shown === 'double' || shown === 'both' ? [server(`${name}-double`), ...own] : own;
 }
@@ -144,7 +208,11 @@ function addNode(content: Content, { slot, subnodes, ...fields }: NodeDraft, ind
   const name = `node-${index}`;
   const subnodeRecords = subnodes.map((draft, position) => {
     const id = 10 * index + position;
-    const record = aSubnode({ id, state: draft.reachableAt === null ? 'building' : 'ready', ...slotOf(draft, `${name}-sub-${position}`) });
+    const record = aSubnode({
+      id,
+      state: draft.reachableAt === null ? 'building' : 'ready',
+      ...slotOf(draft, `${name}-sub-${position}`),
+    });
     put(content.servers, fields.provider, serversShown(draft, `${name}-sub-${position}`, tagsOf('subnode', record)));
     return record;
   });
@@ -170,7 +238,13 @@ function addImage(content: Content, draft: ImageDraft, index: number): void {
   });
   const tags = tagsOf('image', record);
   put(content.servers, fields.provider, serversShown(slot, `template-${index}`, tags));
-  const cloudImage = (id: string): CloudImage => ({ id: cloudImageId(id), name, status: imageStatus, tags, isSnapshot: true });
+  const cloudImage = (id: string): CloudImage => ({
+    id: cloudImageId(id),
+    name,
+    status: imageStatus,
+    tags,
+    isSnapshot: true,
+  });
   const own = shownImage === 'it' || shownImage === 'both' ? [cloudImage(name)] : [];
   const double = shownImage === 'double' || shownImage === 'both' ? [cloudImage(`${name}-double`)] : [];
   put(content.cloudImages, fields.provider, [...double, ...own]);
@@ -193,10 +267,16 @@ function cloudOf(draft: CloudDraft, provider: string, content: Content): CloudVi
   const listing = <T>(takenAt: number | null, items: readonly T[]): Listing<T> =>
     takenAt === null ? anUnknownListing(null, draft.retryAt) : { known: true, takenAt, items };
   const lost = Array.from({ length: draft.lost }, (_, index) =>
-    aServer({ id: serverId(`${provider}-lost-${index}`), tags: tagsOf('node', { id: 1000 + index, createdAt: NOW - HOUR }) }),
+    aServer({
+      id: serverId(`${provider}-lost-${index}`),
+      tags: tagsOf('node', { id: 1000 + index, createdAt: NOW - HOUR }),
+    }),
   );
   const foreign = Array.from({ length: draft.foreign }, (_, index) =>
-    aServer({ id: serverId(`${provider}-foreign-${index}`), tags: index === 0 ? null : { ...tagsOf('node', { id: 1, createdAt: NOW }), installation: 'other' } }),
+    aServer({
+      id: serverId(`${provider}-foreign-${index}`),
+      tags: index === 0 ? null : { ...tagsOf('node', { id: 1, createdAt: NOW }), installation: 'other' },
+    }),
   );
   return {
     traits: { listIntervalMs: 1000, listingLagMs: draft.lagMs, concurrency: 10 },
@@ -218,7 +298,10 @@ const aFailure: fc.Arbitrary<FailureRecord> = fc.record({
 });
 
 /** What the planner remembers: some of all that it can see now, from earlier listings. */
-function memoryOf({ cron, oddities }: { cron: Memory['cron']; oddities: readonly (number | null)[] }, clouds: World['clouds']): Memory {
+function memoryOf(
+  { cron, oddities }: { cron: Memory['cron']; oddities: readonly (number | null)[] },
+  clouds: World['clouds'],
+): Memory {
   const sightings = new Map<string, number>();
   let turn = 0;
   const remember = (key: string): void => {
@@ -244,9 +327,15 @@ const aBusy: fc.Arbitrary<Busy> = fc.constantFrom<Busy[]>({ until: 'done' }, { u
 
 /** Subjects of all kinds, of which some are busy. */
 const SUBJECTS: readonly Subject[] = [
-  'supply', 'history',
-  ...Array.from({ length: 12 }, (_, index) => [`node:${index}`, `image:${index}`, `subnode:${10 * index}`] as const).flat(),
-  ...PROVIDERS.flatMap((name) => [`servers:${name}`, `images:${name}`, `limits:${name}`, `build:${name}/ubuntu`] as const),
+  'supply',
+  'history',
+  ...Array.from(
+    { length: 12 },
+    (_, index) => [`node:${index}`, `image:${index}`, `subnode:${10 * index}`] as const,
+  ).flat(),
+  ...PROVIDERS.flatMap(
+    (name) => [`servers:${name}`, `images:${name}`, `limits:${name}`, `build:${name}/ubuntu`] as const,
+  ),
 ];
 
 export const aRandomWorld: fc.Arbitrary<World> = fc
@@ -259,18 +348,26 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
       { weight: 2, arbitrary: fc.constant(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
       { weight: 1, arbitrary: fc.subarray(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
     ),
-    switches: fc.oneof({ weight: 2, arbitrary: fc.constant({ launches: true, deletes: true, images: true }) }, { weight: 1, arbitrary: someSwitches }),
+    switches: fc.oneof(
+      { weight: 2, arbitrary: fc.constant({ launches: true, deletes: true, images: true }) },
+      { weight: 1, arbitrary: someSwitches },
+    ),
     failures: fc.array(aFailure, { maxLength: 4 }),
     busy: fc.array(fc.tuple(fc.constantFrom(...SUBJECTS), aBusy), { maxLength: 8 }),
     demand: fc.dictionary(fc.constantFrom(...LABELS), fc.nat(6)),
     oddities: fc.array(maybe(time), { minLength: 7, maxLength: 7 }),
-    cron: fc.record({ lookedAt: fc.constantFrom(null, NOW, NOW - 60_000), firedAt: fc.record({ imageUpdate: maybe(time), cleanup: maybe(time), check: maybe(time) }) }),
+    cron: fc.record({
+      lookedAt: fc.constantFrom(null, NOW, NOW - 60_000),
+      firedAt: fc.record({ imageUpdate: maybe(time), cleanup: maybe(time), check: maybe(time) }),
+    }),
   })
   .map(({ config, nodes, images, clouds, leases, switches, failures, busy, demand, oddities, cron }) => {
     const content: Content = { nodes: [], images: [], servers: new Map(), cloudImages: new Map() };
     nodes.forEach((draft, index) => addNode(content, draft, index));
     images.forEach((draft, index) => addImage(content, draft, index));
-    const views = new Map([...PROVIDERS, FORMER[0]].map((name, index) => [name as string, cloudOf(clouds[index]!, name, content)]));
+    const views = new Map(
+      [...PROVIDERS, FORMER[0]].map((name, index) => [name as string, cloudOf(clouds[index]!, name, content)]),
+    );
     return {
       now: NOW,
       config,

@@ -87,7 +87,12 @@ export class SimulatedPool {
   restart(): void {
     this.#memory = EMPTY_MEMORY;
     for (const [name, view] of this.views) {
-      this.views.set(name, { ...view, servers: anUnknownListing(null, 0), images: anUnknownListing(null, 0), limits: null });
+      this.views.set(name, {
+        ...view,
+        servers: anUnknownListing(null, 0),
+        images: anUnknownListing(null, 0),
+        limits: null,
+      });
     }
   }
 
@@ -106,7 +111,9 @@ export class SimulatedPool {
     else {
       this.nodes = this.nodes.map((node) => ({
         ...node,
-        subnodes: node.subnodes.map((subnode) => (subnode.id === id ? { ...subnode, ...slot, state: state ?? subnode.state } : subnode)),
+        subnodes: node.subnodes.map((subnode) =>
+          subnode.id === id ? { ...subnode, ...slot, state: state ?? subnode.state } : subnode,
+        ),
       }));
     }
   }
@@ -130,13 +137,28 @@ export class SimulatedPool {
   #listServers(provider: string): Server[] {
     return this.#there(this.servers, provider).map(({ id, tags, readyAt }) => {
       const isUp = readyAt <= this.now;
-      return { id: serverId(id), name: id, status: isUp ? 'active' : 'building', ip: isUp ? '203.0.113.1' : null, ipPrivate: null, tags, fault: null, az: null };
+      return {
+        id: serverId(id),
+        name: id,
+        status: isUp ? 'active' : 'building',
+        ip: isUp ? '203.0.113.1' : null,
+        ipPrivate: null,
+        tags,
+        fault: null,
+        az: null,
+      };
     });
   }
 
   #listImages(provider: string): CloudImage[] {
     return this.#there(this.cloudImages, provider).map(({ id, tags, readyAt }) => {
-      return { id: cloudImageId(id), name: id, status: readyAt <= this.now ? 'active' : 'saving', tags, isSnapshot: true };
+      return {
+        id: cloudImageId(id),
+        name: id,
+        status: readyAt <= this.now ? 'active' : 'saving',
+        tags,
+        isSnapshot: true,
+      };
     });
   }
 
@@ -153,8 +175,13 @@ export class SimulatedPool {
   #launch({ launches }: ActionOf<'launch-nodes'>): void {
     for (const { subnodes, ...fields } of launches) {
       const times = { createdAt: this.now, stateAt: this.now };
-      const subnodeRecords = Array.from({ length: subnodes }, () => aSubnode({ id: this.#nextId++, state: 'building', ...times }));
-      this.nodes = [...this.nodes, aNode({ id: this.#nextId++, state: 'building', ...fields, ...times, subnodes: subnodeRecords })];
+      const subnodeRecords = Array.from({ length: subnodes }, () =>
+        aSubnode({ id: this.#nextId++, state: 'building', ...times }),
+      );
+      this.nodes = [
+        ...this.nodes,
+        aNode({ id: this.#nextId++, state: 'building', ...fields, ...times, subnodes: subnodeRecords }),
+      ];
     }
   }
 
@@ -170,7 +197,8 @@ export class SimulatedPool {
     'launch-nodes': (action) => this.#launch(action),
     'create-server': (action) => this.#create(action),
     'adopt-server': ({ slot, serverId: id }) => this.#patchSlot(slot, { serverId: id }),
-    'probe-server': ({ slot, address }) => this.#patchSlot(slot, { reachableAt: this.now, ip: address, state: 'ready' }),
+    'probe-server': ({ slot, address }) =>
+      this.#patchSlot(slot, { reachableAt: this.now, ip: address, state: 'ready' }),
     'prepare-node': ({ nodeId }) => this.patchNode(nodeId, { state: 'ready', stateAt: this.now }),
     'check-node': ({ nodeId }) => this.patchNode(nodeId, { checkedAt: this.now }),
     'retire-node': ({ nodeId }) => this.patchNode(nodeId, { state: 'delete', stateAt: this.now }),
@@ -200,8 +228,10 @@ export class SimulatedPool {
     },
     'delete-leaked-server': ({ serverId: id }) => this.#remove(this.servers, [id]),
     'delete-leaked-image': ({ cloudImageId: id }) => this.#remove(this.cloudImages, [id]),
-    'list-servers': ({ provider }) => this.#view(provider, { servers: { known: true, takenAt: this.now, items: this.#listServers(provider) } }),
-    'list-images': ({ provider }) => this.#view(provider, { images: { known: true, takenAt: this.now, items: this.#listImages(provider) } }),
+    'list-servers': ({ provider }) =>
+      this.#view(provider, { servers: { known: true, takenAt: this.now, items: this.#listServers(provider) } }),
+    'list-images': ({ provider }) =>
+      this.#view(provider, { images: { known: true, takenAt: this.now, items: this.#listImages(provider) } }),
     'read-limits': ({ provider }) => this.#view(provider, { limits: { servers: null, readAt: this.now } }),
     'purge-history': () => undefined,
     'answer-intent': () => undefined,

@@ -12,9 +12,8 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  buildProgram,
   cleanEnvironment,
   file,
   runProgram,
@@ -33,8 +32,6 @@ let env: NodeJS.ProcessEnv;
 let daemons: DaemonProcess[];
 /** Pids of detached daemons. */
 let detached: number[];
-
-beforeAll(buildProgram, 120_000);
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'nodepool-daemon-'));

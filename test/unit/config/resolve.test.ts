@@ -315,7 +315,19 @@ targets:
     expect(rehearsal.zmqPublishers).toEqual([]);
     expect(rehearsal.gearmanServers).toEqual([]);
     expect(rehearsal.targets.get('jenkins01')).toMatchObject({ assignViaGearman: false, jenkins: null });
-    expect(rehearsal.scriptDir).toBe('/etc/nodepool/scripts');
+  });
+
+  it('goes on without the scripts where their directory does not exist', () => {
+    const { config, warnings } = loadConfig({
+      ...BARE_SYSTEM,
+      path: join(FIXTURES, 'production/openstack-infra-2015-06.yaml'),
+      fake: true,
+    });
+
+    expect(config.scriptDir).toBeNull();
+    expect(warnings.map(({ message }) => message)).toContain(
+      'the directory /etc/nodepool/scripts does not exist; the rehearsal goes on without scripts',
+    );
   });
 
   it('has a database of its own', () => {

@@ -173,7 +173,10 @@ const CASES: readonly Case[] = [
 describe('the step that is due for a snapshot image', () => {
   it.each(CASES)('$it', ({ row, facts, step }) => {
     const all = someFacts(facts);
-    expect({ row: IMAGE_RULES.find(({ matches }) => matches(all))?.when, step: nextImageStep(all) }).toEqual({ row, step });
+    expect({ row: IMAGE_RULES.find(({ matches }) => matches(all))?.when, step: nextImageStep(all) }).toEqual({
+      row,
+      step,
+    });
   });
 
   it('has a case here for every row of the table', () => {

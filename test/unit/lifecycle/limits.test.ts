@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { buildRetryDelayMs, launchRetryDelayMs, listingRetryDelayMs, providerRetryDelayMs } from '../../../src/lifecycle/limits.ts';
+import {
+  buildRetryDelayMs,
+  launchRetryDelayMs,
+  listingRetryDelayMs,
+  providerRetryDelayMs,
+} from '../../../src/lifecycle/limits.ts';
 
 const seconds = (delay: (count: number) => number, counts: readonly number[]): number[] =>
   counts.map((count) => delay(count) / 1000);

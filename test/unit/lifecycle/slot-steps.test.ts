@@ -231,7 +231,10 @@ const CASES: readonly Case[] = [
 describe('the step that is due for a server', () => {
   it.each(CASES)('$it', ({ row, facts, step }) => {
     const all = someFacts(facts);
-    expect({ row: SLOT_RULES.find(({ matches }) => matches(all))?.when, step: nextSlotStep(all) }).toEqual({ row, step });
+    expect({ row: SLOT_RULES.find(({ matches }) => matches(all))?.when, step: nextSlotStep(all) }).toEqual({
+      row,
+      step,
+    });
   });
 
   it('has a case here for every row of the table', () => {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { IMAGE_MOVES } from '../../../src/lifecycle/image-states.ts';
-import { canMoveNode, NODE_MOVES, STATE_CODES, stateFromCode, type NodeState } from '../../../src/lifecycle/node-states.ts';
+import {
+  canMoveNode,
+  NODE_MOVES,
+  STATE_CODES,
+  stateFromCode,
+  type NodeState,
+} from '../../../src/lifecycle/node-states.ts';
 
 const STATES = Object.keys(STATE_CODES) as NodeState[];
 

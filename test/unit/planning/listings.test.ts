@@ -34,6 +34,11 @@ describe('a listing', () => {
 
   it('shows nothing while it is unknown', () => {
     const unknown = viewListing<Server>(anUnknownListing(), INSTALLATION);
-    expect([unknown.takenAt, unknown.items, unknown.find(first.id), unknown.belongingTo(record, first.id)]).toEqual([null, [], null, []]);
+    expect([unknown.takenAt, unknown.items, unknown.find(first.id), unknown.belongingTo(record, first.id)]).toEqual([
+      null,
+      [],
+      null,
+      [],
+    ]);
   });
 });

@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { serverId } from '../../../src/lib/ids.ts';
 import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
 import type { CloudView, World } from '../../../src/planning/world.ts';
-import { aCloudView, aConfig, aListing, aNode, anUnknownListing, aServer, NOW, tagsOf } from '../../support/builders.ts';
+import {
+  aCloudView,
+  aConfig,
+  aListing,
+  aNode,
+  anUnknownListing,
+  aServer,
+  NOW,
+  tagsOf,
+} from '../../support/builders.ts';
 import { ago, minutes, orders, ordersIn, restOf, situation } from '../../support/planned.ts';
 
 const LIST_SERVERS = 'list-servers servers:cloud: listing-needed';
@@ -20,7 +29,11 @@ const waiting = (overrides: Partial<CloudView> = {}): World => {
 };
 
 describe('a cloud that was never listed', () => {
-  const blank: Partial<CloudView> = { servers: anUnknownListing(null, 0), images: anUnknownListing(null, 0), limits: null };
+  const blank: Partial<CloudView> = {
+    servers: anUnknownListing(null, 0),
+    images: anUnknownListing(null, 0),
+    limits: null,
+  };
 
   it('is listed at once, and asked what it allows', () => {
     expect(ordersIn({ cloud: blank })).toEqual([LIST_SERVERS, LIST_IMAGES, READ_LIMITS]);
@@ -31,7 +44,9 @@ describe('a cloud that was never listed', () => {
   });
 
   it('is not asked again while the answers are under way, and the daemon rests', () => {
-    const busy: World['busy'] = new Map((['servers:cloud', 'images:cloud', 'limits:cloud'] as const).map((subject) => [subject, { until: 'done' }]));
+    const busy: World['busy'] = new Map(
+      (['servers:cloud', 'images:cloud', 'limits:cloud'] as const).map((subject) => [subject, { until: 'done' }]),
+    );
     const world = situation({ cloud: blank, busy });
     expect([orders(world), restOf(world)]).toEqual([[], minutes(1)]);
   });
@@ -39,7 +54,10 @@ describe('a cloud that was never listed', () => {
   it('is listed as long as it can be reached, although it left the configuration; its limits do not matter then', () => {
     const config = aConfig({ labels: [], providers: [] });
     const clouds = new Map([['cloud', aCloudView(blank)]]);
-    expect(ordersIn({ config, images: [], clouds, leases: new Set(['provider:cloud']) })).toEqual([LIST_SERVERS, LIST_IMAGES]);
+    expect(ordersIn({ config, images: [], clouds, leases: new Set(['provider:cloud']) })).toEqual([
+      LIST_SERVERS,
+      LIST_IMAGES,
+    ]);
   });
 });
 
@@ -87,7 +105,11 @@ describe('a listing that a decision waits for', () => {
 
 describe('the cron entry cleanup', () => {
   it('has both listings taken anew that are older than its firing', () => {
-    const world = situation({ ...firedAt(NOW), cloud: { servers: aListing([], ago(1)), images: aListing([], ago(1)) }, images: [] });
+    const world = situation({
+      ...firedAt(NOW),
+      cloud: { servers: aListing([], ago(1)), images: aListing([], ago(1)) },
+      images: [],
+    });
     expect(orders(world).filter((order) => order.startsWith('list-'))).toEqual([
       'list-servers servers:cloud: cleanup-due',
       'list-images images:cloud: cleanup-due',

@@ -19,7 +19,11 @@ describe('cron entries', () => {
   it('fire when their time has come since the last look', () => {
     const before = look(at(2, 13, 30)).cron;
     expect(look(at(2, 13, 59), before).cron.firedAt).toEqual(NEVER.firedAt);
-    expect(look(at(2, 15, 10), before).cron.firedAt).toEqual({ imageUpdate: at(2, 14), cleanup: at(2, 15), check: at(2, 15) });
+    expect(look(at(2, 15, 10), before).cron.firedAt).toEqual({
+      imageUpdate: at(2, 14),
+      cleanup: at(2, 15),
+      check: at(2, 15),
+    });
   });
 
   it('are remembered by the last time, however long ago the last look was', () => {

@@ -21,7 +21,8 @@ import { plan } from '../../../src/planning/plan.ts';
 
 const TEMPLATE = serverId('template');
 
-const building = (overrides: Partial<ImageRecord> = {}): ImageRecord => anImage({ id: 2, state: 'building', ...overrides });
+const building = (overrides: Partial<ImageRecord> = {}): ImageRecord =>
+  anImage({ id: 2, state: 'building', ...overrides });
 /** A build whose template runs. */
 const launched = (overrides: Partial<ImageRecord> = {}): ImageRecord =>
   building({ serverId: TEMPLATE, attempt: 1, attemptAt: ago(minutes(5)), ...overrides });
@@ -29,13 +30,22 @@ const reachable = { reachableAt: ago(60_000), ip: '203.0.113.5' };
 const setUp = { ...reachable, setupAt: ago(50_000), setupDoneAt: ago(40_000) };
 
 const cloudImage = (image: ImageRecord, overrides: Partial<CloudImage> = {}): CloudImage => ({
-  id: cloudImageId('saved'), name: 'x', status: 'saving', tags: tagsOf('image', image), isSnapshot: true, ...overrides,
+  id: cloudImageId('saved'),
+  name: 'x',
+  status: 'saving',
+  tags: tagsOf('image', image),
+  isSnapshot: true,
+  ...overrides,
 });
-const template = (overrides: Partial<Server> = {}): Server => aServer({ id: TEMPLATE, ip: '203.0.113.5', ...overrides });
+const template = (overrides: Partial<Server> = {}): Server =>
+  aServer({ id: TEMPLATE, ip: '203.0.113.5', ...overrides });
 /** The build beside a ready image, in a cloud that shows these. */
 function build(image: ImageRecord, { servers = [template()], images = [] as readonly CloudImage[] } = {}) {
   const ready = cloudImage(IMAGE, { id: IMAGE.cloudImageId!, status: 'active' });
-  return situation({ images: [IMAGE, image], cloud: { servers: aListing(servers), images: aListing([ready, ...images]) } });
+  return situation({
+    images: [IMAGE, image],
+    cloud: { servers: aListing(servers), images: aListing([ready, ...images]) },
+  });
 }
 
 describe('a snapshot that is built', () => {
@@ -78,7 +88,9 @@ describe('a snapshot that is built', () => {
     const saving = build(image, { images: [cloudImage(image)] });
     expect([orders(saving), restOf(saving)]).toEqual([[], 1000]);
     expect(orders({ ...saving, now: NOW + 1000 })).toEqual(['list-images images:cloud: listing-needed']);
-    expect(orders(build(image, { images: [cloudImage(image, { status: 'active' })] }))).toEqual(['finish-image image:2: next-step']);
+    expect(orders(build(image, { images: [cloudImage(image, { status: 'active' })] }))).toEqual([
+      'finish-image image:2: next-step',
+    ]);
   });
 
   it('is judged by its own cloud image, not by a double that carries its tag', () => {
@@ -88,11 +100,15 @@ describe('a snapshot that is built', () => {
   });
 
   it('is left alone with --no-images', () => {
-    expect(orders({ ...build(launched(reachable)), switches: { launches: true, deletes: true, images: false } })).toEqual([]);
+    expect(
+      orders({ ...build(launched(reachable)), switches: { launches: true, deletes: true, images: false } }),
+    ).toEqual([]);
   });
 
   it('is not bound by the switch for nodes', () => {
-    expect(orders({ ...build(launched(reachable)), switches: { launches: false, deletes: true, images: true } })).toEqual(['setup-image image:2: next-step']);
+    expect(
+      orders({ ...build(launched(reachable)), switches: { launches: false, deletes: true, images: true } }),
+    ).toEqual(['setup-image image:2: next-step']);
   });
 
   it('is dropped where its provider now has a disk image of that name', () => {
@@ -104,16 +120,21 @@ describe('a snapshot that is built', () => {
 });
 
 describe('a build in a pool that is full', () => {
-  const config = (maxServers: number) => aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ maxServers })] });
+  const config = (maxServers: number) =>
+    aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ maxServers })] });
   const world = { images: [IMAGE, building()], nodes: [aNode(), aNode({ state: 'used' })] };
 
   it('waits for a place, however long, and says so', () => {
     const full = situation({ ...world, config: config(2) });
     expect(orders(full)).toEqual([]);
     expect(notesOf(plan(full))).toEqual(['image ubuntu at cloud: waits for a free place for its template server']);
-    expect(ordersIn({ images: [IMAGE, building({ createdAt: ago(5 * TEMPLATE_LAUNCH_MS) })], nodes: world.nodes, config: config(3) })).toEqual([
-      'create-server image:2: next-step (attempt 1)',
-    ]);
+    expect(
+      ordersIn({
+        images: [IMAGE, building({ createdAt: ago(5 * TEMPLATE_LAUNCH_MS) })],
+        nodes: world.nodes,
+        config: config(3),
+      }),
+    ).toEqual(['create-server image:2: next-step (attempt 1)']);
   });
 
   it('has its place kept free of nodes', () => {
@@ -126,16 +147,29 @@ describe('a build in a pool that is full', () => {
 });
 
 describe('a build that fails', () => {
-  const failure: FailureRecord = { kind: 'build', provider: 'cloud', image: 'ubuntu', az: null, count: 1, lastAt: NOW, lastError: 'x', retryAt: NOW };
+  const failure: FailureRecord = {
+    kind: 'build',
+    provider: 'cloud',
+    image: 'ubuntu',
+    az: null,
+    count: 1,
+    lastAt: NOW,
+    lastError: 'x',
+    retryAt: NOW,
+  };
 
   it('says what the cloud said of its template, and counts against the image', () => {
     const error = template({ status: 'error', fault: 'No valid host.' });
-    expect(orders(build(launched(), { servers: [error] }))).toEqual(['retire-image image:2: server-error (No valid host., counts)']);
+    expect(orders(build(launched(), { servers: [error] }))).toEqual([
+      'retire-image image:2: server-error (No valid host., counts)',
+    ]);
   });
 
   it('does not count while the image rests after earlier failures', () => {
     const world = build(launched(), { servers: [template({ status: 'error' })] });
-    expect(orders({ ...world, failures: [{ ...failure, retryAt: NOW + 1 }] })).toEqual(['retire-image image:2: server-error']);
+    expect(orders({ ...world, failures: [{ ...failure, retryAt: NOW + 1 }] })).toEqual([
+      'retire-image image:2: server-error',
+    ]);
     expect(orders({ ...world, failures: [failure] })).toEqual(['retire-image image:2: server-error (counts)']);
   });
 
@@ -146,7 +180,9 @@ describe('a build that fails', () => {
     expect(orders(build(late, booting))).toEqual(['retire-image image:2: launch-timeout (counts)']);
     expect(orders(build({ ...late, attemptAt: ago(TEMPLATE_LAUNCH_MS) }, booting))).toEqual([]);
     expect(orders(build(mute))).toEqual(['retire-image image:2: boot-timeout (counts)']);
-    expect(orders(build({ ...mute, activeAt: ago(TEMPLATE_BOOT_MS) }))).toEqual(['probe-server image:2: next-step (203.0.113.5)']);
+    expect(orders(build({ ...mute, activeAt: ago(TEMPLATE_BOOT_MS) }))).toEqual([
+      'probe-server image:2: next-step (203.0.113.5)',
+    ]);
   });
 
   it('does not count when its template vanished, before it was set up or before it could be saved', () => {
@@ -157,9 +193,14 @@ describe('a build that fails', () => {
 
   it('counts when the cloud could not save it, or not in time', () => {
     const image = launched({ ...setUp, saveAt: ago(5000), cloudImageId: cloudImageId('saved') });
-    expect(orders(build(image, { images: [cloudImage(image, { status: 'error' })] }))).toEqual(['retire-image image:2: save-failed (counts)']);
+    expect(orders(build(image, { images: [cloudImage(image, { status: 'error' })] }))).toEqual([
+      'retire-image image:2: save-failed (counts)',
+    ]);
     const slow = (age: number) => orders(build({ ...image, saveAt: ago(age) }, { images: [cloudImage(image)] }));
-    expect([slow(IMAGE_SAVE_LIMIT_MS), slow(IMAGE_SAVE_LIMIT_MS + 1)]).toEqual([[], ['retire-image image:2: save-timeout (counts)']]);
+    expect([slow(IMAGE_SAVE_LIMIT_MS), slow(IMAGE_SAVE_LIMIT_MS + 1)]).toEqual([
+      [],
+      ['retire-image image:2: save-timeout (counts)'],
+    ]);
   });
 
   it('is retired when two listings miss the image that was being saved, not before', () => {

@@ -40,12 +40,20 @@ describe('an image that is missing', () => {
   });
 
   it('is built at each provider that a label names', () => {
-    const config = aConfig({ labels: [aLabel({ minReady: 0, providers: ['a', 'b'] }), aLabel({ name: 'x', minReady: 0, providers: ['b'] })] });
-    expect(ordersIn({ config, images: [] })).toEqual(['build-image build:a/ubuntu: image-missing', 'build-image build:b/ubuntu: image-missing']);
+    const config = aConfig({
+      labels: [aLabel({ minReady: 0, providers: ['a', 'b'] }), aLabel({ name: 'x', minReady: 0, providers: ['b'] })],
+    });
+    expect(ordersIn({ config, images: [] })).toEqual([
+      'build-image build:a/ubuntu: image-missing',
+      'build-image build:b/ubuntu: image-missing',
+    ]);
   });
 
   it('is not built for a disabled label, nor without a label', () => {
-    const config = aConfig({ labels: [aLabel({ minReady: -1 })], providers: [aProvider({ images: imagesNamed('ubuntu', 'spare') })] });
+    const config = aConfig({
+      labels: [aLabel({ minReady: -1 })],
+      providers: [aProvider({ images: imagesNamed('ubuntu', 'spare') })],
+    });
     expect(ordersIn({ config, images: [] })).toEqual([]);
   });
 
@@ -66,7 +74,10 @@ describe('an image that is missing', () => {
   it('waits for an upload where it comes from a disk image', () => {
     const source = { kind: 'diskimage', diskimage: 'trusty' } as const;
     const images = new Map([['ubuntu', aProviderImage({ source })]]);
-    const world = situation({ ...withoutImages, config: aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ images })] }) });
+    const world = situation({
+      ...withoutImages,
+      config: aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ images })] }),
+    });
     expect(orders(world)).toEqual([]);
     expect(notesOf(plan(world))).toEqual([
       'image ubuntu at cloud: waits for an upload of disk image trusty; this version does not build disk images',
@@ -75,7 +86,8 @@ describe('an image that is missing', () => {
 });
 
 describe('a build and the places of its provider', () => {
-  const config = (maxServers: number) => aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ maxServers })] });
+  const config = (maxServers: number) =>
+    aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ maxServers })] });
 
   it('waits for a free place for its template server', () => {
     const nodes = [aNode(), aNode({ state: 'used' })];
@@ -96,14 +108,24 @@ describe('a build and the places of its provider', () => {
 
   it('comes before the nodes that want the same place', () => {
     const labels = [aLabel(), aLabel({ name: 'other', image: 'debian' })];
-    const crowded = aConfig({ labels, providers: [aProvider({ maxServers: 1, images: imagesNamed('ubuntu', 'debian') })] });
+    const crowded = aConfig({
+      labels,
+      providers: [aProvider({ maxServers: 1, images: imagesNamed('ubuntu', 'debian') })],
+    });
     expect(ordersIn({ images: [IMAGE], config: crowded })).toEqual(['build-image build:cloud/debian: image-missing']);
   });
 });
 
 describe('a build after failures', () => {
   const failure: FailureRecord = {
-    kind: 'build', provider: 'cloud', image: 'ubuntu', az: null, count: 3, lastAt: ago(1000), lastError: 'no disk', retryAt: NOW + 5000,
+    kind: 'build',
+    provider: 'cloud',
+    image: 'ubuntu',
+    az: null,
+    count: 3,
+    lastAt: ago(1000),
+    lastError: 'no disk',
+    retryAt: NOW + 5000,
   };
 
   it('waits until it may be tried again, says so and wakes then', () => {
@@ -116,7 +138,10 @@ describe('a build after failures', () => {
   });
 
   it('does not wait for another image, or for the same one elsewhere', () => {
-    const failures = [{ ...failure, image: 'debian' }, { ...failure, provider: 'else' }];
+    const failures = [
+      { ...failure, image: 'debian' },
+      { ...failure, provider: 'else' },
+    ];
     expect(ordersIn({ ...withoutImages, failures })).toEqual(BUILD);
   });
 
@@ -134,7 +159,9 @@ describe('the cron entry image-update', () => {
   const image = (version: number) => anImage({ id: 1, version: version / 1000 });
 
   it('rebuilds an image that is older than its firing', () => {
-    expect(ordersIn({ ...fired(ago(5000)), images: [image(ago(6000))] })).toEqual(['build-image build:cloud/ubuntu: image-update']);
+    expect(ordersIn({ ...fired(ago(5000)), images: [image(ago(6000))] })).toEqual([
+      'build-image build:cloud/ubuntu: image-update',
+    ]);
   });
 
   it('leaves an image alone that was begun when it fired or later', () => {
@@ -143,7 +170,9 @@ describe('the cron entry image-update', () => {
 
   it('begins one build only', () => {
     const building = anImage({ id: 2, state: 'building' });
-    expect(ordersIn({ ...fired(ago(5000)), images: [image(ago(6000)), building] })).toEqual(['create-server image:2: next-step (attempt 1)']);
+    expect(ordersIn({ ...fired(ago(5000)), images: [image(ago(6000)), building] })).toEqual([
+      'create-server image:2: next-step (attempt 1)',
+    ]);
   });
 
   it('leaves images alone that no label uses', () => {
@@ -167,13 +196,21 @@ describe('ready images', () => {
   });
 
   it('are kept by name and provider', () => {
-    const config = aConfig({ labels: [aLabel({ minReady: 0, providers: ['a', 'b'] })], providers: ['a', 'b'].map((name) => aProvider({ name, images: imagesNamed('ubuntu', 'debian') })) });
+    const config = aConfig({
+      labels: [aLabel({ minReady: 0, providers: ['a', 'b'] })],
+      providers: ['a', 'b'].map((name) => aProvider({ name, images: imagesNamed('ubuntu', 'debian') })),
+    });
     const images = [...readyImagesOf(config), ...readyImagesOf(config)];
     expect(ordersIn({ config, images })).toEqual([]);
   });
 
   it('count only themselves: neither builds nor deletions take the place of a previous one', () => {
-    const images = [generation(1), generation(2), generation(4, { state: 'building', version: 4 }), generation(5, { state: 'delete' })];
+    const images = [
+      generation(1),
+      generation(2),
+      generation(4, { state: 'building', version: 4 }),
+      generation(5, { state: 'delete' }),
+    ];
     expect(ordersIn({ images }).filter((order) => order.startsWith('retire'))).toEqual([]);
   });
 
@@ -198,11 +235,17 @@ describe('ready images', () => {
   it('are retired when they or their provider leave the configuration, whatever their state', () => {
     const images = [generation(1), generation(2, { state: 'building' })];
     const noImage = aConfig({ labels: [], providers: [aProvider({ images: new Map() })] });
-    expect(ordersIn({ images, config: noImage })).toEqual(['retire-image image:1: image-removed', 'retire-image image:2: image-removed']);
+    expect(ordersIn({ images, config: noImage })).toEqual([
+      'retire-image image:1: image-removed',
+      'retire-image image:2: image-removed',
+    ]);
     const leases = new Set(['provider:cloud']);
     const { clouds } = situation({ images });
     const noProvider = aConfig({ labels: [], providers: [aProvider({ name: 'else' })] });
-    expect(ordersIn({ images, config: noProvider, clouds, leases })).toEqual(['retire-image image:1: provider-removed', 'retire-image image:2: provider-removed']);
+    expect(ordersIn({ images, config: noProvider, clouds, leases })).toEqual([
+      'retire-image image:1: provider-removed',
+      'retire-image image:2: provider-removed',
+    ]);
   });
 
   it('are not retired with --no-deletes', () => {
@@ -223,7 +266,13 @@ describe('ready images', () => {
 describe('the deletion of an image', () => {
   const doomed = (overrides: Partial<ImageRecord> = {}) =>
     anImage({ id: 2, state: 'delete', reason: 'image-outdated', saveAt: ago(minutes(10)), ...overrides });
-  const inCloud = { id: cloudImageId('cloud-image-2'), name: 'x', status: 'active', tags: null, isSnapshot: true } as const;
+  const inCloud = {
+    id: cloudImageId('cloud-image-2'),
+    name: 'x',
+    status: 'active',
+    tags: null,
+    isSnapshot: true,
+  } as const;
   const shown = aListing([inCloud, ...[IMAGE].map(({ cloudImageId: id }) => ({ ...inCloud, id: id! }))]);
   const hidden = aListing(shown.known ? shown.items.slice(1) : []);
   const DELETE_IMAGE = ['delete-cloud-image image:2: deleted (cloud-image-2)'];
@@ -233,9 +282,26 @@ describe('the deletion of an image', () => {
     const image = doomed({ serverId: serverId('template'), attemptAt: ago(minutes(10)) });
     const images = [IMAGE, image];
     const template = aServer({ id: image.serverId!, tags: tagsOf('image', image) });
-    expect(ordersIn({ images, cloud: { images: shown, servers: aListing([template]) } })).toEqual(['delete-server image:2: deleted (template)']);
+    expect(ordersIn({ images, cloud: { images: shown, servers: aListing([template]) } })).toEqual([
+      'delete-server image:2: deleted (template)',
+    ]);
     expect(ordersIn({ images, cloud: { images: shown, servers: aListing([]) } })).toEqual(DELETE_IMAGE);
-    expect(ordersIn({ images: [IMAGE, doomed({ cloudImageId: null, saveAt: null })], cloud: { images: hidden } })).toEqual(REMOVE);
+    expect(
+      ordersIn({ images: [IMAGE, doomed({ cloudImageId: null, saveAt: null })], cloud: { images: hidden } }),
+    ).toEqual(REMOVE);
+  });
+
+  it('keeps the row while its template server is still there', () => {
+    const image = doomed({
+      serverId: serverId('template'),
+      attemptAt: ago(minutes(10)),
+      deleteAt: ago(1000),
+      cloudImageId: null,
+      saveAt: null,
+    });
+    const servers = aListing([aServer({ id: image.serverId! })]);
+    expect(ordersIn({ images: [IMAGE, image], cloud: { images: hidden, servers } })).toEqual([]);
+    expect(ordersIn({ images: [IMAGE, image], cloud: { images: hidden, servers: aListing([]) } })).toEqual(REMOVE);
   });
 
   it('takes a young listing that does not show the image for proof', () => {
@@ -243,8 +309,12 @@ describe('the deletion of an image', () => {
   });
 
   it('deletes a known image by its id while no listing can tell', () => {
-    expect(ordersIn({ images: [IMAGE, doomed({ saveAt: ago(5000) })], cloud: { images: hidden } })).toEqual(DELETE_IMAGE);
-    expect(ordersIn({ images: [IMAGE, doomed()], cloud: { images: anUnknownListing(null, NOW + 1000) } })).toEqual(DELETE_IMAGE);
+    expect(ordersIn({ images: [IMAGE, doomed({ saveAt: ago(5000) })], cloud: { images: hidden } })).toEqual(
+      DELETE_IMAGE,
+    );
+    expect(ordersIn({ images: [IMAGE, doomed()], cloud: { images: anUnknownListing(null, NOW + 1000) } })).toEqual(
+      DELETE_IMAGE,
+    );
   });
 
   it('keeps the row while a save call may still have an effect', () => {
@@ -255,12 +325,16 @@ describe('the deletion of an image', () => {
   });
 
   it('drops the row at once when an operator forces it', () => {
-    expect(ordersIn({ images: [IMAGE, doomed({ reason: 'forced' })] })).toEqual(['remove-image image:2: forced (cloud-image-2)']);
+    expect(ordersIn({ images: [IMAGE, doomed({ reason: 'forced' })] })).toEqual([
+      'remove-image image:2: forced (cloud-image-2)',
+    ]);
   });
 
   it('drops the row when no daemon can reach its provider, where this one holds the supply', () => {
     const gone = { images: [doomed({ provider: 'gone' }), IMAGE] };
-    expect(ordersIn({ ...gone, leases: new Set(['supply']) })).toEqual(['remove-image image:2: provider-removed (cloud-image-2)']);
+    expect(ordersIn({ ...gone, leases: new Set(['supply']) })).toEqual([
+      'remove-image image:2: provider-removed (cloud-image-2)',
+    ]);
     expect(ordersIn({ ...gone, leases: new Set(['provider:cloud']) })).toEqual([]);
   });
 

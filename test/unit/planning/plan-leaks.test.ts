@@ -83,15 +83,23 @@ describe('a server that is not ours to sweep', () => {
   it.each<[string, Server]>([
     ['without a tag', aServer()],
     ['of another installation', aServer({ tags: { ...tagsOf('node', LOST), installation: 'other' } })],
-    ['of another installation with the key of one of our rows', aServer({ tags: { ...tagsOf('image', IMAGE), installation: 'other' } })],
+    [
+      'of another installation with the key of one of our rows',
+      aServer({ tags: { ...tagsOf('image', IMAGE), installation: 'other' } }),
+    ],
   ])('is one %s', (_, server) => {
     expect(orders(shownTwice([server]))).toEqual([]);
   });
 
-  it.each<NodeState>(['building', 'test', 'ready', 'used', 'hold', 'delete'])('is that of a row in state %s', (state) => {
-    const node = aNode({ state, serverId: serverId('own'), attempt: 1, subnodes: [aSubnode()], reachableAt: ago(1) });
-    expect(orders(shownTwice(serversOf(node), { nodes: [node] })).filter((order) => order.includes('leak'))).toEqual([]);
-  });
+  it.each<NodeState>(['building', 'test', 'ready', 'used', 'hold', 'delete'])(
+    'is that of a row in state %s',
+    (state) => {
+      const node = aNode({ state, serverId: serverId('own'), attempt: 1, subnodes: [aSubnode()], reachableAt: ago(1) });
+      expect(orders(shownTwice(serversOf(node), { nodes: [node] })).filter((order) => order.includes('leak'))).toEqual(
+        [],
+      );
+    },
+  );
 
   it('is one that a row may still adopt', () => {
     const adopting = aNode({ id: 1, state: 'building', attempt: 1, attemptAt: ago(5000) });
@@ -100,7 +108,14 @@ describe('a server that is not ours to sweep', () => {
   });
 
   it('is the template of a build', () => {
-    const image = anImage({ id: 2, state: 'building', serverId: serverId('template'), attempt: 1, attemptAt: ago(5000), reachableAt: ago(1) });
+    const image = anImage({
+      id: 2,
+      state: 'building',
+      serverId: serverId('template'),
+      attempt: 1,
+      attemptAt: ago(5000),
+      reachableAt: ago(1),
+    });
     const server = aServer({ id: serverId('template'), tags: tagsOf('image', image) });
     expect(orders(shownTwice([server], { images: [IMAGE, image] }))).toEqual(['setup-image image:2: next-step']);
   });
@@ -125,12 +140,21 @@ describe('a double', () => {
   it('is what shows up after an attempt that was answered with a refusal', () => {
     const node = aNode({ id: 1, state: 'building', attempt: 1, attemptAt: null });
     const server = aServer({ id: serverId('double'), tags: tagsOf('node', node) });
-    expect(orders(shownTwice([server], { nodes: [node] }))).toEqual(['create-server node:1: next-step (attempt 2)', ...sweepDouble]);
+    expect(orders(shownTwice([server], { nodes: [node] }))).toEqual([
+      'create-server node:1: next-step (attempt 2)',
+      ...sweepDouble,
+    ]);
   });
 });
 
 describe('an image with our tag and no row', () => {
-  const lost: CloudImage = { id: cloudImageId('lost'), name: 'x', status: 'active', tags: tagsOf('image', LOST), isSnapshot: true };
+  const lost: CloudImage = {
+    id: cloudImageId('lost'),
+    name: 'x',
+    status: 'active',
+    tags: tagsOf('image', LOST),
+    isSnapshot: true,
+  };
   const shown = (images: readonly CloudImage[], overrides: Situation = {}): World =>
     situation({ ...overrides, cloud: { images: aListing([...cloudImagesOf(IMAGE), ...images]) } });
 
@@ -147,8 +171,16 @@ describe('an image with our tag and no row', () => {
 
   it('is none that a save call may have made', () => {
     const image = anImage({
-      id: 2, state: 'building', serverId: serverId('template'), attempt: 1, attemptAt: ago(9000), reachableAt: ago(8000),
-      setupAt: ago(7000), setupDoneAt: ago(6000), saveAt: ago(5000), cloudImageId: null,
+      id: 2,
+      state: 'building',
+      serverId: serverId('template'),
+      attempt: 1,
+      attemptAt: ago(9000),
+      reachableAt: ago(8000),
+      setupAt: ago(7000),
+      setupDoneAt: ago(6000),
+      saveAt: ago(5000),
+      cloudImageId: null,
     });
     const saved = { ...lost, id: cloudImageId('saved'), tags: tagsOf('image', image) };
     expect(orders(later(shown([saved], { images: [IMAGE, image] })))).toEqual(['adopt-image image:2: adopt (saved)']);

@@ -8,7 +8,13 @@ import { minutes } from '../../support/planned.ts';
 import { SimulatedPool } from '../../support/simulated-pool.ts';
 
 /** What goes on for ever: the clouds are looked at, old history goes, ready nodes are checked. */
-const ROUTINE: ReadonlySet<Action['kind']> = new Set(['list-servers', 'list-images', 'read-limits', 'purge-history', 'check-node']);
+const ROUTINE: ReadonlySet<Action['kind']> = new Set([
+  'list-servers',
+  'list-images',
+  'read-limits',
+  'purge-history',
+  'check-node',
+]);
 
 const CONFIG = aConfig({
   labels: [
@@ -27,7 +33,12 @@ function settled(config: Config = CONFIG): SimulatedPool {
 }
 
 function countReady({ nodes, config }: SimulatedPool): Record<string, number> {
-  return Object.fromEntries([...config.labels.keys()].map((name) => [name, nodes.filter(({ label, state }) => label === name && state === 'ready').length]));
+  return Object.fromEntries(
+    [...config.labels.keys()].map((name) => [
+      name,
+      nodes.filter(({ label, state }) => label === name && state === 'ready').length,
+    ]),
+  );
 }
 
 const FULL = { small: 3, set: 1, other: 2 };
@@ -36,8 +47,14 @@ const FULL = { small: 3, set: 1, other: 2 };
 function ownership({ servers, nodes, images, now }: SimulatedPool): { there: string[]; owned: (string | null)[] } {
   const slots = [...nodes, ...nodes.flatMap(({ subnodes }) => subnodes), ...images];
   return {
-    there: servers.filter(({ goneAt }) => goneAt > now).map(({ id }) => id).sort(),
-    owned: slots.map(({ serverId: id }) => id).filter((id) => id !== null).sort(),
+    there: servers
+      .filter(({ goneAt }) => goneAt > now)
+      .map(({ id }) => id)
+      .sort(),
+    owned: slots
+      .map(({ serverId: id }) => id)
+      .filter((id) => id !== null)
+      .sort(),
   };
 }
 
@@ -54,7 +71,11 @@ describe('a pool whose clouds do what they are asked', () => {
   it('builds its images, reaches min-ready and falls quiet', () => {
     const pool = settled();
     expect(countReady(pool)).toEqual(FULL);
-    expect(pool.images.map(({ provider, image, state }) => `${provider}/${image} ${state}`).sort()).toEqual(['a/ubuntu ready', 'b/debian ready', 'b/ubuntu ready']);
+    expect(pool.images.map(({ provider, image, state }) => `${provider}/${image} ${state}`).sort()).toEqual([
+      'a/ubuntu ready',
+      'b/debian ready',
+      'b/ubuntu ready',
+    ]);
     expectQuiet(pool);
   });
 
@@ -100,7 +121,12 @@ describe('a pool whose clouds do what they are asked', () => {
     const pool = settled({ ...CONFIG, cron: { ...CONFIG.cron, imageUpdate: '*/30 * * * *' } });
     pool.run(minutes(90));
     expect(pool.images.map(({ provider, image, state }) => `${provider}/${image} ${state}`).sort()).toEqual([
-      'a/ubuntu ready', 'a/ubuntu ready', 'b/debian ready', 'b/debian ready', 'b/ubuntu ready', 'b/ubuntu ready',
+      'a/ubuntu ready',
+      'a/ubuntu ready',
+      'b/debian ready',
+      'b/debian ready',
+      'b/ubuntu ready',
+      'b/ubuntu ready',
     ]);
     expect(pool.cloudImages.filter(({ goneAt }) => goneAt > pool.now)).toHaveLength(6);
     pool.config = CONFIG;
@@ -115,7 +141,9 @@ describe('a pool whose clouds do what they are asked', () => {
     pool.config = aConfig({ labels, providers: [CONFIG.providers.get('b')!] });
     pool.run(minutes(10));
     expect(countReady(pool)).toEqual(FULL);
-    expect(pool.nodes.filter(({ provider }) => provider === 'a').map(({ id, state }) => [id, state])).toEqual([[held.id, 'hold']]);
+    expect(pool.nodes.filter(({ provider }) => provider === 'a').map(({ id, state }) => [id, state])).toEqual([
+      [held.id, 'hold'],
+    ]);
     expectQuiet(pool);
   });
 

@@ -23,7 +23,17 @@ import {
   serversOf,
   tagsOf,
 } from '../../support/builders.ts';
-import { ago, IMAGE, later, minutes, orders, ordersIn, QUIET_CONFIG, restOf, situation } from '../../support/planned.ts';
+import {
+  ago,
+  IMAGE,
+  later,
+  minutes,
+  orders,
+  ordersIn,
+  QUIET_CONFIG,
+  restOf,
+  situation,
+} from '../../support/planned.ts';
 
 const STATES: readonly NodeState[] = ['building', 'test', 'ready', 'used', 'hold', 'delete'];
 const busyWith = (...subjects: readonly Subject[]): Map<Subject, Busy> =>
@@ -33,12 +43,17 @@ const busyWith = (...subjects: readonly Subject[]): Map<Subject, Busy> =>
 const launching = (overrides: Partial<NodeRecord> = {}): NodeRecord =>
   aNode({ id: 1, state: 'building', serverId: serverId('s-1'), attempt: 1, attemptAt: ago(5000), ...overrides });
 /** A node that answers SSH. */
-const reachable = (overrides: Partial<NodeRecord> = {}): NodeRecord => launching({ reachableAt: ago(1000), ip: '203.0.113.1', ...overrides });
+const reachable = (overrides: Partial<NodeRecord> = {}): NodeRecord =>
+  launching({ reachableAt: ago(1000), ip: '203.0.113.1', ...overrides });
 const listedAs = (node: NodeRecord, overrides: Partial<Server>): Server => ({ ...serversOf(node)[0]!, ...overrides });
 
 describe('a node that is launched', () => {
   it('gets its servers at once, those of its subnodes too', () => {
-    const node = aNode({ id: 1, state: 'building', subnodes: [aSubnode({ id: 5, state: 'building' }), aSubnode({ id: 6, state: 'building' })] });
+    const node = aNode({
+      id: 1,
+      state: 'building',
+      subnodes: [aSubnode({ id: 5, state: 'building' }), aSubnode({ id: 6, state: 'building' })],
+    });
     expect(ordersIn({ nodes: [node] })).toEqual([
       'create-server node:1: next-step (attempt 1)',
       'create-server subnode:5: next-step (attempt 1)',
@@ -48,7 +63,9 @@ describe('a node that is launched', () => {
 
   it('gets no server while the state of the cloud is unknown', () => {
     const cloud = { servers: anUnknownListing() };
-    expect(ordersIn({ nodes: [aNode({ state: 'building' })], cloud })).toEqual(['list-servers servers:cloud: listing-needed']);
+    expect(ordersIn({ nodes: [aNode({ state: 'building' })], cloud })).toEqual([
+      'list-servers servers:cloud: listing-needed',
+    ]);
   });
 
   it('gets no server from a daemon that does not hold the provider', () => {
@@ -57,9 +74,19 @@ describe('a node that is launched', () => {
 
   it('waits for its server to boot, and looks again when the cloud may be listed again', () => {
     const node = launching();
-    const world = situation({ nodes: [node], cloud: { servers: aListing([listedAs(node, { status: 'building', ip: null })]) } });
+    const world = situation({
+      nodes: [node],
+      cloud: { servers: aListing([listedAs(node, { status: 'building', ip: null })]) },
+    });
     expect([orders(world), restOf(world)]).toEqual([[], 1000]);
     expect(orders({ ...world, now: NOW + 1000 })).toEqual(['list-servers servers:cloud: listing-needed']);
+  });
+
+  it('is looked at when launch-timeout has passed, although the cloud is not listed by then', () => {
+    const node = launching({ attemptAt: ago(minutes(60) - 700) });
+    const world = situation({ nodes: [node], cloud: { servers: anUnknownListing(null, NOW + 5000) } });
+    expect([orders(world), restOf(world)]).toEqual([[], 701]);
+    expect(orders({ ...world, now: NOW + 701 })).toEqual(['retire-node node:1: launch-timeout (counts)']);
   });
 
   it('is asked over SSH when its server has an address', () => {
@@ -90,9 +117,20 @@ describe('a node that is launched', () => {
 
   it('is prepared when all its subnodes answer, and not before', () => {
     const up = aSubnode({ id: 5 });
-    const booting = aSubnode({ id: 6, state: 'building', serverId: serverId('s-6'), attempt: 1, attemptAt: ago(5000), ip: '203.0.113.6' });
-    expect(ordersIn({ nodes: [reachable({ subnodes: [up, booting] })] })).toEqual(['probe-server subnode:6: next-step (203.0.113.6)']);
-    expect(ordersIn({ nodes: [reachable({ subnodes: [up, aSubnode({ id: 6 })] })] })).toEqual(['prepare-node node:1: next-step']);
+    const booting = aSubnode({
+      id: 6,
+      state: 'building',
+      serverId: serverId('s-6'),
+      attempt: 1,
+      attemptAt: ago(5000),
+      ip: '203.0.113.6',
+    });
+    expect(ordersIn({ nodes: [reachable({ subnodes: [up, booting] })] })).toEqual([
+      'probe-server subnode:6: next-step (203.0.113.6)',
+    ]);
+    expect(ordersIn({ nodes: [reachable({ subnodes: [up, aSubnode({ id: 6 })] })] })).toEqual([
+      'prepare-node node:1: next-step',
+    ]);
   });
 
   it('fails when its ready script was cut off, and not while the script runs', () => {
@@ -111,11 +149,15 @@ describe('a node that is launched', () => {
 });
 
 describe('a launch that fails', () => {
-  const inError = (node: NodeRecord) => ({ servers: aListing([listedAs(node, { status: 'error', fault: 'No valid host.' })]) });
+  const inError = (node: NodeRecord) => ({
+    servers: aListing([listedAs(node, { status: 'error', fault: 'No valid host.' })]),
+  });
 
   it('is retired with the words of the cloud, and counts against its place', () => {
     const node = launching();
-    expect(ordersIn({ nodes: [node], cloud: inError(node) })).toEqual(['retire-node node:1: server-error (No valid host., counts)']);
+    expect(ordersIn({ nodes: [node], cloud: inError(node) })).toEqual([
+      'retire-node node:1: server-error (No valid host., counts)',
+    ]);
   });
 
   it('does not count when its server vanished', () => {
@@ -128,14 +170,27 @@ describe('a launch that fails', () => {
     const failed = { ...subnodes[0]!, serverId: serverId('s-5'), attemptAt: ago(5000) };
     const set = aNode({ id: 1, state: 'building', subnodes: [failed, subnodes[1]!] });
     const servers = aListing([aServer({ id: serverId('s-5'), status: 'error' })]);
-    expect(ordersIn({ nodes: [set], cloud: { servers } })).toEqual(['retire-node node:1: subnode-failed (subnode:5: server-error, counts)']);
+    expect(ordersIn({ nodes: [set], cloud: { servers } })).toEqual([
+      'retire-node node:1: subnode-failed (subnode:5: server-error, counts)',
+    ]);
   });
 
   it('is retired as soon as its own step has ended, whatever that did', () => {
-    const subnode = aSubnode({ id: 5, state: 'building', serverId: serverId('s-5'), attempt: 1, attemptAt: ago(5000), ip: null });
+    const subnode = aSubnode({
+      id: 5,
+      state: 'building',
+      serverId: serverId('s-5'),
+      attempt: 1,
+      attemptAt: ago(5000),
+      ip: null,
+    });
     const node = launching({ ip: '203.0.113.1', activeAt: ago(1000), subnodes: [subnode] });
     const servers = aListing([...serversOf(node).slice(0, 1), aServer({ id: serverId('s-5'), status: 'error' })]);
-    const resting = situation({ nodes: [node], cloud: { servers }, busy: new Map([['node:1', { until: NOW + 1000 }]]) });
+    const resting = situation({
+      nodes: [node],
+      cloud: { servers },
+      busy: new Map([['node:1', { until: NOW + 1000 }]]),
+    });
     expect([orders(resting), restOf(resting)]).toEqual([[], 1000]);
     expect(orders({ ...resting, now: NOW + 1000 })).toEqual([
       'retire-node node:1: subnode-failed (subnode:5: server-error, counts)',
@@ -154,9 +209,19 @@ describe('a launch that fails', () => {
 
   it('does not count while its place rests after earlier failures', () => {
     const node = launching();
-    const failure = { kind: 'launch', provider: 'cloud', image: 'ubuntu', az: null, count: 4, lastAt: NOW, lastError: 'x' } as const;
+    const failure = {
+      kind: 'launch',
+      provider: 'cloud',
+      image: 'ubuntu',
+      az: null,
+      count: 4,
+      lastAt: NOW,
+      lastError: 'x',
+    } as const;
     const world = { nodes: [node], cloud: inError(node) };
-    expect(ordersIn({ ...world, failures: [{ ...failure, retryAt: NOW + 1 }] })).toEqual(['retire-node node:1: server-error (No valid host.)']);
+    expect(ordersIn({ ...world, failures: [{ ...failure, retryAt: NOW + 1 }] })).toEqual([
+      'retire-node node:1: server-error (No valid host.)',
+    ]);
     expect(ordersIn({ ...world, failures: [{ ...failure, retryAt: NOW }] })).toEqual([
       'retire-node node:1: server-error (No valid host., counts)',
     ]);
@@ -182,7 +247,9 @@ describe('the time limit of a state', () => {
   });
 
   it('does not exist for a ready or a held node', () => {
-    const nodes = (['ready', 'hold'] as const).map((state) => aNode({ state, stateAt: ago(100 * NODE_STATE_LIMIT_MS) }));
+    const nodes = (['ready', 'hold'] as const).map((state) =>
+      aNode({ state, stateAt: ago(100 * NODE_STATE_LIMIT_MS) }),
+    );
     expect(ordersIn({ nodes })).toEqual([]);
   });
 });
@@ -200,7 +267,13 @@ describe('a node whose configuration has left', () => {
   it.each(DEPARTURES)('by its %s is retired, unless work runs on it or an operator holds it', (_, reason, config) => {
     const nodes = STATES.map((state, index) => aNode({ id: index + 1, state }));
     const { servers } = situation({ nodes }).clouds.get('cloud')!;
-    const world = situation({ config, nodes, images: [], leases, clouds: new Map([...clouds, ['cloud', aCloudView({ servers })]]) });
+    const world = situation({
+      config,
+      nodes,
+      images: [],
+      leases,
+      clouds: new Map([...clouds, ['cloud', aCloudView({ servers })]]),
+    });
     expect(orders(world).filter((order) => order.startsWith('retire-node'))).toEqual([
       `retire-node node:1: ${reason}`,
       `retire-node node:2: ${reason}`,
@@ -210,7 +283,9 @@ describe('a node whose configuration has left', () => {
 
   it('is left alone with --no-deletes', () => {
     const [, , config] = DEPARTURES[0]!;
-    expect(ordersIn({ config, nodes: [aNode()], switches: { launches: true, deletes: false, images: true } })).toEqual([]);
+    expect(ordersIn({ config, nodes: [aNode()], switches: { launches: true, deletes: false, images: true } })).toEqual(
+      [],
+    );
   });
 
   it('and whose provider no daemon can reach is retired, then dropped, by the one that holds the supply', () => {
@@ -232,11 +307,14 @@ describe('a node whose configuration has left', () => {
 describe('a node whose server is missing', () => {
   const empty = { servers: aListing<Server>([]) };
 
-  it.each(['test', 'ready', 'used'] as const)('in state %s is retired when a second listing misses it, not before', (state) => {
-    const world = situation({ nodes: [aNode({ id: 1, state })], cloud: empty });
-    expect([orders(world), restOf(world)]).toEqual([[], 1000]);
-    expect(orders(later(world))).toEqual(['retire-node node:1: server-gone']);
-  });
+  it.each(['test', 'ready', 'used'] as const)(
+    'in state %s is retired when a second listing misses it, not before',
+    (state) => {
+      const world = situation({ nodes: [aNode({ id: 1, state })], cloud: empty });
+      expect([orders(world), restOf(world)]).toEqual([[], 1000]);
+      expect(orders(later(world))).toEqual(['retire-node node:1: server-gone']);
+    },
+  );
 
   it('is listed again after the first miss', () => {
     const world = situation({ nodes: [aNode()], cloud: empty });
@@ -254,7 +332,11 @@ describe('a node whose server is missing', () => {
     const missing = situation({ nodes: [node], cloud: empty });
     const back = later(missing, { servers: serversOf(node) });
     const missingAgain = later(back, { servers: [] });
-    expect([orders(back), orders(missingAgain), orders(later(missingAgain))]).toEqual([[], [], ['retire-node node:1: server-gone']]);
+    expect([orders(back), orders(missingAgain), orders(later(missingAgain))]).toEqual([
+      [],
+      [],
+      ['retire-node node:1: server-gone'],
+    ]);
   });
 
   it('is not missing while the cloud is unknown, however long', () => {
@@ -315,7 +397,9 @@ describe('the periodic check', () => {
   });
 
   it('retires a node at the third failure in a row', () => {
-    expect(ordersIn({ nodes: [aNode({ id: 1, checkFailures: 3 })] })).toEqual(['retire-node node:1: unreachable (counts)']);
+    expect(ordersIn({ nodes: [aNode({ id: 1, checkFailures: 3 })] })).toEqual([
+      'retire-node node:1: unreachable (counts)',
+    ]);
   });
 });
 

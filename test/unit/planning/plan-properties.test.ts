@@ -27,7 +27,9 @@ function recordOf(world: World, action: Action): NodeRecord | ImageRecord | null
   if ('slot' in action) {
     const { kind, id } = action.slot;
     if (kind === 'image') return imageOf(world, id);
-    return kind === 'node' ? nodeOf(world, id) : world.nodes.find(({ subnodes }) => subnodes.some((subnode) => subnode.id === id))!;
+    return kind === 'node'
+      ? nodeOf(world, id)
+      : world.nodes.find(({ subnodes }) => subnodes.some((subnode) => subnode.id === id))!;
   }
   if ('nodeId' in action) return nodeOf(world, action.nodeId);
   return 'imageId' in action ? imageOf(world, action.imageId) : null;
@@ -40,7 +42,9 @@ function providerOf(world: World, action: Action): string | null {
 /** Servers that rows stand for at a provider: nodes, subnodes, templates. */
 function countRecorded({ nodes, images }: World, provider: string): number {
   const sets = nodes.filter((node) => node.provider === provider).map(({ subnodes }) => 1 + subnodes.length);
-  const templates = images.filter((image) => image.provider === provider && (image.state === 'building' || image.serverId !== null));
+  const templates = images.filter(
+    (image) => image.provider === provider && (image.state === 'building' || image.serverId !== null),
+  );
   return sets.reduce((sum, size) => sum + size, 0) + templates.length;
 }
 
@@ -50,7 +54,8 @@ function countAdded(actions: readonly Action[]): Map<string, number> {
   const add = (provider: string, count: number): void => void added.set(provider, (added.get(provider) ?? 0) + count);
   for (const action of actions) {
     if (action.kind === 'build-image') add(action.provider, 1);
-    if (action.kind === 'launch-nodes') for (const { provider, subnodes } of action.launches) add(provider, 1 + subnodes);
+    if (action.kind === 'launch-nodes')
+      for (const { provider, subnodes } of action.launches) add(provider, 1 + subnodes);
   }
   return added;
 }
@@ -69,7 +74,9 @@ describe('whatever the world is like', () => {
         const { servers, limits } = free.clouds.get(name)!;
         const after = countRecorded(free, name) + count;
         expect(after).toBeLessThanOrEqual(free.config.providers.get(name)!.maxServers);
-        const foreign = servers.known ? servers.items.filter(({ tags }) => tags?.installation !== free.installation).length : 0;
+        const foreign = servers.known
+          ? servers.items.filter(({ tags }) => tags?.installation !== free.installation).length
+          : 0;
         expect(after + foreign).toBeLessThanOrEqual(limits?.servers ?? Infinity);
         launched += count;
       }
@@ -82,12 +89,19 @@ describe('whatever the world is like', () => {
     always((world) => {
       const free = unhindered(world);
       const nodes = free.nodes.filter(({ state }) => state === 'hold');
-      const servers = new Set(nodes.flatMap((node) => [node, ...node.subnodes]).map(({ serverId }) => serverId as string | null));
+      const servers = new Set(
+        nodes.flatMap((node) => [node, ...node.subnodes]).map(({ serverId }) => serverId as string | null),
+      );
       held += nodes.length;
       for (const action of plan(free).actions) {
         const record = recordOf(free, action);
         expect(nodes.some((node) => node === record)).toBe(false);
-        const deleted = action.kind === 'delete-server' ? action.serverIds : action.kind === 'delete-leaked-server' ? [action.serverId] : [];
+        const deleted =
+          action.kind === 'delete-server'
+            ? action.serverIds
+            : action.kind === 'delete-leaked-server'
+              ? [action.serverId]
+              : [];
         expect(deleted.filter((id) => servers.has(id))).toEqual([]);
       }
     });
@@ -96,14 +110,22 @@ describe('whatever the world is like', () => {
 
   it('nothing is created, adopted or swept where the listing is unknown', () => {
     const blind: Record<'servers' | 'images', ReadonlySet<ActionKind>> = {
-      servers: new Set<ActionKind>(['create-server', 'adopt-server', 'delete-leaked-server', 'build-image', 'save-image']),
+      servers: new Set<ActionKind>([
+        'create-server',
+        'adopt-server',
+        'delete-leaked-server',
+        'build-image',
+        'save-image',
+      ]),
       images: new Set<ActionKind>(['adopt-image', 'finish-image', 'delete-leaked-image', 'save-image']),
     };
     always((world) => {
       const free = unhindered(world);
-      const isUnknown = (provider: string, kind: 'servers' | 'images'): boolean => !free.clouds.get(provider)![kind].known;
+      const isUnknown = (provider: string, kind: 'servers' | 'images'): boolean =>
+        !free.clouds.get(provider)![kind].known;
       for (const action of plan(free).actions) {
-        if (action.kind === 'launch-nodes') expect(action.launches.filter(({ provider }) => isUnknown(provider, 'servers'))).toEqual([]);
+        if (action.kind === 'launch-nodes')
+          expect(action.launches.filter(({ provider }) => isUnknown(provider, 'servers'))).toEqual([]);
         for (const kind of ['servers', 'images'] as const) {
           if (blind[kind].has(action.kind)) expect(isUnknown(providerOf(free, action)!, kind)).toBe(false);
         }
@@ -138,7 +160,10 @@ describe('whatever the world is like', () => {
   it('while what a plan ordered is under way, nothing more is ordered, and the daemon rests', () => {
     always((world) => {
       const first = plan(world);
-      const busy = new Map([...world.busy, ...first.actions.map(({ subject }) => [subject, { until: 'done' }] as const)]);
+      const busy = new Map([
+        ...world.busy,
+        ...first.actions.map(({ subject }) => [subject, { until: 'done' }] as const),
+      ]);
       const second = plan({ ...world, busy, memory: first.memory });
       expect(second.actions).toEqual([]);
       expect(second.nextWakeAt).toBeGreaterThan(world.now);
@@ -154,10 +179,21 @@ describe('whatever the world is like', () => {
 
   it('each step fits the state of its row', () => {
     const STATES: Partial<Record<ActionKind, readonly string[]>> = {
-      'create-server': ['building'], 'adopt-server': ['building'], 'probe-server': ['building'], 'prepare-node': ['building'],
-      'check-node': ['ready'], 'retire-node': ['building', 'test', 'ready', 'used'], 'remove-node': ['delete'],
-      'setup-image': ['building'], 'save-image': ['building'], 'adopt-image': ['building'], 'finish-image': ['building'],
-      'retire-image': ['building', 'ready'], 'delete-cloud-image': ['delete'], 'remove-image': ['delete'], 'forget-server': ['ready'],
+      'create-server': ['building'],
+      'adopt-server': ['building'],
+      'probe-server': ['building'],
+      'prepare-node': ['building'],
+      'check-node': ['ready'],
+      'retire-node': ['building', 'test', 'ready', 'used'],
+      'remove-node': ['delete'],
+      'setup-image': ['building'],
+      'save-image': ['building'],
+      'adopt-image': ['building'],
+      'finish-image': ['building'],
+      'retire-image': ['building', 'ready'],
+      'delete-cloud-image': ['delete'],
+      'remove-image': ['delete'],
+      'forget-server': ['ready'],
     };
     const seen = new Set<ActionKind>();
     always((world) => {
@@ -165,7 +201,8 @@ describe('whatever the world is like', () => {
         seen.add(action.kind);
         const allowed = STATES[action.kind];
         if (allowed !== undefined) expect(allowed).toContain(recordOf(world, action)!.state);
-        if (action.kind === 'delete-server' && action.slot.kind !== 'image') expect(recordOf(world, action)!.state).toBe('delete');
+        if (action.kind === 'delete-server' && action.slot.kind !== 'image')
+          expect(recordOf(world, action)!.state).toBe('delete');
       }
     });
     // The worlds are varied enough that every step of the table has come up.
@@ -176,7 +213,10 @@ describe('whatever the world is like', () => {
     let swept = 0;
     always((world) => {
       const slots = [...world.nodes, ...world.nodes.flatMap(({ subnodes }) => subnodes), ...world.images];
-      const known = new Set<string | null>([...slots.map(({ serverId }) => serverId), ...world.images.map(({ cloudImageId }) => cloudImageId)]);
+      const known = new Set<string | null>([
+        ...slots.map(({ serverId }) => serverId),
+        ...world.images.map(({ cloudImageId }) => cloudImageId),
+      ]);
       for (const action of plan(world).actions) {
         if (action.kind !== 'delete-leaked-server' && action.kind !== 'delete-leaked-image') continue;
         const { servers, images } = world.clouds.get(action.provider)!;

@@ -82,6 +82,12 @@ describe('the deletion of a node', () => {
     ]);
   });
 
+  it('does not ask for what a listing shows to be gone already', () => {
+    const node = doomed();
+    const double = aServer({ id: serverId('double'), tags: tagsOf('node', node, 2) });
+    expect(orders(deleting(node, [double]))).toEqual(['delete-server node:1: deleted (double)']);
+  });
+
   it('does not touch a server that carries the same tag of another installation', () => {
     const node = doomed({ deleteAt: ago(5000) });
     const foreign = aServer({ tags: { ...tagsOf('node', node), installation: 'other' } });

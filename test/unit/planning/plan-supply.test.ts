@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConfigOverrides } from '../../support/builders.ts';
 import type { FailureRecord, NodeRecord } from '../../../src/lifecycle/records.ts';
+import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
 import {
@@ -23,7 +24,10 @@ import {
 import { ago, linesOf, notesOf, orders, restOf, situation, type Situation } from '../../support/planned.ts';
 
 /** A pool with the default label and ready images. */
-function pool({ config: overrides = {}, ...rest }: Omit<Situation, 'config'> & { config?: ConfigOverrides } = {}): World {
+function pool({
+  config: overrides = {},
+  ...rest
+}: Omit<Situation, 'config'> & { config?: ConfigOverrides } = {}): World {
   const config = aConfig(overrides);
   return situation({ config, images: readyImagesOf(config), ...rest });
 }
@@ -31,23 +35,40 @@ function pool({ config: overrides = {}, ...rest }: Omit<Situation, 'config'> & {
 /** The launches, one line each. */
 function launches(world: World): string[] {
   const [action] = plan(world).actions.filter(({ kind }) => kind === 'launch-nodes');
-  return linesOf({ ...plan(world), actions: action ? [action] : [] }).flatMap((line) => line.replace(/^.*\((.*)\)$/, '$1').split(', '));
+  return linesOf({ ...plan(world), actions: action ? [action] : [] }).flatMap((line) =>
+    line.replace(/^.*\((.*)\)$/, '$1').split(', '),
+  );
 }
 
 const zonesOf = (world: World): (string | null)[] =>
   plan(world).actions.flatMap((action) => (action.kind === 'launch-nodes' ? action.launches.map(({ az }) => az) : []));
 
-function count(items: readonly unknown[]): Record<string, number> {
-  return Object.fromEntries([...new Set(items)].sort().map((item) => [item, items.filter((other) => other === item).length]));
+function count(items: readonly (string | null | undefined)[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) counts[item ?? 'any'] = (counts[item ?? 'any'] ?? 0) + 1;
+  return counts;
 }
 
 const failing = (overrides: Partial<FailureRecord>): FailureRecord => ({
-  kind: 'launch', provider: 'cloud', image: 'ubuntu', az: null, count: 3, lastAt: ago(1000), lastError: 'No valid host.', retryAt: NOW + 5000, ...overrides,
+  kind: 'launch',
+  provider: 'cloud',
+  image: 'ubuntu',
+  az: null,
+  count: 3,
+  lastAt: ago(1000),
+  lastError: 'No valid host.',
+  retryAt: NOW + 5000,
+  ...overrides,
 });
 
 describe('missing nodes', () => {
   it('are launched in one action, whole and with the reason', () => {
-    const world = pool({ nodes: [aNode()], demand: new Map([['small', 2]]), config: { labels: [aLabel({ subnodes: 1 })] }, images: [anImage({ id: 3 })] });
+    const world = pool({
+      nodes: [aNode()],
+      demand: new Map([['small', 2]]),
+      config: { labels: [aLabel({ subnodes: 1 })] },
+      images: [anImage({ id: 3 })],
+    });
     const launch = { label: 'small', provider: 'cloud', target: 'zuul', az: null, imageId: 3, subnodes: 1 };
     expect(plan(world).actions).toEqual([
       {
@@ -64,8 +85,15 @@ describe('missing nodes', () => {
   });
 
   it('boot from the newest ready image that the cloud has', () => {
-    const images = [anImage({ id: 1, version: 7 }), anImage({ id: 2, version: 9 }), anImage({ id: 3, version: 8 }), anImage({ id: 4, version: 99, cloudImageId: null })];
-    const used = plan(pool({ images })).actions.flatMap((action) => (action.kind === 'launch-nodes' ? action.launches : []));
+    const images = [
+      anImage({ id: 1, version: 7 }),
+      anImage({ id: 2, version: 9 }),
+      anImage({ id: 3, version: 8 }),
+      anImage({ id: 4, version: 99, cloudImageId: null }),
+    ];
+    const used = plan(pool({ images })).actions.flatMap((action) =>
+      action.kind === 'launch-nodes' ? action.launches : [],
+    );
     expect(used.map(({ imageId }) => imageId)).toEqual([2, 2]);
   });
 
@@ -82,7 +110,10 @@ describe('missing nodes', () => {
   });
 
   it('are told apart by demand and min-ready over all providers', () => {
-    const config = { labels: [aLabel({ providers: ['a', 'b'] })], providers: ['a', 'b'].map((name) => aProvider({ name, maxServers: 2 })) };
+    const config = {
+      labels: [aLabel({ providers: ['a', 'b'] })],
+      providers: ['a', 'b'].map((name) => aProvider({ name, maxServers: 2 })),
+    };
     expect(launches(pool({ config, demand: new Map([['small', 2]]) }))).toEqual([
       'small@a/any>zuul for demand',
       'small@a/any>zuul for demand',
@@ -105,10 +136,17 @@ describe('missing nodes', () => {
 });
 
 describe('places', () => {
-  const places = (maxServers: number): ConfigOverrides => ({ labels: [aLabel({ minReady: 9 })], providers: [aProvider({ maxServers })] });
+  const places = (maxServers: number): ConfigOverrides => ({
+    labels: [aLabel({ minReady: 9 })],
+    providers: [aProvider({ maxServers })],
+  });
 
   it('are not exceeded: nodes in any state and their subnodes take them', () => {
-    const nodes = [aNode({ state: 'hold' }), aNode({ state: 'delete', deleteAt: NOW }), aNode({ subnodes: [aSubnode(), aSubnode()] })];
+    const nodes = [
+      aNode({ state: 'hold' }),
+      aNode({ state: 'delete', deleteAt: NOW }),
+      aNode({ subnodes: [aSubnode(), aSubnode()] }),
+    ];
     expect(launches(pool({ nodes, config: places(7) }))).toHaveLength(2);
     expect(launches(pool({ nodes, config: places(5) }))).toEqual([]);
   });
@@ -146,7 +184,8 @@ describe('labels that wait for the same places', () => {
     const served: string[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const full: NodeRecord[] = [0, 1, 2].map((id) => aNode({ id: id + 1, label: 'x', state: 'used' }));
-      for (let pass = 0; pass < passes; pass += 1) world = { ...world, nodes: full, memory: plan({ ...world, nodes: full }).memory };
+      for (let pass = 0; pass < passes; pass += 1)
+        world = { ...world, nodes: full, memory: plan({ ...world, nodes: full }).memory };
       const free = { ...world, nodes: full.slice(1) };
       served.push(...launches(free).map((launch) => launch.slice(0, 1)));
       world = { ...free, memory: plan(free).memory };
@@ -157,16 +196,39 @@ describe('labels that wait for the same places', () => {
   it.each([0, 1, 150])('take turns, with %i passes between two free places', (passes) => {
     const served = turns(9, passes);
     const cycles = [0, 3, 6].map((start) => served.slice(start, start + 3).sort());
-    expect(cycles).toEqual([['a', 'b', 'c'], ['a', 'b', 'c'], ['a', 'b', 'c']]);
+    expect(cycles).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+  });
+});
+
+describe('the wait of a label', () => {
+  const rounds = [new Map([['small', { requested: 1, allocated: 0 }]])];
+  const memory = { ...EMPTY_MEMORY, rounds };
+
+  it('is not counted while nodes are being launched', () => {
+    const waiting = pool({ memory, busy: new Map([['supply', { until: 'done' }]]) });
+    expect(plan(waiting).memory.rounds).toBe(rounds);
+  });
+
+  it('ends when no label is short of anything', () => {
+    expect(plan(pool({ memory, nodes: [aNode(), aNode()] })).memory.rounds).toEqual([]);
   });
 });
 
 describe('a provider that cannot supply a label now', () => {
   const about = 'label small at cloud: ';
-  const obstacle = (world: World): string[] => notesOf(plan(world)).filter((note) => note.startsWith(about)).map((note) => note.slice(about.length));
+  const obstacle = (world: World): string[] =>
+    notesOf(plan(world))
+      .filter((note) => note.startsWith(about))
+      .map((note) => note.slice(about.length));
 
   it('waits for the image', () => {
-    expect(orders(pool({ images: [anImage({ id: 2, state: 'building' })] }))).toEqual(['create-server image:2: next-step (attempt 1)']);
+    expect(orders(pool({ images: [anImage({ id: 2, state: 'building' })] }))).toEqual([
+      'create-server image:2: next-step (attempt 1)',
+    ]);
     expect(obstacle(pool({ images: [] }))).toEqual(['waits for its image to be built (image ubuntu)']);
   });
 
@@ -184,8 +246,14 @@ describe('a provider that cannot supply a label now', () => {
 
   it('does not keep another from supplying it', () => {
     const config = { labels: [aLabel({ providers: ['cloud', 'else'] })] };
-    const clouds = new Map([['cloud', aCloudView({ servers: anUnknownListing(null, NOW + 1000) })], ['else', aCloudView()]]);
-    expect(launches(pool({ config, clouds }))).toEqual(['small@else/any>zuul for min-ready', 'small@else/any>zuul for min-ready']);
+    const clouds = new Map([
+      ['cloud', aCloudView({ servers: anUnknownListing(null, NOW + 1000) })],
+      ['else', aCloudView()],
+    ]);
+    expect(launches(pool({ config, clouds }))).toEqual([
+      'small@else/any>zuul for min-ready',
+      'small@else/any>zuul for min-ready',
+    ]);
   });
 
   it('rests after it refused everything, and the plan wakes when it may be tried', () => {
@@ -257,10 +325,14 @@ describe('a place on probation', () => {
     const nodes = [aNode({ state: 'building', attempt: 1, attemptAt: ago(100) })];
     expect(launches(pool({ config, nodes, failures: [rested] }))).toEqual([]);
     expect(launches(pool({ config, nodes, failures: [] }))).toHaveLength(3);
+    expect(launches(pool({ config, nodes: [aNode()], failures: [rested] }))).toHaveLength(1);
   });
 
   it('is tried by one launch only, however many labels and targets want it', () => {
-    const many = { labels: ['l', 'm'].map((name) => aLabel({ name })), targets: ['t', 'u'].map((name) => aTarget({ name })) };
+    const many = {
+      labels: ['l', 'm'].map((name) => aLabel({ name })),
+      targets: ['t', 'u'].map((name) => aTarget({ name })),
+    };
     expect(launches(pool({ config: many, failures: [rested] }))).toHaveLength(1);
   });
 
@@ -276,6 +348,9 @@ describe('a place on probation', () => {
   it('does not hold back other images', () => {
     const labels = [aLabel(), aLabel({ name: 'other', image: 'debian' })];
     const two = { labels, providers: [aProvider({ images: imagesNamed('ubuntu', 'debian') })] };
-    expect(count(launches(pool({ config: two, failures: [rested] })).map((launch) => launch.split('@')[0]))).toEqual({ other: 2, small: 1 });
+    expect(count(launches(pool({ config: two, failures: [rested] })).map((launch) => launch.split('@')[0]))).toEqual({
+      other: 2,
+      small: 1,
+    });
   });
 });

@@ -19,7 +19,18 @@ import {
   serversOf,
   tagsOf,
 } from '../../support/builders.ts';
-import { ago, IMAGE, later, linesOf, minutes, orders, ordersIn, QUIET_CONFIG, restOf, situation } from '../../support/planned.ts';
+import {
+  ago,
+  IMAGE,
+  later,
+  linesOf,
+  minutes,
+  orders,
+  ordersIn,
+  QUIET_CONFIG,
+  restOf,
+  situation,
+} from '../../support/planned.ts';
 
 describe('a plan', () => {
   it('of a pool from nothing is to list its clouds and to build its images', () => {
@@ -33,7 +44,10 @@ describe('a plan', () => {
       `read-limits limits:${name}: cleanup-due`,
     ];
     expect(orders({ ...empty, clouds: unseen })).toEqual([...lists('cloud'), ...lists('else')]);
-    expect(orders(empty)).toEqual(['build-image build:cloud/ubuntu: image-missing', 'build-image build:else/ubuntu: image-missing']);
+    expect(orders(empty)).toEqual([
+      'build-image build:cloud/ubuntu: image-missing',
+      'build-image build:else/ubuntu: image-missing',
+    ]);
   });
 
   it('is whole: what is ordered, what is not and why, what is remembered, when to look again', () => {
@@ -45,7 +59,9 @@ describe('a plan', () => {
     const world = situation({ config, nodes, cloud: { servers: aListing([...gone, lost]) } });
     expect(plan(world)).toEqual({
       actions: [],
-      notes: [{ about: 'label small', text: '1 more for min-ready do not fit: there is room for 0 (cloud has 0 free of 4)' }],
+      notes: [
+        { about: 'label small', text: '1 more for min-ready do not fit: there is room for 0 (cloud has 0 free of 4)' },
+      ],
       memory: {
         rounds: [],
         sightings: new Map([['leak/cloud/lost', NOW]]),
@@ -56,13 +72,35 @@ describe('a plan', () => {
   });
 
   it('answers what the command line asked for, by the daemon that holds the supply', () => {
-    const intent: IntentRecord = { id: 4, kind: 'plan', args: {}, createdAt: NOW, finishedAt: null, result: null, error: null };
-    expect(plan(situation({ intents: [intent] })).actions).toEqual([{ kind: 'answer-intent', subject: 'intent:4', reason: 'intent', intent }]);
+    const intent: IntentRecord = {
+      id: 4,
+      kind: 'plan',
+      args: {},
+      createdAt: NOW,
+      finishedAt: null,
+      result: null,
+      error: null,
+    };
+    expect(plan(situation({ intents: [intent] })).actions).toEqual([
+      { kind: 'answer-intent', subject: 'intent:4', reason: 'intent', intent },
+    ]);
     expect(ordersIn({ intents: [intent], leases: new Set(['provider:cloud']) })).toEqual([]);
   });
 
+  it('comes again when the next cron entry fires', () => {
+    const config = aConfig({
+      labels: [aLabel({ minReady: 0 })],
+      cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * * */10', check: '14 2 * * *' },
+    });
+    expect(restOf(situation({ config }))).toBe(10_000);
+  });
+
   it('comes again after a minute at the latest', () => {
-    const config = aConfig({ labels: [], providers: [], cron: { imageUpdate: '14 2 1 1 *', cleanup: '14 2 1 1 *', check: '14 2 1 1 *' } });
+    const config = aConfig({
+      labels: [],
+      providers: [],
+      cron: { imageUpdate: '14 2 1 1 *', cleanup: '14 2 1 1 *', check: '14 2 1 1 *' },
+    });
     expect(restOf(situation({ config, images: [], clouds: new Map() }))).toBe(minutes(1));
   });
 });
@@ -84,7 +122,10 @@ describe('when the cron entry cleanup fires', () => {
 describe('switches', () => {
   /** A world in which there is work of every kind. */
   function busyWorld(switches: Partial<Switches>): World {
-    const config = aConfig({ labels: [aLabel({ minReady: 9 }), aLabel({ name: 'other', image: 'debian' })], providers: [aProvider({ images: imagesNamed('ubuntu', 'debian') })] });
+    const config = aConfig({
+      labels: [aLabel({ minReady: 9 }), aLabel({ name: 'other', image: 'debian' })],
+      providers: [aProvider({ images: imagesNamed('ubuntu', 'debian') })],
+    });
     const slot = { serverId: serverId('s-2'), attempt: 1, attemptAt: ago(5000) };
     const nodes = [
       aNode({ id: 1, state: 'building' }),
@@ -102,18 +143,37 @@ describe('switches', () => {
       anImage({ id: 16, version: 99, serverId: serverId('template'), attemptAt: ago(5000) }),
     ];
     const lost = aServer({ id: serverId('lost'), tags: tagsOf('node', { id: 99, createdAt: 1 }) });
-    const world = situation({ config, nodes, images, switches: { launches: true, deletes: true, images: true, ...switches } });
+    const world = situation({
+      config,
+      nodes,
+      images,
+      switches: { launches: true, deletes: true, images: true, ...switches },
+    });
     const { servers } = world.clouds.get('cloud')!;
-    return later(world, { servers: servers.known ? [...servers.items, lost] : [], memory: later(situation({ config, cloud: { servers: aListing([lost]) } })).memory });
+    return later(world, {
+      servers: servers.known ? [...servers.items, lost] : [],
+      memory: later(situation({ config, cloud: { servers: aListing([lost]) } })).memory,
+    });
   }
-  const kinds = (switches: Partial<Switches>): Set<ActionKind> => new Set(plan(busyWorld(switches)).actions.map(({ kind }) => kind));
+  const kinds = (switches: Partial<Switches>): Set<ActionKind> =>
+    new Set(plan(busyWorld(switches)).actions.map(({ kind }) => kind));
   const everything = kinds({});
-  const missing = (switches: Partial<Switches>): ActionKind[] => [...everything].filter((kind) => !kinds(switches).has(kind)).sort();
+  const missing = (switches: Partial<Switches>): ActionKind[] =>
+    [...everything].filter((kind) => !kinds(switches).has(kind)).sort();
 
   it('leave out nothing by default', () => {
     expect([...everything].sort()).toEqual([
-      'build-image', 'check-node', 'create-server', 'delete-cloud-image', 'delete-leaked-server', 'delete-server',
-      'launch-nodes', 'prepare-node', 'remove-node', 'retire-image', 'retire-node',
+      'build-image',
+      'check-node',
+      'create-server',
+      'delete-cloud-image',
+      'delete-leaked-server',
+      'delete-server',
+      'launch-nodes',
+      'prepare-node',
+      'remove-node',
+      'retire-image',
+      'retire-node',
     ]);
   });
 
@@ -126,7 +186,12 @@ describe('switches', () => {
 
   it('--no-deletes deletes, retires and removes nothing', () => {
     expect(missing({ deletes: false })).toEqual([
-      'delete-cloud-image', 'delete-leaked-server', 'delete-server', 'remove-node', 'retire-image', 'retire-node',
+      'delete-cloud-image',
+      'delete-leaked-server',
+      'delete-server',
+      'remove-node',
+      'retire-image',
+      'retire-node',
     ]);
   });
 
@@ -141,6 +206,10 @@ describe('switches', () => {
 describe('a daemon without leases', () => {
   it('does nothing', () => {
     const nodes = [aNode({ state: 'building' }), aNode({ state: 'delete' })];
-    expect(orders(situation({ config: QUIET_CONFIG, images: [IMAGE, anImage({ state: 'building' })], nodes, leases: new Set() }))).toEqual([]);
+    expect(
+      orders(
+        situation({ config: QUIET_CONFIG, images: [IMAGE, anImage({ state: 'building' })], nodes, leases: new Set() }),
+      ),
+    ).toEqual([]);
   });
 });
