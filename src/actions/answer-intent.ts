@@ -1,7 +1,8 @@
 /** Answers what the command line asked for. An intent is always answered: with a result, or one sentence why not. */
 import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
-import type { IntentKind, IntentRecord } from '../lifecycle/records.ts';
-import type { ActionOf } from '../planning/actions.ts';
+import { recordKey, type IntentKind, type IntentRecord, type ServerSlot } from '../lifecycle/records.ts';
+import type { ActionOf, SlotRef } from '../planning/actions.ts';
+import type { CloudImage, Server } from '../providers/provider.ts';
 import { openImage } from './build-image.ts';
 import type { ActionContext } from './context.ts';
 import { describeAction } from './describe-action.ts';
@@ -25,14 +26,17 @@ export async function answerIntent(
     const result = await ANSWERS[intent.kind](intent.args, context, signal);
     await context.store.intents.finish(intent.id, { result });
   } catch (error) {
-    if (!isNodepoolError(error) || error.code === 'database-unavailable') throw error;
+    // Who holds the lease next, or this daemon when the database is back, answers instead.
+    if (isNodepoolError(error, 'aborted', 'database-unavailable')) throw error;
     await context.store.intents.finish(intent.id, { error: describeError(error) });
+    if (!isNodepoolError(error)) throw error;
   }
 }
 
 /** Args `{provider: NAME or "all", image}`; answers `{images: [{provider, id}]}`, id null where a build is under way. */
 async function updateImage({ provider, image }: IntentRecord['args'], context: ActionContext): Promise<unknown> {
   const name = String(image);
+  if (!context.world.switches.images) throw new NodepoolError('refused', 'the daemon runs with --no-images');
   const providers = [...context.world.config.providers.values()].filter(
     (candidate) => (provider === 'all' || provider === candidate.name) && candidate.images.has(name),
   );
@@ -42,14 +46,13 @@ async function updateImage({ provider, image }: IntentRecord['args'], context: A
       `no provider ${provider === 'all' ? '' : `${String(provider)} `}has an image ${name}`,
     );
   }
+  // Before anything is started: an error must mean that nothing was.
+  const snapshots = providers.filter((candidate) => candidate.images.get(name)?.source.kind === 'snapshot');
+  if (snapshots.length === 0) {
+    throw new NodepoolError('refused', `image ${name} is a disk image; this version does not build disk images`);
+  }
   const images = [];
-  for (const candidate of providers) {
-    if (candidate.images.get(name)?.source.kind === 'diskimage') {
-      throw new NodepoolError(
-        'refused',
-        `image ${name} at ${candidate.name} is a disk image; this version does not build disk images`,
-      );
-    }
+  for (const candidate of snapshots) {
     images.push({
       provider: candidate.name,
       id: await openImage({ provider: candidate.name, image: name, reason: 'operator' }, context),
@@ -94,14 +97,11 @@ async function listAliens(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const { nodes, images } = context.world;
-  const known = new Set<string>();
-  for (const slot of [...nodes, ...nodes.flatMap(({ subnodes }) => subnodes), ...images])
-    if (slot.serverId !== null) known.add(slot.serverId);
   return surveyProviders(context, provider, async (name) => {
     const servers = await context.provider(name).cloud.listServers(signal);
+    const isOurs = await ownership(context);
     return servers
-      .filter(({ id }) => !known.has(id))
+      .filter((server) => !isOurs(server))
       .map((server) => ({ provider: name, hostname: server.name, server_id: server.id, ip: server.ip }));
   });
 }
@@ -112,13 +112,34 @@ async function listAlienImages(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const known = new Set<string | null>(context.world.images.map(({ cloudImageId }) => cloudImageId));
   return surveyProviders(context, provider, async (name) => {
     const images = await context.provider(name).cloud.listImages(signal);
+    const isOurs = await ownership(context);
     return images
-      .filter(({ id, isSnapshot }) => isSnapshot && !known.has(id))
+      .filter((image) => image.isSnapshot && !isOurs(image))
       .map((image) => ({ provider: name, name: image.name, image_id: image.id }));
   });
+}
+
+/**
+ * Whether a resource belongs to a record: by id, or by the tag of one that may not know its id yet. The records are
+ * read after the listing, so that what was created meanwhile is not called an alien.
+ */
+async function ownership({ store, world }: ActionContext): Promise<(resource: Server | CloudImage) => boolean> {
+  const { nodes, images } = await store.readPool();
+  const owners = new Set<string | null>();
+  const add = (kind: SlotRef['kind'], slot: ServerSlot & { id: number }): void => {
+    owners.add(slot.serverId).add(recordKey(kind, slot));
+  };
+  for (const node of nodes) {
+    add('node', node);
+    for (const subnode of node.subnodes) add('subnode', subnode);
+  }
+  for (const image of images) {
+    add('image', image);
+    owners.add(image.cloudImageId);
+  }
+  return ({ id, tags }) => owners.has(id) || (tags?.installation === world.installation && owners.has(tags.record));
 }
 
 /** Asks one provider or all; one that does not answer is a warning, not the end (classic section 5). */
@@ -136,6 +157,7 @@ async function surveyProviders(
     try {
       rows.push(...(await ask(name)));
     } catch (error) {
+      if (isNodepoolError(error, 'aborted', 'database-unavailable')) throw error;
       warnings.push(`provider ${name} did not answer: ${describeError(error)}`);
     }
   }

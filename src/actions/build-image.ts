@@ -10,6 +10,7 @@ import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
+import { insist } from './insist.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, providerOf } from './server-spec.ts';
 
@@ -61,13 +62,9 @@ export async function setupImage(
     await failSlot(context, templateSlot(image), { reason: 'script-failed', error, counts: true });
     return;
   }
-  await store.patch(
-    'image',
-    imageId,
-    { state: 'building' },
-    { setupDoneAt: clock.now() },
-    { kind: 'setup-done', reason: 'next-step' },
-  );
+  const done = { kind: 'setup-done', reason: 'next-step' };
+  const patch = { setupDoneAt: clock.now() };
+  await insist(clock, signal, () => store.patch('image', imageId, { state: 'building' }, patch, done));
 }
 
 async function runSetup(context: ActionContext, image: ImageRecord, signal: AbortSignal): Promise<void> {

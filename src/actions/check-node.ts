@@ -3,6 +3,7 @@ import { CHECK_REPEAT_MS } from '../lifecycle/limits.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { findNode, type ActionContext, type Rest } from './context.ts';
 import { loginTo } from './prepare-node.ts';
+import { probe, UNANSWERED } from './probe.ts';
 
 /** Whether a ready node still lets us in. It counts failures; what follows from them the planner decides. */
 export async function checkNode(
@@ -13,10 +14,10 @@ export async function checkNode(
   const node = findNode(context, nodeId);
   const { store, clock } = context;
   try {
-    await context.provider(node.provider).shell.probe(loginTo(context, node, node.ip ?? ''), signal);
+    await probe(context, node.provider, loginTo(context, node, node.ip ?? ''), signal);
     await store.patch('node', nodeId, { state: 'ready' }, { checkedAt: clock.now(), checkFailures: 0 });
   } catch (error) {
-    if (!isNodepoolError(error, 'unreachable', 'login-refused')) throw error;
+    if (!isNodepoolError(error, ...UNANSWERED)) throw error;
     const event = { kind: 'check-failed', reason: 'check-due', detail: describeError(error) };
     await store.patch('node', nodeId, { state: 'ready' }, { checkFailures: node.checkFailures + 1 }, event);
     return { restMs: CHECK_REPEAT_MS };

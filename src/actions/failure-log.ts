@@ -16,23 +16,25 @@ const WAVE_MS = 1000;
 const DELAYS = { launch: launchRetryDelayMs, build: buildRetryDelayMs, provider: providerRetryDelayMs };
 
 export function createFailureLog({ store, clock }: { store: Store; clock: Clock }): FailureLog {
-  const quietUntil = new Map<string, number>();
+  const quiets = new Map<string, { readonly since: number; readonly until: number }>();
   return {
     record: async (place, error) => {
       const now = clock.now();
       const key = placeKey(place);
-      if (now < (quietUntil.get(key) ?? 0)) return;
-      quietUntil.set(key, now + WAVE_MS);
+      const quiet = quiets.get(key);
+      // One that lies ahead altogether is from before the clock was set back.
+      if (quiet !== undefined && quiet.since <= now && now < quiet.until) return;
+      quiets.set(key, { since: now, until: now + WAVE_MS });
       await store.failures.record(place, error, (count) => {
         const retryAt = now + DELAYS[place.kind](count);
-        quietUntil.set(key, Math.max(retryAt, now + WAVE_MS));
+        quiets.set(key, { since: now, until: Math.max(retryAt, now + WAVE_MS) });
         return retryAt;
       });
     },
     clear: async (place, known) => {
       const key = placeKey(place);
       if (!known.some((failure) => placeKey(failure) === key)) return;
-      quietUntil.delete(key);
+      quiets.delete(key);
       await store.failures.clear(place);
     },
   };

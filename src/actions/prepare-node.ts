@@ -1,7 +1,7 @@
 /** The last steps of a launch, on servers that all answer: `/etc/nodepool` files, ready script, READY. */
 import { isNodepoolError } from '../lib/errors.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
-import { READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
+import { NODE_FILES_LIMIT_MS, READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { launchPlace, providerPlace } from '../planning/places.ts';
@@ -9,6 +9,7 @@ import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts
 import { readyCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { findNode, type ActionContext } from './context.ts';
+import { insist } from './insist.ts';
 import { failSlot } from './retire.ts';
 import { nodeImage, providerOf } from './server-spec.ts';
 
@@ -27,15 +28,15 @@ export async function prepareNode(
     await failSlot(context, slot, { reason: 'script-failed', error, counts: true });
     return;
   }
-  await finishLaunch(context, node);
+  await finishLaunch(context, node, signal);
 }
 
-async function finishLaunch(context: ActionContext, node: NodeRecord): Promise<void> {
+async function finishLaunch(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {
   const { store, log, metrics, clock, world, failures } = context;
   const { id, provider, az, target, manager, label } = node;
   const event = { kind: 'ready', reason: 'next-step', detail: node.ip };
-  if (!(await store.moveNode({ id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event })))
-    return;
+  const move = { id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event } as const;
+  if (!(await insist(clock, signal, () => store.moveNode(move)))) return;
   const ms = clock.now() - node.createdAt;
   log.info({ node: id, provider, label, ip: node.ip, ms }, 'node ready');
   const image = world.config.labels.get(label)?.image ?? null;
@@ -47,9 +48,12 @@ async function finishLaunch(context: ActionContext, node: NodeRecord): Promise<v
 async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {
   const { shell } = context.provider(node.provider);
   const set = await nodeSet(context, node);
-  // Subnodes come first and the primary last, so that the primary finds them ready.
-  for (const { server, files } of nodeFiles(set))
-    await shell.writeFiles(loginTo(context, node, server.ip), files, signal);
+  const limit = { clock: context.clock, ms: NODE_FILES_LIMIT_MS, what: 'writing the /etc/nodepool files' };
+  await withTimeLimit(limit, signal, async (own) => {
+    // Subnodes come first and the primary last, so that the primary finds them ready.
+    for (const { server, files } of nodeFiles(set))
+      await shell.writeFiles(loginTo(context, node, server.ip), files, own);
+  });
 }
 
 async function nodeSet({ world: { config }, keys }: ActionContext, node: NodeRecord): Promise<NodeSet> {

@@ -1,5 +1,5 @@
 /** Asks the clouds what they hold and allow. The time of a listing is the time before it was asked for. */
-import { describeError } from '../lib/errors.ts';
+import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import type { CloudLimits } from '../providers/provider.ts';
 import type { ActionContext } from './context.ts';
@@ -15,6 +15,8 @@ export async function listServers(
   try {
     context.book.recordServers(provider, takenAt, await context.provider(provider).cloud.listServers(signal));
   } catch (error) {
+    // Given up by us: it says nothing about the cloud.
+    if (isNodepoolError(error, 'aborted')) throw error;
     context.book.recordFailure(provider, 'servers', { error: describeError(error), now: context.clock.now() });
   }
 }
@@ -28,6 +30,8 @@ export async function listImages(
   try {
     context.book.recordImages(provider, takenAt, await context.provider(provider).cloud.listImages(signal));
   } catch (error) {
+    // Given up by us: it says nothing about the cloud.
+    if (isNodepoolError(error, 'aborted')) throw error;
     context.book.recordFailure(provider, 'images', { error: describeError(error), now: context.clock.now() });
   }
 }

@@ -4,6 +4,7 @@ import type { SlotPatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import { providerPlace } from '../planning/places.ts';
 import { findImage, findNode, findSubnode, type ActionContext, type Rest } from './context.ts';
+import { probe, UNANSWERED } from './probe.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, nodeImage, planServer, providerOf, type PlannedServer } from './server-spec.ts';
 
@@ -52,6 +53,10 @@ async function handleRefusal(
   { slot, attempt }: { slot: SlotRef; attempt: number },
   error: unknown,
 ): Promise<void> {
+  if (isNodepoolError(error, 'unavailable')) {
+    // The call may have waited long for its turn: what it can still do counts from its end, not from the record.
+    await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: context.clock.now() });
+  }
   if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
   await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: null });
   if (error.code === 'throttled') throw error;
@@ -82,10 +87,10 @@ export async function probeServer(
   const { slot, address, addressPrivate } = action;
   const { activeAt, usernames, privateKeyPath } = loginOf(context, slot);
   try {
-    const username = await context.provider(slot.provider).shell.probe({ address, usernames, privateKeyPath }, signal);
+    const username = await probe(context, slot.provider, { address, usernames, privateKeyPath }, signal);
     await recordReachable(context, slot, { address, addressPrivate, username });
   } catch (error) {
-    if (!isNodepoolError(error, 'unreachable', 'login-refused')) throw error;
+    if (!isNodepoolError(error, ...UNANSWERED)) throw error;
     // The boot time limit counts from the first time that it should have answered.
     if (activeAt === null) await context.store.patch(slot.kind, slot.id, {}, { activeAt: context.clock.now() });
     return { restMs: PROBE_INTERVAL_MS };

@@ -14,7 +14,7 @@ import type { Subject, World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
 import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { observe, type Observation } from './observe.ts';
 import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
@@ -51,7 +51,7 @@ export class EngineCore {
     const { clock, log, store } = deps;
     this.#deps = deps;
     this.#book = createCloudBook(log.child('clouds'));
-    this.#leases = createLeaseKeeper({ ...deps, log: log.child('leases') });
+    this.#leases = new LeaseKeeper({ ...deps, log: log.child('leases') });
     this.#failures = createFailureLog({ store, clock });
     const onEnd = (): void => {
       this.#hasNews = true;

@@ -59,16 +59,7 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
   }
 
   return {
-    busy: () => {
-      const now = clock.now();
-      const busy = new Map<Subject, Busy>();
-      for (const [subject, { since, until }] of resting) {
-        if (until <= now || now < since) resting.delete(subject);
-        else busy.set(subject, { until });
-      }
-      for (const subject of running.keys()) busy.set(subject, { until: 'done' });
-      return busy;
-    },
+    busy: () => busyNow(running.keys(), resting, clock.now()),
     start: ({ subject, kind }, signal, run) => {
       const own = new AbortController();
       const unhook = onAbort(signal, () => own.abort());
@@ -81,6 +72,16 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
       await Promise.all([...running.values()].map(({ done }) => done));
     },
   };
+}
+
+function busyNow(running: Iterable<Subject>, resting: Map<Subject, Resting>, now: number): Map<Subject, Busy> {
+  const busy = new Map<Subject, Busy>();
+  for (const [subject, { since, until }] of resting) {
+    if (until <= now || now < since) resting.delete(subject);
+    else busy.set(subject, { until });
+  }
+  for (const subject of running) busy.set(subject, { until: 'done' });
+  return busy;
 }
 
 function restAfter(error: unknown): number {

@@ -16,6 +16,9 @@ export const IMAGE_SAVE_LIMIT_MS = 6 * HOUR;
 /** A ready script, and a set-up script, may run this long. */
 export const READY_SCRIPT_LIMIT_MS = HOUR;
 export const SETUP_SCRIPT_LIMIT_MS = 6 * HOUR;
+/** Writing the `/etc/nodepool` files of a set, and one try to log in: a server that stalls must not hold its node. */
+export const NODE_FILES_LIMIT_MS = 10 * MINUTE;
+export const PROBE_LIMIT_MS = MINUTE;
 /** Create calls that were not answered and of which no server came, before the launch has failed. */
 export const CREATE_ATTEMPTS_MAX = 3;
 /** A deletion that shows no effect is asked for again after this long. */

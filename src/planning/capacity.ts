@@ -7,7 +7,7 @@
  * hand, a create that was cut off) count as well, until the sweep has removed them.
  */
 import type { ProviderConfig } from '../config/types.ts';
-import { recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
+import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
 import type { Server } from '../providers/provider.ts';
 import type { World } from './world.ts';
 
@@ -96,8 +96,10 @@ function countListed(
   let foreign = 0;
   let ownerless = 0;
   for (const { id, tags } of servers) {
+    // Known by id, with or without our tag: servers of rows that the original made have none.
+    if (tally.serverIds.has(id)) continue;
     if (tags?.installation !== installation) foreign += 1;
-    else if (!tally.serverIds.has(id) && !tally.attempts.has(tags.record)) ownerless += 1;
+    else if (!tally.attempts.has(tags.record)) ownerless += 1;
   }
   return { foreign, ownerless };
 }

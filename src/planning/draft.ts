@@ -116,7 +116,8 @@ export class Draft {
    * second listing on that shows it: only then is it acted on, because one listing may be wrong or late.
    */
   seenTwice(key: string, takenAt: number): boolean {
-    const first = this.world.memory.sightings.get(key) ?? takenAt;
+    // After the clock was set back, what was seen "later" is a first sighting again.
+    const first = Math.min(this.world.memory.sightings.get(key) ?? takenAt, takenAt);
     this.sightings.set(key, first);
     return takenAt > first;
   }

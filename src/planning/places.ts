@@ -6,6 +6,9 @@ import type { FailurePlace, FailureRecord, NodeRecord } from '../lifecycle/recor
 import type { Launch } from './actions.ts';
 import type { Draft } from './draft.ts';
 
+/** Clocks of daemons on one database may differ by this much, in milliseconds. */
+const CLOCK_DIFFERENCE_MS = 60_000;
+
 export function launchPlace(node: { provider: string; az: string | null }, image: string | null): FailurePlace {
   return { kind: 'launch', provider: node.provider, image, az: node.az };
 }
@@ -31,6 +34,8 @@ export function findFailure(draft: Draft, place: FailurePlace): FailureRecord | 
 export function isResting(draft: Draft, place: FailurePlace): FailureRecord | null {
   const failure = findFailure(draft, place);
   if (failure === null || failure.retryAt <= draft.world.now) return null;
+  // Recorded before the clock was set back: its rest of minutes must not become one of hours.
+  if (failure.lastAt > draft.world.now + CLOCK_DIFFERENCE_MS) return null;
   draft.wakeAt(failure.retryAt);
   return failure;
 }

@@ -8,7 +8,9 @@ import type { Draft } from './draft.ts';
 import { buildPlace, planFailure } from './places.ts';
 import {
   createGraceMs,
+  FOREIGN_LAUNCH,
   imageSlot,
+  isForeignLaunch,
   isServerMissing,
   listingLagMs,
   planSlotDeletion,
@@ -24,6 +26,7 @@ interface Retirement {
 const TEMPLATE_LIMITS = { launchTimeoutMs: TEMPLATE_LAUNCH_MS, bootTimeoutMs: TEMPLATE_BOOT_MS };
 
 export function planImageBuild(draft: Draft, image: ImageRecord): void {
+  if (isForeignBuild(image)) return retireImage(draft, image, { reason: 'script-interrupted', detail: FOREIGN_LAUNCH });
   const { images } = draft.cloud(image.provider);
   const step = nextImageStep({
     now: draft.world.now,
@@ -36,6 +39,11 @@ export function planImageBuild(draft: Draft, image: ImageRecord): void {
   });
   // A script under way is not an interrupted one.
   if (!draft.isBusy(`image:${image.id}`)) orderImageStep(draft, image, step);
+}
+
+/** Its set-up may have been under way: the image of a template that is set up twice is not to be trusted. */
+function isForeignBuild(image: ImageRecord): boolean {
+  return image.cloudImageId === null && isForeignLaunch(image);
 }
 
 function orderImageStep(draft: Draft, image: ImageRecord, step: ImageStep): void {
@@ -150,12 +158,16 @@ function cloudImagesOf(draft: Draft, image: ImageRecord): readonly CloudImage[] 
   return draft.cloud(image.provider).images.belongingTo(recordKey('image', image), image.cloudImageId);
 }
 
-/** Whether an image that we know by id is missing from two listings that are young enough to show it. */
+function isLost(image: CloudImage | null): boolean {
+  return image === null || image.status === 'error' || image.status === 'deleting';
+}
+
+/** Whether an image that we know by id is missing, or lost, in two listings that are young enough to show it. */
 export function isCloudImageMissing(draft: Draft, image: ImageRecord): boolean {
   const { images } = draft.cloud(image.provider);
   if (image.cloudImageId === null || images.takenAt === null) return false;
   if (images.takenAt <= (image.saveAt ?? 0) + listingLagMs(draft, image.provider)) return false;
-  if (images.find(image.cloudImageId) !== null) return false;
+  if (!isLost(images.find(image.cloudImageId))) return false;
   if (draft.seenTwice(`missing-image/${image.provider}/${image.cloudImageId}`, images.takenAt)) return true;
   draft.needImages(image.provider, images.takenAt);
   return false;

@@ -47,7 +47,8 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
 
 /** The current image (age 0) and the previous one are kept; an older one goes when nothing needs it. */
 function planReadyImage(draft: Draft, image: ImageRecord, age: number): void {
-  if (isCloudImageMissing(draft, image)) retireImage(draft, image, { reason: 'image-gone' });
+  // Without an id there is nothing to boot from; such rows come from other hands.
+  if (image.cloudImageId === null || isCloudImageMissing(draft, image)) retireImage(draft, image, { reason: 'image-gone' });
   else if (age >= 2 && !isInUse(draft, image)) retireImage(draft, image, { reason: 'image-outdated' });
   else if (draft.world.switches.deletes) planTemplateRemoval(draft, image);
 }
@@ -127,7 +128,7 @@ function findObstacle(draft: Draft, provider: string, { name, source }: Provider
 }
 
 function missingReason(draft: Draft, rows: readonly ImageRecord[]): 'image-missing' | 'image-update' | null {
-  const ready = rows.filter(({ state }) => state === 'ready');
+  const ready = rows.filter(({ state, cloudImageId }) => state === 'ready' && cloudImageId !== null);
   if (ready.length === 0) return 'image-missing';
   const newest = Math.max(...ready.map(({ version }) => version)) * 1000;
   const firedAt = draft.world.memory.cron.firedAt.imageUpdate;

@@ -1,11 +1,20 @@
 /** Plans the nodes that exist: the next step of those under way, the retirement of those that have to go. */
 import type { LabelConfig, ProviderConfig } from '../config/types.ts';
-import { CHECK_FAILURES_MAX, NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
+import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { launchPlace, planFailure } from './places.ts';
-import { isServerMissing, planSlotDeletion, planSlotsLaunch, slotSubject, type OwnedSlot } from './plan-slot.ts';
+import { isUnreachable, planCheck } from './plan-checks.ts';
+import {
+  FOREIGN_LAUNCH,
+  isForeignLaunch,
+  isServerMissing,
+  planSlotDeletion,
+  planSlotsLaunch,
+  slotSubject,
+  type OwnedSlot,
+} from './plan-slot.ts';
 
 export function planNodes(draft: Draft): void {
   for (const node of draft.world.nodes) {
@@ -33,10 +42,21 @@ function planLiving(draft: Draft, node: NodeRecord): void {
 /** A set that lost a server is not handed out. Work that runs on one is left to notice it by itself. */
 function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
   const slots = node.state === 'ready' ? nodeSlots(node) : [ownSlot(node)];
-  const lost = slots.find((owned) => isServerMissing(draft, owned));
-  if (lost === undefined) return false;
-  retire(draft, node, { reason: 'server-gone', detail: lost.ref.kind === 'node' ? null : slotSubject(lost.ref) });
-  return true;
+  for (const owned of slots) {
+    const reason = lossOf(draft, owned, node);
+    if (reason === null) continue;
+    retire(draft, node, { reason, detail: owned.ref.kind === 'node' ? null : slotSubject(owned.ref) });
+    return true;
+  }
+  return false;
+}
+
+function lossOf(draft: Draft, owned: OwnedSlot, { state }: NodeRecord): Reason | null {
+  if (isServerMissing(draft, owned)) return 'server-gone';
+  if (state !== 'ready' || owned.slot.serverId === null) return null;
+  const status = draft.cloud(owned.ref.provider).servers.find(owned.slot.serverId)?.status;
+  if (status === 'error') return 'server-error';
+  return status === 'deleting' ? 'server-gone' : null;
 }
 
 function departedReason(draft: Draft, node: NodeRecord): Reason | null {
@@ -61,7 +81,10 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
   const provider = draft.world.config.providers.get(node.provider) as ProviderConfig;
   const label = draft.world.config.labels.get(node.label) as LabelConfig;
   if (!provider.images.has(label.image)) return retire(draft, node, { reason: 'image-removed' });
-  const outcome = planSlotsLaunch(draft, nodeSlots(node), provider);
+  const slots = nodeSlots(node);
+  if (slots.some(({ slot }) => isForeignLaunch(slot)))
+    return retire(draft, node, { reason: 'script-interrupted', detail: FOREIGN_LAUNCH });
+  const outcome = planSlotsLaunch(draft, slots, provider);
   if (outcome.is === 'failed') {
     const { ref, reason, detail } = outcome;
     if (ref.kind === 'node') return retire(draft, node, { reason, detail });
@@ -75,12 +98,8 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
 }
 
 function planReady(draft: Draft, node: NodeRecord): void {
-  if (node.checkFailures >= CHECK_FAILURES_MAX) return retire(draft, node, { reason: 'unreachable' });
-  const firedAt = draft.world.memory.cron.firedAt.check;
-  const isCheckDue = firedAt !== null && Math.max(node.stateAt, node.checkedAt ?? 0) < firedAt;
-  if (isCheckDue || node.checkFailures > 0) {
-    draft.order({ kind: 'check-node', subject: `node:${node.id}`, reason: 'check-due', nodeId: node.id });
-  }
+  if (isUnreachable(draft, node)) retire(draft, node, { reason: 'unreachable' });
+  else planCheck(draft, node);
 }
 
 const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
@@ -101,7 +120,9 @@ interface Retirement {
 function retire(draft: Draft, node: NodeRecord, { reason, detail = null }: Retirement): void {
   if (!draft.world.switches.deletes) return;
   const label = draft.world.config.labels.get(node.label);
-  const isFailure = FAILURES.has(reason) && planFailure(draft, launchPlace(node, label?.image ?? null));
+  // A cloud that loses what it has just accepted must not be asked again and again without a pause.
+  const isFailedLaunch = FAILURES.has(reason) || (reason === 'server-gone' && node.state === 'building');
+  const isFailure = isFailedLaunch && planFailure(draft, launchPlace(node, label?.image ?? null));
   draft.order({ kind: 'retire-node', subject: `node:${node.id}`, reason, nodeId: node.id, detail, isFailure });
 }
 

@@ -134,7 +134,8 @@ export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolea
 function orderDeletion(draft: Draft, { ref, slot }: OwnedSlot, serverIds: readonly ServerId[]): boolean {
   if (serverIds.length === 0) return false;
   const dueAt = slot.deleteAt === null ? 0 : slot.deleteAt + DELETE_REPEAT_MS + 1;
-  if (draft.world.now < dueAt) {
+  // A deletion "in the future" was asked for before the clock was set back.
+  if (draft.world.now < dueAt && (slot.deleteAt ?? 0) <= draft.world.now) {
     draft.wakeAt(dueAt);
     return false;
   }
@@ -148,6 +149,14 @@ function deletionDecidableAfter(draft: Draft, { ref, slot }: OwnedSlot): number 
   // The create call of a server that was deleted by its id had ended before.
   if (slot.deleteAt !== null && slot.serverId !== null) return deletedAt;
   return Math.max((slot.attemptAt ?? 0) + createGraceMs(draft, ref.provider), deletedAt);
+}
+
+/** Why what another version had begun is not gone on with. */
+export const FOREIGN_LAUNCH = 'another version of the program launched it; how far it came is not known';
+
+/** A server that no create call of ours is on record for. */
+export function isForeignLaunch({ serverId, attempt }: ServerSlot): boolean {
+  return serverId !== null && attempt === 0;
 }
 
 /** The template server of an image. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type * as knexModule from 'knex';
 import type { Knex } from 'knex';
 import type { DatabaseConfig } from '../config/types.ts';
 import { SqliteClient } from './sqlite-client.ts';
@@ -16,7 +17,7 @@ const SESSION_SETTINGS = [
 ];
 
 // A third faster to load than by import, which reads its hundred files twice: every command waits for it.
-const { knex } = createRequire(import.meta.url)('knex') as typeof import('knex');
+const { knex } = createRequire(import.meta.url)('knex') as typeof knexModule;
 
 /** knex would print errors that their receivers report anyway, with SQL in them. */
 const SILENT = { warn: () => undefined, error: () => undefined, deprecate: () => undefined, debug: () => undefined };

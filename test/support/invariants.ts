@@ -10,7 +10,7 @@ export function doubledServers({ clouds }: Site): readonly string[] {
   return records.filter((record, index) => records.indexOf(record) !== index);
 }
 
-/** Servers of all clouds, those that are being deleted too: they still count against a quota. */
-export function serverCount({ clouds }: Site): number {
-  return [...clouds.values()].reduce((count, cloud) => count + cloud.servers().length, 0);
+/** Servers of a cloud, those that are being deleted too: they still count against a quota. */
+export function serverCount({ clouds }: Site, provider: string): number {
+  return clouds.get(provider)?.servers().length ?? 0;
 }

@@ -121,7 +121,8 @@ function stepAfter(plan: Plan | null, restMs: number): number {
   return isWorking ? 10 : Math.min(Math.max(restMs, 250), 1000);
 }
 
-async function describePool(site: Site, { store }: Daemon): Promise<string> {
+/** The rows and servers, for messages. */
+export async function describePool(site: Site, { store }: Daemon): Promise<string> {
   const { nodes, images } = await store.readPool();
   const servers = serversOf(site).map(({ name, status }) => `${name} ${status}`);
   const rows = [

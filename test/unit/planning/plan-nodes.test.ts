@@ -160,9 +160,9 @@ describe('a launch that fails', () => {
     ]);
   });
 
-  it('does not count when its server vanished', () => {
+  it('counts when its server vanished, so that a cloud that loses servers is not asked for more at once', () => {
     const world = situation({ nodes: [launching()], cloud: { servers: aListing([]) } });
-    expect(orders(later(world))).toEqual(['retire-node node:1: server-gone']);
+    expect(orders(later(world))).toEqual(['retire-node node:1: server-gone (counts)']);
   });
 
   it('takes the whole set along: nothing is done for the others any more', () => {
