@@ -8,6 +8,8 @@ import type { CloudImage, Provider, Server } from '../providers/provider.ts';
 /** No retry of a listing lies further ahead, in milliseconds. */
 const LONGEST_RETRY_MS = listingRetryDelayMs(Infinity);
 
+const UNKNOWN = { known: false, error: null, retryAt: 0 } as const;
+
 interface Page {
   servers: Listing<Server>;
   images: Listing<CloudImage>;
@@ -18,6 +20,8 @@ interface Page {
 export interface CloudBook extends CloudRecorder {
   /** The view of every provider given, by name, as it stands at `now`. */
   view(providers: Iterable<readonly [string, Provider]>, now: number): ReadonlyMap<string, CloudView>;
+  /** Makes everything about a provider unknown again. */
+  forget(provider: string): void;
 }
 
 export function createCloudBook(log: Log): CloudBook {
@@ -25,8 +29,7 @@ export function createCloudBook(log: Log): CloudBook {
   const page = (provider: string): Page => {
     let found = pages.get(provider);
     if (found === undefined) {
-      const unknown = { known: false, error: null, retryAt: 0 } as const;
-      found = { servers: unknown, images: unknown, limits: null, failures: { servers: 0, images: 0 } };
+      found = { servers: UNKNOWN, images: UNKNOWN, limits: null, failures: { servers: 0, images: 0 } };
       pages.set(provider, found);
     }
     return found;
@@ -38,6 +41,9 @@ export function createCloudBook(log: Log): CloudBook {
   };
   return {
     view: (providers, now) => viewPages(providers, page, now),
+    forget: (provider) => {
+      pages.delete(provider);
+    },
     recordServers: (provider, takenAt, items) => {
       recover(provider, 'servers');
       page(provider).servers = { known: true, takenAt, items };
@@ -80,6 +86,6 @@ function viewPages(
  * decide what it cannot know, and none would be asked for until its time has come again.
  */
 function withoutFuture<T>(listing: Listing<T>, now: number): Listing<T> {
-  if (listing.known) return listing.takenAt <= now ? listing : { known: false, error: null, retryAt: 0 };
+  if (listing.known) return listing.takenAt <= now ? listing : UNKNOWN;
   return listing.retryAt <= now + LONGEST_RETRY_MS ? listing : { ...listing, retryAt: 0 };
 }

@@ -39,6 +39,7 @@ export async function observe({
   tasks,
 }: Sources): Promise<Observation> {
   const busy = tasks.busy();
+  forgetOthers(deps, leases(), book);
   const clouds = book.view(deps.providers.entries(), deps.clock.now());
   const pool = await deps.store.readPool();
   const world: World = {
@@ -54,4 +55,11 @@ export async function observe({
     memory,
   };
   return { world, pool };
+}
+
+/** What a cloud said while we acted on it is out of date once another daemon does. */
+function forgetOthers({ providers }: EngineDeps, leases: ReadonlySet<string>, book: CloudBook): void {
+  for (const [name] of providers.entries()) {
+    if (!leases.has(`provider:${name}`)) book.forget(name);
+  }
 }

@@ -38,7 +38,10 @@ export function isUnreachable(draft: Draft, node: NodeRecord): boolean {
   const checkedSince = draft.world.memory.cron.firedAt.check;
   if (checkedSince !== null && contact.answeredAt >= checkedSince) return true;
   if (contact.isTried) {
-    draft.note(`node ${node.id}`, `does not answer, and neither does any other server at ${node.provider} now: it stays`);
+    draft.note(
+      `node ${node.id}`,
+      `does not answer, and neither does any other server at ${node.provider} now: it stays`,
+    );
     return false;
   }
   contact.isTried = true;

@@ -48,7 +48,8 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
 /** The current image (age 0) and the previous one are kept; an older one goes when nothing needs it. */
 function planReadyImage(draft: Draft, image: ImageRecord, age: number): void {
   // Without an id there is nothing to boot from; such rows come from other hands.
-  if (image.cloudImageId === null || isCloudImageMissing(draft, image)) retireImage(draft, image, { reason: 'image-gone' });
+  if (image.cloudImageId === null || isCloudImageMissing(draft, image))
+    retireImage(draft, image, { reason: 'image-gone' });
   else if (age >= 2 && !isInUse(draft, image)) retireImage(draft, image, { reason: 'image-outdated' });
   else if (draft.world.switches.deletes) planTemplateRemoval(draft, image);
 }

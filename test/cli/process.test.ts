@@ -76,7 +76,7 @@ describe('nodepool', () => {
     copyFileSync(program, copy);
     const { code, stderr } = run([copy], process.execPath);
     // Where Node.js reads TypeScript it looks for the sources instead, which this copy has not.
-    const advice = 'typescript' in process.features && process.features.typescript ? 'main.ts' : 'run `npm run build`';
+    const advice = 'typescript' in process.features && process.features.typescript ? 'main.ts' : 'run `npm ci`';
     expect([code, stderr]).toEqual([1, expect.stringContaining(advice)]);
   });
 });

@@ -15,7 +15,7 @@ import { anotherStore, DATABASES, openFreshStore, type DatabaseKind, type Opened
 
 const MAX_SERVERS = 6;
 const STEPS = 120;
-const SEEDS = 8;
+const SEEDS = 150;
 
 function configOf(failBoots: number) {
   const fake = { ...aProvider().fake, bootTimeMs: 800, apiDelayMs: 300, deleteTimeMs: 500, listingLagMs: 700, failBoots };
@@ -88,7 +88,7 @@ async function settle(play: Play): Promise<void> {
   site.config = configOf(0);
   const giveUpAt = site.clock.now() + 900_000;
   while (site.clock.now() < giveUpAt) {
-    for (const daemon of daemons) { const p = await daemon.core.tick(); if (p && site.clock.now() > giveUpAt - 890000) console.log(site.clock.now(), daemons.indexOf(daemon), JSON.stringify(p?.actions), JSON.stringify(p?.notes), p.nextWakeAt); }
+    for (const daemon of daemons) await daemon.core.tick();
     await traffic.quiet();
     expectOrder(play);
     if (await isSettled(site, daemons[0]!)) return;
