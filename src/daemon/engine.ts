@@ -15,6 +15,7 @@ import type { PoolRecords } from '../store/store.ts';
 import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { Lanes } from './lanes.ts';
 import { observe, type Observation } from './observe.ts';
 import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
@@ -30,6 +31,7 @@ const SCRIPTS: ReadonlySet<string> = new Set<Action['kind']>(['setup-image', 'pr
 export class EngineCore {
   readonly #deps: EngineDeps;
   readonly #tasks: Tasks;
+  readonly #lanes = new Lanes();
   readonly #book: CloudBook;
   readonly #leases: LeaseKeeper;
   readonly #failures: FailureLog;
@@ -162,10 +164,12 @@ export class EngineCore {
   #start(action: Action, context: ActionContext): void {
     const provider = providerOf(action, context);
     const lease = provider === null ? 'supply' : `provider:${provider}`;
+    const lane = `${action.kind} ${lease}`;
+    if (!this.#lanes.enter(lane)) return;
     const signal = SCRIPTS.has(action.kind) ? this.#leases.takeoverSignal(lease) : this.#leases.signal(lease);
     // The table pairs each kind with its handler; the pairing is lost on a union.
     const handler = HANDLERS[action.kind] as Handler<Action>;
-    this.#tasks.start(action, signal, (own) => handler(action, context, own));
+    this.#tasks.start(action, signal, (own) => handler(action, context, own).finally(() => this.#lanes.leave(lane)));
   }
 
   #context(result: Plan, world: World): ActionContext {

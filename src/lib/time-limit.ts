@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { createDeadlines, type Deadlines } from './deadlines.ts';
 import { NodepoolError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
 
@@ -19,23 +20,35 @@ export async function withTimeLimit<T>(
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController();
-  const ended = new AbortController();
-  let unhook = (): void => undefined;
+  let release: readonly (() => void)[] = [];
   const interruption = new Promise<never>((_, reject) => {
     const interrupt = (error: NodepoolError): void => {
       reject(error);
       own.abort(error);
     };
-    unhook = onAbort(signal, () => interrupt(new NodepoolError('aborted', `${what} was abandoned`)));
-    void clock.sleep(ms, ended.signal).then(() => {
-      if (!ended.signal.aborted)
-        interrupt(new NodepoolError('command-failed', `${what} did not end within ${ms / 1000} s`));
-    });
+    release = [
+      onAbort(signal, () => interrupt(new NodepoolError('aborted', `${what} was abandoned`))),
+      deadlinesOf(clock, ms).start(() => interrupt(expired(what, ms))),
+    ];
   });
   try {
     return await Promise.race([run(own.signal), interruption]);
   } finally {
-    unhook();
-    ended.abort();
+    for (const end of release) end();
   }
+}
+
+function expired(what: string, ms: number): NodepoolError {
+  return new NodepoolError('command-failed', `${what} did not end within ${ms / 1000} s`);
+}
+
+/** One timer serves all that have the same limit: thousands of logins may be under way. */
+const deadlines = new WeakMap<Clock, Map<number, Deadlines>>();
+
+function deadlinesOf(clock: Clock, ms: number): Deadlines {
+  let own = deadlines.get(clock);
+  if (own === undefined) deadlines.set(clock, (own = new Map<number, Deadlines>()));
+  let found = own.get(ms);
+  if (found === undefined) own.set(ms, (found = createDeadlines(clock, ms)));
+  return found;
 }

@@ -97,8 +97,16 @@ function planTemplate(draft: Draft, image: ImageRecord): void {
 
 /** A build that a restart or a vanished template cut off says nothing about the image: it does not count. */
 function failureOf(draft: Draft, image: ImageRecord, reason: Reason): Retirement {
-  const isInnocent = reason === 'script-interrupted' || reason === 'server-gone';
+  const isInnocent = reason === 'script-interrupted' || reason === 'server-gone' || isTemplateLost(draft, image);
   return { reason, isFailure: !isInnocent && planFailure(draft, buildPlace(image.provider, image.image)) };
+}
+
+/** Whether the newest listing lacks the template: what was being saved of it went with it. */
+function isTemplateLost(draft: Draft, image: ImageRecord): boolean {
+  const { servers } = draft.cloud(image.provider);
+  if (image.serverId === null || servers.takenAt === null) return false;
+  const shownAfter = (image.attemptAt ?? 0) + listingLagMs(draft, image.provider);
+  return servers.takenAt > shownAfter && servers.find(image.serverId) === null;
 }
 
 export function retireImage(

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
 import type { LaneName, Limiter } from '../lib/limiter.ts';
 import { onAbort } from '../lib/on-abort.ts';
-import { createDeadlines } from './deadlines.ts';
+import { createDeadlines } from '../lib/deadlines.ts';
 import type { Cloud, CloudCall } from './provider.ts';
 
 /** The last part of the classic timing key `nodepool.task.<provider>.<task>` for each call. */

@@ -16,7 +16,7 @@ import { Unreliable } from '../support/unreliable.ts';
 import { anotherStore, DATABASES, openFreshStore, type DatabaseKind } from '../support/with-database.ts';
 
 const MAX_SERVERS = 8;
-const SEEDS = 150;
+const SEEDS = 12;
 
 function configOf(fake: Partial<FakeCloudConfig> = {}): Config {
   const settings = { ...aProvider().fake, bootTimeMs: 800, apiDelayMs: 300, deleteTimeMs: 500, listingLagMs: 400, ...fake };

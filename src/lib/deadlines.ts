@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Watches over waits that all have the same time limit. */
 export interface Deadlines {

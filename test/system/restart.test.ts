@@ -1,0 +1,77 @@
+/**
+ * A daemon that was killed, and the next one on the same database. The fake cloud went with the process, so the next
+ * one finds rows whose servers are gone: it has to recover from that without anybody's help.
+ */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ImageRecord, NodeRecord } from '../../src/lifecycle/records.ts';
+import type { DaemonProcess } from '../support/daemon-process.ts';
+import { aLabelEntry, aProviderEntry, aSetEntry, RealPool, until } from '../support/real-pool.ts';
+import type { DatabaseKind } from '../support/with-database.ts';
+
+let pool: RealPool;
+afterEach(() => pool.close());
+
+const SLOW = aProviderEntry({ fake: { 'boot-time': 0.3, 'api-delay': 0.1 } });
+const LABELS = [aLabelEntry(), aSetEntry()];
+
+async function kill(daemon: DaemonProcess): Promise<void> {
+  daemon.kill('SIGKILL');
+  await daemon.ended;
+}
+
+const images = async (): Promise<readonly ImageRecord[]> => (await pool.database.store.readPool()).images;
+
+/** The next daemon fills the pool, and leaves nothing behind of what it found. */
+async function expectRecovery(): Promise<void> {
+  const daemon = pool.start();
+  await pool.full({ small: 2, set: 1 });
+  await until('one image is left', async () => ((await images()).length === 1 ? true : null));
+  expect((await images()).map(({ state, serverId }) => ({ state, serverId }))).toEqual([{ state: 'ready', serverId: null }]);
+  expect(await pool.ask('alien-list')).toEqual([]);
+  expect(await pool.ask('alien-image-list')).toEqual([]);
+  expect(daemon.lines.filter(({ level }) => level === 'error')).toEqual([]);
+}
+
+describe('a daemon killed in mid-launch', () => {
+  it.each<[string, DatabaseKind, (nodes: readonly NodeRecord[]) => boolean]>([
+    ['when rows are there', 'MariaDB', (nodes) => nodes.length > 0],
+    ['when servers boot', 'SQLite', (nodes) => nodes.some(({ serverId }) => serverId !== null)],
+    ['when the first nodes are ready', 'MariaDB', (nodes) => nodes.some(({ state }) => state === 'ready')],
+  ])('%s is replaced by one that fills the pool (%s)', async (_, kind, isMeant) => {
+    pool = await RealPool.open(kind);
+    pool.configure({ providers: [SLOW], labels: LABELS });
+    const daemon = pool.start();
+    await until('the launch is so far', async () => (isMeant(await pool.nodes()) ? true : null));
+    await kill(daemon);
+    expect((await pool.nodes()).map(({ state }) => state)).toContain('building');
+    await expectRecovery();
+  });
+});
+
+describe('a daemon killed while it builds an image', () => {
+  it.each<[string, (image: ImageRecord) => boolean]>([
+    ['when its template server is asked for', ({ attempt }) => attempt === 1],
+    ['when its template server boots', ({ serverId }) => serverId !== null],
+    ['when it is saved', ({ saveAt }) => saveAt !== null],
+    ['when its template server is deleted', ({ state }) => state === 'ready'],
+  ])('%s is replaced by one that builds it', async (_, isMeant) => {
+    pool = await RealPool.open('SQLite');
+    pool.configure({ providers: [SLOW], labels: LABELS });
+    const daemon = pool.start();
+    await until('the build is so far', async () => ((await images()).some(isMeant) ? true : null));
+    await kill(daemon);
+    await expectRecovery();
+  });
+});
+
+describe('a daemon that was stopped', () => {
+  it('is followed by one that goes on at once', async () => {
+    pool = await RealPool.open('MariaDB');
+    pool.configure({ labels: LABELS });
+    const first = pool.start();
+    await pool.full({ small: 2, set: 1 });
+    first.kill('SIGTERM');
+    expect(await first.ended).toMatchObject({ code: 0, stderr: '' });
+    await expectRecovery();
+  });
+});
