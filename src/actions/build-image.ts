@@ -105,7 +105,10 @@ export async function saveImage(
     if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
     await store.patch('image', imageId, {}, { saveAt: null });
     if (error.code === 'throttled') throw error;
-    await failSlot(context, templateSlot(image), { reason: 'save-failed', error, counts: true });
+    // A template that vanished says nothing about the image.
+    const isGone = error.code === 'not-found';
+    const reason = isGone ? 'server-gone' : 'save-failed';
+    await failSlot(context, templateSlot(image), { reason, error, counts: !isGone });
   }
 }
 

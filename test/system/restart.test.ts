@@ -52,7 +52,8 @@ describe('a daemon killed while it builds an image', () => {
   it.each<[string, (image: ImageRecord) => boolean]>([
     ['when its template server is asked for', ({ attempt }) => attempt === 1],
     ['when its template server boots', ({ serverId }) => serverId !== null],
-    ['when it is saved', ({ saveAt }) => saveAt !== null],
+    ['when saving it was asked for', ({ saveAt }) => saveAt !== null],
+    ['when it is saved', ({ cloudImageId }) => cloudImageId !== null],
     ['when its template server is deleted', ({ state }) => state === 'ready'],
   ])('%s is replaced by one that builds it', async (_, isMeant) => {
     pool = await RealPool.open('SQLite');
