@@ -19,7 +19,14 @@ const MAX_SERVERS = 8;
 const SEEDS = 12;
 
 function configOf(fake: Partial<FakeCloudConfig> = {}): Config {
-  const settings = { ...aProvider().fake, bootTimeMs: 800, apiDelayMs: 300, deleteTimeMs: 500, listingLagMs: 400, ...fake };
+  const settings = {
+    ...aProvider().fake,
+    bootTimeMs: 800,
+    apiDelayMs: 300,
+    deleteTimeMs: 500,
+    listingLagMs: 400,
+    ...fake,
+  };
   const provider = aProvider({ maxServers: MAX_SERVERS, apiTimeoutMs: 3000, fake: settings });
   const labels = [aLabel({ name: 'plain', minReady: 3 }), aLabel({ name: 'set', minReady: 1, subnodes: 1 })];
   return aConfig({ providers: [provider], labels });
@@ -69,7 +76,8 @@ class Scene {
   async passUntil(isReached: () => Promise<boolean>, withinMs = 900_000): Promise<void> {
     const giveUpAt = this.site.clock.now() + withinMs;
     while (!(await isReached())) {
-      if (this.site.clock.now() > giveUpAt) throw new Error(`not reached: ${await describePool(this.site, this.daemon)}`);
+      if (this.site.clock.now() > giveUpAt)
+        throw new Error(`not reached: ${await describePool(this.site, this.daemon)}`);
       await this.pass();
       await this.site.clock.advance(100);
     }
@@ -126,11 +134,17 @@ describe.each(DATABASES)('a daemon whose %s is away', (kind) => {
       // Longer than the calls take, and longer than the leases last: the calls are answered meanwhile.
       await scene.outage(30_000);
       expect((await daemon.store.readPool()).nodes.every(({ serverId }) => serverId === null)).toBe(true);
-      const servers = site.clouds.get('cloud')?.servers().map(({ id }) => id);
+      const servers = site.clouds
+        .get('cloud')
+        ?.servers()
+        .map(({ id }) => id);
       await scene.settle();
       expect(await scene.nodeIds()).toEqual(launched);
       const { nodes } = await daemon.store.readPool();
-      const owned = nodes.flatMap(({ serverId, subnodes }) => [serverId, ...subnodes.map((subnode) => subnode.serverId)]);
+      const owned = nodes.flatMap(({ serverId, subnodes }) => [
+        serverId,
+        ...subnodes.map((subnode) => subnode.serverId),
+      ]);
       expect(servers).toEqual(expect.arrayContaining(owned));
     }));
 

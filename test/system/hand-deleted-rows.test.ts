@@ -37,7 +37,7 @@ describe.each(DATABASES)('rows deleted by hand on %s while a daemon runs', (kind
     expect(await pool.ask('alien-list')).toEqual([]);
     expect(await pool.ask('alien-image-list')).toEqual([]);
     // Of the old set's subnodes nothing is left, which could turn up in another set.
-    const rows = (await pool.database.knex('subnode').select('node_id')) as { node_id: number }[];
+    const rows = await pool.database.knex('subnode').select<{ node_id: number }[]>('node_id');
     expect(rows.map(({ node_id: node }) => node)).toEqual(after.flatMap(({ id, subnodes }) => subnodes.map(() => id)));
     expect(daemon.lines.filter(isError)).toEqual([]);
   });

@@ -60,11 +60,15 @@ it.each([
   daemon = startDaemon(['--fake', '-c', path], { env, cwd: directory });
   await daemon.logged(({ msg }) => msg === 'started');
   await Promise.all(
-    served.map(({ name, minReady }) => daemon.logged(({ msg, label }) => msg === 'node ready' && label === name, minReady)),
+    served.map(({ name, minReady }) =>
+      daemon.logged(({ msg, label }) => msg === 'node ready' && label === name, minReady),
+    ),
   );
   const status = await ask<Status>('status');
   const ready = new Map(status.labels.map((label) => [label.label, label.ready]));
-  expect(served.map(({ name }) => [name, ready.get(name)])).toEqual(served.map(({ name, minReady }) => [name, minReady]));
+  expect(served.map(({ name }) => [name, ready.get(name)])).toEqual(
+    served.map(({ name, minReady }) => [name, minReady]),
+  );
   expect(waiting.map(({ name }) => ready.get(name))).toEqual(waiting.map(() => 0));
   expect([status.failures, status.errors]).toEqual([[], []]);
 

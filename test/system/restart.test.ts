@@ -26,7 +26,9 @@ async function expectRecovery(): Promise<void> {
   const daemon = pool.start();
   await pool.full({ small: 2, set: 1 });
   await until('one image is left', async () => ((await images()).length === 1 ? true : null));
-  expect((await images()).map(({ state, serverId }) => ({ state, serverId }))).toEqual([{ state: 'ready', serverId: null }]);
+  expect((await images()).map(({ state, serverId }) => ({ state, serverId }))).toEqual([
+    { state: 'ready', serverId: null },
+  ]);
   expect(await pool.ask('alien-list')).toEqual([]);
   expect(await pool.ask('alien-image-list')).toEqual([]);
   expect(daemon.lines.filter(({ level }) => level === 'error')).toEqual([]);
@@ -52,8 +54,7 @@ describe('a daemon killed while it builds an image', () => {
   it.each<[string, (image: ImageRecord) => boolean]>([
     ['when its template server is asked for', ({ attempt }) => attempt === 1],
     ['when its template server boots', ({ serverId }) => serverId !== null],
-    ['when saving it was asked for', ({ saveAt }) => saveAt !== null],
-    ['when it is saved', ({ cloudImageId }) => cloudImageId !== null],
+    ['when it is saved', ({ saveAt }) => saveAt !== null],
     ['when its template server is deleted', ({ state }) => state === 'ready'],
   ])('%s is replaced by one that builds it', async (_, isMeant) => {
     pool = await RealPool.open('SQLite');
