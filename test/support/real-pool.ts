@@ -21,6 +21,7 @@ export type Entry = Readonly<Record<string, unknown>>;
 export interface PoolFile {
   readonly providers?: readonly Entry[];
   readonly labels?: readonly Entry[];
+  readonly targets?: readonly Entry[];
 }
 
 /** A provider on the fake cloud that is called `east` and has the image `plain`. */
@@ -55,8 +56,8 @@ export function aSetEntry(overrides: Entry = {}): Entry {
   return aLabelEntry({ name: 'set', 'min-ready': 1, subnodes: 1, 'ready-script': READY_SCRIPT, ...overrides });
 }
 
-/** What is waited for takes far less; more would only make a failure late. */
-const PATIENCE_MS = 40_000;
+/** What is waited for takes far less, and less than anything that was given up for a while rests. */
+const PATIENCE_MS = 25_000;
 const LOOK_INTERVAL_MS = 20;
 
 /** Resolves with the first answer that is not null. There is no wait for time in it, only for the fact. */
@@ -89,9 +90,10 @@ export class RealPool {
   }
 
   /** Writes the configuration file: by default two `small` nodes at `east`. */
-  configure({ providers = [aProviderEntry()], labels = [aLabelEntry()] }: PoolFile = {}): void {
-    const settings = { 'script-dir': SCRIPTS, dburi: dburiOf(this.database.config), targets: [{ name: 'zuul' }] };
-    this.writeConfig(JSON.stringify({ ...settings, providers, labels }));
+  configure(file: PoolFile = {}): void {
+    const { providers = [aProviderEntry()], labels = [aLabelEntry()], targets = [{ name: 'zuul' }] } = file;
+    const settings = { 'script-dir': SCRIPTS, dburi: dburiOf(this.database.config) };
+    this.writeConfig(JSON.stringify({ ...settings, providers, labels, targets }));
   }
 
   writeConfig(text: string): void {
@@ -99,8 +101,9 @@ export class RealPool {
   }
 
   /** Starts a daemon. Daemons with other names have state directories of their own, as on other machines. */
-  start(name = 'daemon'): DaemonProcess {
-    const daemon = startDaemon(['-c', this.configPath], { env: this.#environment(name), cwd: this.directory });
+  start(name = 'daemon', ...options: string[]): DaemonProcess {
+    const surroundings = { env: this.#environment(name), cwd: this.directory };
+    const daemon = startDaemon(['-c', this.configPath, ...options], surroundings);
     this.#daemons.push(daemon);
     return daemon;
   }

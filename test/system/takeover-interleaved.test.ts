@@ -9,7 +9,7 @@ import type { Random } from '../../src/lib/random.ts';
 import { aConfig, aLabel, aProvider } from '../support/builders.ts';
 import { doubledServers, serverCount } from '../support/invariants.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import { createSite, describePool, isSettled, startDaemon, type Daemon, type Site } from '../support/site.ts';
+import { createSite, describePool, drive, isSettled, startDaemon, type Daemon, type Site } from '../support/site.ts';
 import { Traffic } from '../support/traffic.ts';
 import {
   anotherStore,
@@ -142,4 +142,28 @@ describe.each(DATABASES)('two daemons on %s, interleaved at random', (kind) => {
     'never double a server, never exceed max-servers, and settle (seed %i)',
     (seed) => play(kind, seed),
   );
+});
+
+describe.each(DATABASES)('two daemons on %s that both believe to hold the supply', (kind) => {
+  it('replace a node once', async () => {
+    const site = createSite(aConfig());
+    const opened = await openFreshStore(kind, { clock: site.clock });
+    const other = anotherStore(opened, { clock: site.clock });
+    const overrides = { isDeadHolder: () => false };
+    const first = startDaemon(site, { store: opened.store, overrides });
+    await drive(site, first, { until: (daemon) => isSettled(site, daemon) });
+    const [node] = (await other.readPool()).nodes;
+
+    await opened.knex.raw("UPDATE lease SET expires_at = 0 WHERE name = 'supply'");
+    const second = startDaemon(site, { store: other, overrides });
+    await second.core.tick();
+    await other.moveNode({ id: node?.id ?? 0, from: 'ready', to: 'delete', by: 'operator' });
+    const plans = await Promise.all([first.core.tick(), second.core.tick()]);
+    const launches = plans.map((plan) => plan?.actions.filter(({ kind: what }) => what === 'launch-nodes').length);
+    expect(launches, 'both order a replacement').toEqual([1, 1]);
+    await Promise.all([first.core.settled(), second.core.settled()]);
+    expect((await other.readPool()).nodes.map(({ state }) => state).sort()).toEqual(['building', 'delete', 'ready']);
+    await other.close();
+    await opened.close();
+  });
 });
