@@ -1,6 +1,7 @@
 import type { Migration } from '../src/store/migrate.ts';
 import { classic } from './0001-classic.ts';
 import { pool } from './0002-pool.ts';
+import { clouds } from './0003-clouds.ts';
 
 /** All migrations in order; the first brings the schema to version 1. Append only. */
-export const migrations: readonly Migration[] = [classic, pool];
+export const migrations: readonly Migration[] = [classic, pool, clouds];

@@ -1,5 +1,7 @@
 /** Composition root of the daemon: puts its parts together, runs them, and gives everything back at the end. */
 import { writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { locateConfig } from './config/locate.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
@@ -26,10 +28,11 @@ import { listenForSignals } from './process/signals.ts';
 import { watchTerminal } from './process/terminal.ts';
 import { endOnUncaught } from './process/uncaught.ts';
 import { readVersion } from './process/version.ts';
-import { createFakeDriver } from './providers/fake/index.ts';
+import { createDrivers } from './providers/drivers.ts';
 import { createProviders } from './providers/registry.ts';
 import { TASK_NAMES } from './providers/supervised.ts';
-import { createKeyMaker } from './remote/key-pair.ts';
+import { createEcdsaKeyMaker, createKeyMaker } from './remote/key-pair.ts';
+import { createTemplateKeys } from './remote/template-keys.ts';
 import { connect } from './store/connect.ts';
 import { createStore } from './store/create-store.ts';
 import { migrate } from './store/migrate.ts';
@@ -96,7 +99,7 @@ async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): 
     });
     takeProcess(log, conductor);
     leaveTraces(options, { stateDir, source });
-    const engine = await assemble({ options, source, refreshConfig, log, releasers });
+    const engine = await assemble({ options, stateDir, source, refreshConfig, log, releasers });
     log.info({ version, config: source.current().path, pid: process.pid }, 'started');
     warnOfOldNode(process.versions.node, log.child('process'));
     if (options.detached) await letGo();
@@ -146,6 +149,7 @@ function leaveTraces(options: DaemonOptions, { stateDir, source }: { stateDir: s
 
 interface Parts {
   readonly options: DaemonOptions;
+  readonly stateDir: string;
   readonly source: ConfigSource;
   readonly refreshConfig: () => Promise<void>;
   readonly log: Log;
@@ -153,12 +157,12 @@ interface Parts {
 }
 
 /** Database, clouds and metrics, and the engine on top. */
-async function assemble({ options, source, refreshConfig, log, releasers }: Parts): Promise<Engine> {
+async function assemble({ options, stateDir, source, refreshConfig, log, releasers }: Parts): Promise<Engine> {
   const store = await openStore(source, releasers);
   const metrics = createMetrics({ env: process.env, log: log.child('metrics'), clock });
   releasers.push('metrics', () => metrics.close());
   const providers = createProviders({
-    factories: { fake: createFakeDriver({ clock, random, log: log.child('fake') }) },
+    factories: createDrivers({ clock, random, log, env: process.env, home: homedir(), cwd: process.cwd() }),
     clock,
     onCall: ({ provider, call, ms }) => metrics.cloudCall({ provider, task: TASK_NAMES[call], ms }),
     log: log.child('providers'),
@@ -173,6 +177,7 @@ async function assemble({ options, source, refreshConfig, log, releasers }: Part
     log: log.child('engine'),
     metrics,
     keys: createKeyMaker(),
+    templateKeys: createTemplateKeys({ directory: join(stateDir, 'keys'), keys: createEcdsaKeyMaker() }),
     ...thisHolder(random),
     switches: options.switches,
     scope: null,

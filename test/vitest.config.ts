@@ -1,10 +1,23 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 // `unit` needs nothing; `store` and `system` use a private MariaDB, and `system` the built program. Both are made once
 // for the whole run.
 const root = new URL('..', import.meta.url).pathname;
 const databaseSetup = 'test/support/mariadb-setup.ts';
 const programSetup = 'test/support/program-setup.ts';
+
+/** A project whose tests share one cloud: one file at a time. */
+const openstack = (name: string, include: string): TestProjectInlineConfiguration => ({
+  root,
+  test: {
+    name,
+    include: [include],
+    globalSetup: [databaseSetup, programSetup, 'test/support/rig-setup.ts'],
+    fileParallelism: false,
+    testTimeout: 1_200_000,
+    hookTimeout: 600_000,
+  },
+});
 
 export default defineConfig({
   root,
@@ -30,6 +43,10 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
+      // The three below need the OpenStack rig, which they start: `npm run test:openstack` and its brothers run them.
+      openstack('openstack', 'test/openstack/*.test.ts'),
+      openstack('outages', 'test/openstack/outages/*.test.ts'),
+      openstack('real', 'test/openstack/real/*.test.ts'),
     ],
   },
 });

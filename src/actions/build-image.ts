@@ -2,7 +2,7 @@
 import { isNodepoolError } from '../lib/errors.ts';
 import { formatTemplate } from '../lib/template.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
-import { SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
+import { DELETE_REPEAT_MS, SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { buildPlace, providerPlace } from '../planning/places.ts';
@@ -11,8 +11,10 @@ import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
 import { insist } from './insist.ts';
+import { laterIfBusy } from './later-if-busy.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, providerOf } from './server-spec.ts';
+import { findLostKey, ownKeyOf } from './template-key.ts';
 
 interface ImageName {
   readonly provider: string;
@@ -44,6 +46,9 @@ export async function buildImage(
   await openImage({ provider, image, reason }, context);
 }
 
+/** Errors of a set-up that end the build. */
+const SETUP_FAILURES = ['command-failed', 'unreachable', 'login-refused', 'host-key-changed', 'config'] as const;
+
 export async function setupImage(
   { imageId }: ActionOf<'setup-image'>,
   context: ActionContext,
@@ -51,6 +56,10 @@ export async function setupImage(
 ): Promise<void> {
   const image = findImage(context, imageId);
   const { store, clock } = context;
+  const slot = templateSlot(image);
+  const lostKey = await findLostKey(context, slot);
+  if (lostKey !== null)
+    return failSlot(context, slot, { reason: 'script-interrupted', error: lostKey, counts: false, signal });
   // It cannot be repeated, so that it starts is recorded first.
   const started = { kind: 'setup-started', reason: 'next-step' };
   if (!(await store.patch('image', imageId, { state: 'building' }, { setupAt: clock.now() }, started))) return;
@@ -58,9 +67,8 @@ export async function setupImage(
     const limit = { clock, ms: SETUP_SCRIPT_LIMIT_MS, what: 'the set-up script' };
     await withTimeLimit(limit, signal, (own) => runSetup(context, image, own));
   } catch (error) {
-    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused', 'config')) throw error;
-    await failSlot(context, templateSlot(image), { reason: 'script-failed', error, counts: true });
-    return;
+    if (!isNodepoolError(error, ...SETUP_FAILURES)) throw error;
+    return failSlot(context, slot, { reason: loginFailure(error) ?? 'script-failed', error, counts: true, signal });
   }
   const done = { kind: 'setup-done', reason: 'next-step' };
   const patch = { setupDoneAt: clock.now() };
@@ -73,7 +81,13 @@ async function runSetup(context: ActionContext, image: ImageRecord, signal: Abor
   if (source.kind !== 'snapshot') throw departed(`the set-up of image ${image.image}`);
   const { shell } = context.provider(image.provider);
   const username = image.username ?? 'root';
-  const login: LoginTarget = { address: image.ip ?? '', usernames: [username], privateKeyPath: privateKey };
+  const ownKey = await ownKeyOf(context, templateSlot(image));
+  const login: LoginTarget = {
+    address: image.ip ?? '',
+    usernames: [username],
+    privateKeyPath: ownKey === null ? privateKey : context.templateKeys.path(ownKey),
+    hostKey: image.hostKey,
+  };
   const scripts = config.scriptDir === null ? [] : await readScripts(config.scriptDir);
   const { before, files, after } = prepareTemplate(username, scripts);
   const buildLog = context.log.child(`image.build.${image.provider}.${image.image}`);
@@ -94,22 +108,44 @@ export async function saveImage(
   const { meta } = imageOf(providerOf(world.config, image.provider), image.image);
   const tags = { installation: world.installation, record: recordKey('image', image), attempt: image.attempt };
   // As for servers: the attempt goes on record before the call.
-  if (!(await store.patch('image', imageId, { state: 'building' }, { saveAt: clock.now() }))) return;
+  const saveAttempt = image.saveAttempt + 1;
+  const fence = { state: 'building', saveAttempt: image.saveAttempt } as const;
+  if (!(await store.patch('image', imageId, fence, { saveAt: clock.now(), saveAttempt }))) return;
   try {
     const name = image.hostname ?? image.image;
     const cloudImageId = await context.provider(image.provider).cloud.saveImage(serverId, { name, meta, tags }, signal);
     const event = { kind: 'saving', reason: 'next-step', detail: cloudImageId };
     // From now on listings may be expected to show it, however long the call took.
-    await store.patch('image', imageId, {}, { cloudImageId, saveAt: clock.now() }, event);
+    await store.patch('image', imageId, { saveAttempt }, { cloudImageId, saveAt: clock.now() }, event);
   } catch (error) {
-    if (!isNodepoolError(error, 'quota', 'throttled', 'rejected', 'auth', 'not-found')) throw error;
-    await store.patch('image', imageId, {}, { saveAt: null });
-    if (error.code === 'throttled') throw error;
-    // A template that vanished says nothing about the image.
-    const isGone = error.code === 'not-found';
-    const reason = isGone ? 'server-gone' : 'save-failed';
-    await failSlot(context, templateSlot(image), { reason, error, counts: !isGone });
+    await handleRefusedSave(context, { image, saveAttempt, signal }, error);
   }
+}
+
+interface SaveTry {
+  readonly image: ImageRecord;
+  readonly saveAttempt: number;
+  readonly signal: AbortSignal;
+}
+
+/** Answers that promise that nothing was saved end the attempt; after any other a listing has to tell. */
+async function handleRefusedSave(
+  context: ActionContext,
+  { image, saveAttempt, signal }: SaveTry,
+  error: unknown,
+): Promise<void> {
+  const { store, clock } = context;
+  // What the call can still do counts from its end.
+  if (isNodepoolError(error, 'unavailable'))
+    await store.patch('image', image.id, { saveAttempt }, { saveAt: clock.now() });
+  if (!isNodepoolError(error, 'quota', 'throttled', 'conflict', 'rejected', 'auth', 'not-found')) throw error;
+  await store.patch('image', image.id, { saveAttempt }, { saveAt: null, saveAttempt: image.saveAttempt });
+  const isLate = clock.now() > (image.setupDoneAt ?? 0) + SAVE_BUSY_LIMIT_MS;
+  if (error.code === 'throttled' || (error.code === 'conflict' && !isLate)) throw laterIfBusy(error);
+  // A template that vanished says nothing about the image.
+  const isGone = error.code === 'not-found';
+  const reason = isGone ? 'server-gone' : 'save-failed';
+  await failSlot(context, templateSlot(image), { reason, error, counts: !isGone, signal });
 }
 
 export async function adoptImage(
@@ -144,7 +180,7 @@ export async function finishImage({ imageId }: ActionOf<'finish-image'>, context
   log.info({ image: imageId, provider: image.provider, name: image.image, ms }, 'image ready');
   metrics.imageUpdated({ image: image.image, provider: image.provider, ms });
   await failures.clear(buildPlace(image.provider, image.image), world.failures);
-  await failures.clear(providerPlace(image.provider), world.failures);
+  await failures.clear(providerPlace(image.provider), world.failures, image.attemptAt ?? 0);
 }
 
 export async function deleteCloudImage(
@@ -153,7 +189,12 @@ export async function deleteCloudImage(
   signal: AbortSignal,
 ): Promise<void> {
   const { cloud } = context.provider(action.provider);
-  for (const id of action.cloudImageIds) await cloud.deleteImage(id, signal);
+  for (const id of action.cloudImageIds) {
+    // Some clouds keep an image as long as disks depend on it: that may be for days.
+    await cloud.deleteImage(id, signal).catch((error: unknown) => {
+      throw laterIfBusy(error, DELETE_REPEAT_MS);
+    });
+  }
   // Should the cloud keep it all the same, its tag has no row soon, and the sweep asks again.
   await context.store.patch('image', action.imageId, {}, { cloudImageId: null, saveAt: null });
 }

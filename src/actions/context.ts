@@ -6,10 +6,12 @@ import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Action, ActionKind, ActionOf, Plan } from '../planning/actions.ts';
 import type { World } from '../planning/world.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { SupervisedProvider } from '../providers/supervised.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
+import type { TemplateKeys } from '../remote/template-keys.ts';
 import type { Lease, Store } from '../store/store.ts';
 import type { CloudRecorder } from './cloud-recorder.ts';
+import type { ConsoleMemory } from './consoles.ts';
 import type { FailureLog } from './failure-log.ts';
 
 export interface ActionContext {
@@ -18,13 +20,15 @@ export interface ActionContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly keys: KeyMaker;
+  readonly templateKeys: TemplateKeys;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly failures: FailureLog;
   readonly book: CloudRecorder;
+  readonly consoles: ConsoleMemory;
   readonly world: World;
   readonly plan: Plan;
   /** Throws `unavailable` when there is no such provider any more. */
-  provider(name: string): Provider;
+  provider(name: string): SupervisedProvider;
   lease(name: string): Lease | null;
 }
 

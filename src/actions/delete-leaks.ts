@@ -2,6 +2,7 @@
 import type { ActionOf } from '../planning/actions.ts';
 import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
 import type { ActionContext, Rest } from './context.ts';
+import { describeAccessory } from './describe-action.ts';
 
 /** Listings may show it for a while yet: it is asked for again only after that. */
 const AFTER_DELETION: Rest = { restMs: DELETE_REPEAT_MS };
@@ -17,6 +18,20 @@ export async function deleteLeakedServer(
   const event = { kind: 'leak-deleted', reason: 'leaked', detail: `server ${serverId} of ${owner}` };
   await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
   return AFTER_DELETION;
+}
+
+export async function deleteAccessory(
+  action: ActionOf<'delete-accessory'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { provider, accessory, owner } = action;
+  await context.provider(provider).cloud.deleteAccessory(accessory, signal);
+  context.book.dropAccessory(provider, accessory);
+  const what = describeAccessory(accessory);
+  context.log.warn({ provider, accessory: accessory.id, owner }, `deleted a leaked ${what}`);
+  const event = { kind: 'leak-deleted', reason: 'leaked', detail: `${what} of ${owner}` };
+  await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
 }
 
 export async function deleteLeakedImage(

@@ -1,7 +1,11 @@
 /** A planned action in words, for `nodepool plan` and the log. */
-import type { Action, Launch } from '../planning/actions.ts';
+import type { Action, ActionOf, Launch } from '../planning/actions.ts';
+import type { Accessory } from '../providers/provider.ts';
+
+const ACCESSORY_WORDS = { keypair: 'key pair', 'floating-ip': 'floating IP', port: 'port' } as const;
 
 export function describeAction(action: Action): string {
+  if ('owner' in action) return `delete leaked ${describeLeak(action)} (${action.owner}) at ${action.provider}`;
   switch (action.kind) {
     case 'launch-nodes':
       return `launch ${describeLaunches(action.launches)}`;
@@ -13,15 +17,24 @@ export function describeAction(action: Action): string {
       return `delete server ${action.serverIds.join(', ')} of ${action.subject} at ${action.slot.provider}`;
     case 'build-image':
       return `build image ${action.image} at ${action.provider}`;
-    case 'delete-leaked-server':
-      return `delete leaked server ${action.serverId} (${action.owner}) at ${action.provider}`;
-    case 'delete-leaked-image':
-      return `delete leaked image ${action.cloudImageId} (${action.owner}) at ${action.provider}`;
+    case 'attach-floating-ip':
+      return `give server ${action.serverId} of ${action.subject} at ${action.slot.provider} a floating IP`;
     case 'answer-intent':
       return `answer ${action.intent.kind} of the command line`;
     default:
       return `${action.kind.replaceAll('-', ' ')} (${action.subject})`;
   }
+}
+
+function describeLeak(action: ActionOf<'delete-leaked-server' | 'delete-leaked-image' | 'delete-accessory'>): string {
+  if (action.kind === 'delete-leaked-server') return `server ${action.serverId}`;
+  if (action.kind === 'delete-leaked-image') return `image ${action.cloudImageId}`;
+  return describeAccessory(action.accessory);
+}
+
+/** In words: its kind, and its name or address. */
+export function describeAccessory({ kind, name }: Pick<Accessory, 'kind' | 'name'>): string {
+  return `${ACCESSORY_WORDS[kind]} ${name}`;
 }
 
 function describeLaunches(launches: readonly Launch[]): string {

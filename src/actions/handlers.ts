@@ -3,19 +3,23 @@ import { answerIntent } from './answer-intent.ts';
 import { adoptImage, buildImage, deleteCloudImage, finishImage, saveImage, setupImage } from './build-image.ts';
 import { checkNode } from './check-node.ts';
 import type { Handlers } from './context.ts';
-import { deleteLeakedImage, deleteLeakedServer } from './delete-leaks.ts';
+import { attachFloatingIp } from './attach-floating-ip.ts';
+import { deleteAccessory, deleteLeakedImage, deleteLeakedServer } from './delete-leaks.ts';
 import { launchNodes } from './launch-nodes.ts';
 import { prepareNode } from './prepare-node.ts';
 import { purgeHistory } from './purge-history.ts';
-import { listImages, listServers, readLimits } from './read-cloud.ts';
+import { knockServer, probeServer } from './probe-server.ts';
+import { listAccessories, listImages, listServers, readLimits } from './read-cloud.ts';
 import { removeImage, removeNode, retireImage, retireNode } from './retire.ts';
-import { adoptServer, createServer, deleteServer, forgetServer, probeServer } from './servers.ts';
+import { adoptServer, createServer, deleteServer, forgetServer } from './servers.ts';
 
 export const HANDLERS: Handlers = {
   'launch-nodes': launchNodes,
   'create-server': createServer,
   'adopt-server': adoptServer,
   'probe-server': probeServer,
+  'knock-server': knockServer,
+  'attach-floating-ip': attachFloatingIp,
   'prepare-node': prepareNode,
   'check-node': checkNode,
   'retire-node': retireNode,
@@ -32,6 +36,8 @@ export const HANDLERS: Handlers = {
   'remove-image': removeImage,
   'delete-leaked-server': deleteLeakedServer,
   'delete-leaked-image': deleteLeakedImage,
+  'delete-accessory': deleteAccessory,
+  'list-accessories': listAccessories,
   'list-servers': listServers,
   'list-images': listImages,
   'read-limits': readLimits,

@@ -2,7 +2,7 @@
 import { isNodepoolError } from '../lib/errors.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { NODE_FILES_LIMIT_MS, READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
+import type { NodeRecord, ServerSlot } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { launchPlace, providerPlace } from '../planning/places.ts';
 import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
@@ -23,9 +23,10 @@ export async function prepareNode(
     await writeNodeFiles(context, node, signal);
     if (!(await runReadyScript(context, node, signal))) return;
   } catch (error) {
-    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused')) throw error;
+    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused', 'host-key-changed')) throw error;
     const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;
-    await failSlot(context, slot, { reason: 'script-failed', error, counts: true });
+    const reason = error.code === 'host-key-changed' ? error.code : 'script-failed';
+    await failSlot(context, slot, { reason, error, counts: true, signal });
     return;
   }
   await finishLaunch(context, node, signal);
@@ -51,8 +52,10 @@ async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: 
   const limit = { clock: context.clock, ms: NODE_FILES_LIMIT_MS, what: 'writing the /etc/nodepool files' };
   await withTimeLimit(limit, signal, async (own) => {
     // Subnodes come first and the primary last, so that the primary finds them ready.
-    for (const { server, files } of nodeFiles(set))
-      await shell.writeFiles(loginTo(context, node, server.ip), files, own);
+    for (const { server, files } of nodeFiles(set)) {
+      const record = node.subnodes.find(({ serverId }) => serverId === server.serverId) ?? node;
+      await shell.writeFiles(loginTo(context, node, record), files, own);
+    }
   });
 }
 
@@ -72,7 +75,7 @@ async function nodeSet({ world: { config }, keys }: ActionContext, node: NodeRec
 }
 
 /** A server that has answered has its id and address on record. */
-function setServer({ serverId, ip, ipPrivate }: Pick<NodeRecord, 'serverId' | 'ip' | 'ipPrivate'>): SetServer {
+function setServer({ serverId, ip, ipPrivate }: ServerSlot): SetServer {
   if (serverId === null || ip === null) throw new Error('a server that was probed has no id or address on record');
   return { serverId, ip, ipPrivate };
 }
@@ -90,14 +93,19 @@ async function runReadyScript(context: ActionContext, node: NodeRecord, signal: 
   if (!(await context.store.patch('node', node.id, { state: 'building' }, patch, started))) return false;
   const limit = { clock: context.clock, ms: READY_SCRIPT_LIMIT_MS, what: `ready script ${script}` };
   await withTimeLimit(limit, signal, async (own) => {
-    for (const { ip, hostname } of [...node.subnodes, node]) {
-      await shell.run(loginTo(context, node, ip ?? ''), readyCommand(script, hostname ?? '', context.env), own);
+    for (const server of [...node.subnodes, node]) {
+      await shell.run(loginTo(context, node, server), readyCommand(script, server.hostname ?? '', context.env), own);
     }
   });
   return true;
 }
 
-export function loginTo({ world }: ActionContext, node: NodeRecord, address: string): LoginTarget {
+/** How to get into a server of the node that has answered before: its own, or a subnode's. */
+export function loginTo(
+  { world }: ActionContext,
+  node: NodeRecord,
+  { ip, hostKey }: Pick<ServerSlot, 'ip' | 'hostKey'>,
+): LoginTarget {
   const { username, privateKey } = nodeImage(world.config, node);
-  return { address, usernames: [username], privateKeyPath: privateKey };
+  return { address: ip ?? '', usernames: [username], privateKeyPath: privateKey, hostKey };
 }

@@ -3,8 +3,9 @@ import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import type { CloudLimits } from '../providers/provider.ts';
 import type { ActionContext } from './context.ts';
+import { sweepKeys } from './template-key.ts';
 
-const NO_LIMITS: CloudLimits = { servers: null };
+const NO_LIMITS: CloudLimits = { servers: null, cores: null, ramMb: null, floatingIps: null, flavors: [] };
 
 export async function listServers(
   { provider }: ActionOf<'list-servers'>,
@@ -34,6 +35,23 @@ export async function listImages(
     if (isNodepoolError(error, 'aborted')) throw error;
     context.book.recordFailure(provider, 'images', { error: describeError(error), now: context.clock.now() });
   }
+}
+
+/** What servers leave behind is looked for on this host, too: the keys of templates. */
+export async function listAccessories(
+  { provider }: ActionOf<'list-accessories'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const takenAt = context.clock.now();
+  try {
+    context.book.recordAccessories(provider, takenAt, await context.provider(provider).cloud.listAccessories(signal));
+  } catch (error) {
+    // Given up by us: it says nothing about the cloud.
+    if (isNodepoolError(error, 'aborted')) throw error;
+    context.book.recordFailure(provider, 'accessories', { error: describeError(error), now: context.clock.now() });
+  }
+  await sweepKeys(context);
 }
 
 export async function readLimits(

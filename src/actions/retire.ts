@@ -3,7 +3,10 @@ import { describeError, ERROR_CODES, isNodepoolError } from '../lib/errors.ts';
 import type { ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
 import { buildPlace, launchPlace } from '../planning/places.ts';
+import type { ServerId } from '../lib/ids.ts';
+import { keepConsole } from './consoles.ts';
 import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { slotRecord } from './slot-record.ts';
 
 /** The last part of `nodepool.launch.error.*`, where it is not the error that tells. */
 const LAUNCH_METRICS: Partial<Record<Reason, string>> = {
@@ -15,19 +18,24 @@ const LAUNCH_METRICS: Partial<Record<Reason, string>> = {
   'image-removed': 'nodepool',
 };
 
-export async function retireNode(action: ActionOf<'retire-node'>, context: ActionContext): Promise<void> {
-  const { reason, detail, isFailure } = action;
-  await endNode(context, findNode(context, action.nodeId), {
-    reason,
-    detail,
-    metric: LAUNCH_METRICS[reason] ?? 'unknown',
-    counts: isFailure,
-  });
+/** Failures of a server that let us in: its console may tell more. The planner knows those of one that did not. */
+const TOLD_BY_CONSOLE: ReadonlySet<Reason> = new Set<Reason>(['script-failed', 'host-key-changed']);
+
+export async function retireNode(
+  { reason, detail, isFailure: counts, consoleOf, nodeId }: ActionOf<'retire-node'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const metric = LAUNCH_METRICS[reason] ?? 'unknown';
+  await endNode(context, findNode(context, nodeId), { reason, detail, metric, counts, consoleOf, signal });
 }
 
-export async function retireImage(action: ActionOf<'retire-image'>, context: ActionContext): Promise<void> {
-  const { reason, detail, isFailure } = action;
-  await endImage(context, findImage(context, action.imageId), { reason, detail, counts: isFailure });
+export async function retireImage(
+  { reason, detail, isFailure: counts, consoleOf, imageId }: ActionOf<'retire-image'>,
+  context: ActionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  await endImage(context, findImage(context, imageId), { reason, detail, counts, consoleOf, signal });
 }
 
 interface Failure {
@@ -35,82 +43,69 @@ interface Failure {
   readonly error: unknown;
   /** It counts against its place. */
   readonly counts: boolean;
+  readonly signal: AbortSignal;
 }
 
 /** Ends the life of what a failed step belongs to: the image build, or the whole node set. */
 export async function failSlot(
   context: ActionContext,
   slot: SlotRef,
-  { reason, error, counts }: Failure,
+  { reason, error, counts, signal }: Failure,
 ): Promise<void> {
   const detail = describeError(error);
-  if (slot.kind === 'image') return endImage(context, findImage(context, slot.id), { reason, detail, counts });
+  const consoleOf = TOLD_BY_CONSOLE.has(reason) ? slotRecord(context, slot).serverId : null;
+  const end = { detail, counts, consoleOf, signal };
+  if (slot.kind === 'image') return endImage(context, findImage(context, slot.id), { reason, ...end });
   const node = slot.kind === 'subnode' ? findSubnode(context, slot.id).node : findNode(context, slot.id);
   const metric = isNodepoolError(error) ? ERROR_CODES[error.code].metric : 'unknown';
-  await endNode(context, node, { reason: slot.kind === 'subnode' ? 'subnode-failed' : reason, detail, metric, counts });
+  await endNode(context, node, { reason: slot.kind === 'subnode' ? 'subnode-failed' : reason, metric, ...end });
 }
 
 interface End {
   readonly reason: Reason;
   readonly detail: string | null;
   readonly counts: boolean;
+  /** The server whose console tells more; null: none does. */
+  readonly consoleOf: ServerId | null;
+  readonly signal: AbortSignal;
 }
 
-async function endNode(
-  context: ActionContext,
-  node: NodeRecord,
-  { reason, detail, metric, counts }: End & { metric: string },
-): Promise<void> {
-  const { store, log, world, failures, clock, metrics } = context;
-  if (node.state === 'delete' || node.state === 'hold') return;
-  const event = { kind: node.state === 'building' ? 'launch-failed' : 'retired', reason, detail };
-  const hasWon = await store.moveNode({
-    id: node.id,
-    from: node.state,
-    to: 'delete',
-    by: 'cleanup',
-    patch: { reason },
-    event,
-  });
-  if (!hasWon) return;
-  log.info(
-    { node: node.id, provider: node.provider, label: node.label, from: node.state, reason, detail },
-    'node retired',
-  );
-  const image = world.config.labels.get(node.label)?.image ?? null;
-  if (node.state === 'building') {
-    const { provider, az, target, manager } = node;
-    metrics.launchEnded({
-      result: `error.${metric}`,
-      provider,
-      az,
-      image,
-      target,
-      manager,
-      ms: clock.now() - node.createdAt,
-    });
-  }
-  if (counts) await failures.record(launchPlace(node, image), detail ?? reason);
+async function endNode(context: ActionContext, node: NodeRecord, end: End & { metric: string }): Promise<void> {
+  const { store, log, world, failures } = context;
+  const { id, state: from, provider, label } = node;
+  const { reason, detail, consoleOf, signal } = end;
+  if (from === 'delete' || from === 'hold') return;
+  const event = { kind: from === 'building' ? 'launch-failed' : 'retired', reason, detail };
+  if (!(await store.moveNode({ id, from, to: 'delete', by: 'cleanup', patch: { reason }, event }))) return;
+  log.info({ node: id, provider, label, from, reason, detail }, 'node retired');
+  const image = world.config.labels.get(label)?.image ?? null;
+  if (end.counts) await failures.record(launchPlace(node, image), detail ?? reason);
+  if (from !== 'building') return;
+  reportFailedLaunch(context, node, { image, metric: end.metric });
+  const subject = { kind: 'node' as const, id, name: label };
+  await keepConsole(context, { provider, serverId: consoleOf, subject, reason }, signal);
 }
 
-async function endImage(context: ActionContext, image: ImageRecord, { reason, detail, counts }: End): Promise<void> {
+function reportFailedLaunch(
+  { metrics, clock }: ActionContext,
+  { provider, az, target, manager, createdAt }: NodeRecord,
+  { image, metric }: { image: string | null; metric: string },
+): void {
+  const result = `error.${metric}`;
+  metrics.launchEnded({ result, provider, az, image, target, manager, ms: clock.now() - createdAt });
+}
+
+async function endImage(context: ActionContext, image: ImageRecord, end: End): Promise<void> {
   const { store, log, failures } = context;
-  if (image.state === 'delete') return;
-  const event = { kind: image.state === 'building' ? 'build-failed' : 'retired', reason, detail };
-  const hasWon = await store.moveImage({
-    id: image.id,
-    from: image.state,
-    to: 'delete',
-    by: 'cleanup',
-    patch: { reason },
-    event,
-  });
-  if (!hasWon) return;
-  log.info(
-    { image: image.id, provider: image.provider, name: image.image, from: image.state, reason, detail },
-    'image retired',
-  );
-  if (counts) await failures.record(buildPlace(image.provider, image.image), detail ?? reason);
+  const { id, state: from, provider, image: name } = image;
+  const { reason, detail, consoleOf, signal } = end;
+  if (from === 'delete') return;
+  const event = { kind: from === 'building' ? 'build-failed' : 'retired', reason, detail };
+  if (!(await store.moveImage({ id, from, to: 'delete', by: 'cleanup', patch: { reason }, event }))) return;
+  log.info({ image: id, provider, name, from, reason, detail }, 'image retired');
+  if (end.counts) await failures.record(buildPlace(provider, name), detail ?? reason);
+  const subject = { kind: 'image' as const, id, name };
+  if (from === 'building') await keepConsole(context, { provider, serverId: consoleOf, subject, reason }, signal);
 }
 
 export async function removeNode(

@@ -7,6 +7,7 @@ import type { DeleteOptions } from './commands/delete.ts';
 import type { HoldOptions } from './commands/hold.ts';
 import type { ImageDeleteOptions, ImageUpdateOptions } from './commands/images.ts';
 import type { InfoOptions } from './commands/info.ts';
+import type { SshOptions } from './commands/ssh.ts';
 import { SHELLS, type Shell } from './completion/shells.ts';
 import { collectId, outputOption, parseId, timeoutOption, type OutputOptions, type TimeoutOptions } from './options.ts';
 import type { Session } from './session.ts';
@@ -19,6 +20,7 @@ export function defineCommands(program: Command, session: Session): void {
   defineNodeCommands(program, session);
   defineImageCommands(program, session);
   defineAlienCommands(program, session);
+  defineAccessCommands(program, session);
   defineConfigCommands(program, session);
   program
     .command('completion')
@@ -141,6 +143,26 @@ function defineAlienCommands(program: Command, session: Session): void {
     .addOption(timeoutOption())
     .action(async (provider: string | undefined, options: AnswerOptions) =>
       (await import('./commands/aliens.ts')).listAlienImages(session, provider, options),
+    );
+}
+
+function defineAccessCommands(program: Command, session: Session): void {
+  program
+    .command('ssh')
+    .description('log in to a node with its user, key and host key, or run a command on it')
+    .argument('<id>', 'id of the node', parseId)
+    .argument('[command...]', 'after "--": what to run there instead of a session')
+    .option('--print', 'print the command line instead of running it')
+    .action(async (id: number, command: readonly string[], options: SshOptions) =>
+      (await import('./commands/ssh.ts')).openSsh(session, { id, command, ...options }),
+    );
+  program
+    .command('provider-check')
+    .description('try credentials, quota, flavors, networks and images of the configuration; changes nothing')
+    .argument('[provider]', 'only this provider')
+    .addOption(outputOption())
+    .action(async (provider: string | undefined, options: OutputOptions) =>
+      (await import('./commands/provider-check.ts')).checkProviders(session, provider, options),
     );
 }
 

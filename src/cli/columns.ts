@@ -4,10 +4,26 @@
  * Sorted as the original sorts: nodes by provider and label, provider images by provider and image, disk
  * images by image, each then by id.
  */
-import type { ImageRecord, NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
+import type { ImageRecord, NodeRecord, ServerSlot, SubnodeRecord } from '../lifecycle/records.ts';
 import type { DibImageRecord } from '../store/store.ts';
+import { fingerprint } from './output/fingerprint.ts';
 import { toObjects, type Column } from './output/listing.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
+
+/** What the server showed at its first login, as known_hosts files have it. */
+const HOST_KEY: Column<ServerSlot> = {
+  title: 'Host key',
+  key: 'host_key',
+  isDetail: true,
+  value: ({ hostKey }) => hostKey,
+};
+
+/** The same as `ssh` shows it when it asks. */
+const FINGERPRINT: Column<ServerSlot> = {
+  title: 'Host key fingerprint',
+  key: 'host_key_fingerprint',
+  value: ({ hostKey }) => (hostKey === null ? null : fingerprint(hostKey)),
+};
 
 /** @param now epoch milliseconds; ages are whole seconds. */
 export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
@@ -27,6 +43,7 @@ export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
     { title: 'Comment', key: 'comment', value: ({ comment }) => comment },
     { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
     { title: 'Private IP', key: 'ip_private', isDetail: true, value: ({ ipPrivate }) => ipPrivate },
+    HOST_KEY,
     {
       title: 'Subnodes',
       key: 'subnodes',
@@ -43,6 +60,7 @@ export function subnodeColumns(now: number): readonly Column<SubnodeRecord>[] {
     { title: 'Server ID', key: 'server_id', value: ({ serverId }) => serverId },
     { title: 'IP', key: 'ip', value: ({ ip }) => ip },
     { title: 'Private IP', key: 'ip_private', value: ({ ipPrivate }) => ipPrivate },
+    HOST_KEY,
     { title: 'State', key: 'state', value: ({ state }) => state },
     { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
   ];
@@ -54,6 +72,7 @@ export function nodeFacts(now: number): readonly Column<NodeRecord>[] {
     ...nodeColumns(now),
     { title: 'Held from', key: 'held_from', value: ({ heldFrom }) => heldFrom },
     { title: 'Image row', key: 'image_row', value: ({ imageId }) => imageId },
+    FINGERPRINT,
     { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
     { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
     { title: 'Server active', key: 'active_at', value: ({ activeAt }) => formatTime(activeAt) },
@@ -86,6 +105,8 @@ export function imageFacts(now: number): readonly Column<ImageRecord>[] {
     { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
     { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
     { title: 'Login user', key: 'username', value: ({ username }) => username },
+    HOST_KEY,
+    FINGERPRINT,
     { title: 'Set-up started', key: 'setup_at', value: ({ setupAt }) => formatTime(setupAt) },
     { title: 'Set-up done', key: 'setup_done_at', value: ({ setupDoneAt }) => formatTime(setupDoneAt) },
     { title: 'Saving started', key: 'save_at', value: ({ saveAt }) => formatTime(saveAt) },

@@ -6,6 +6,7 @@ import type { Problem } from '../config/problems.ts';
 import type { Config, DatabaseConfig } from '../config/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { Finding } from '../providers/provider.ts';
 import type { Store } from '../store/store.ts';
 
 /** A place for text: a terminal, a pipe, a test's string. */
@@ -35,6 +36,14 @@ export type DeleteNow = (work: {
   /** Aborts when the operator interrupts. */
   readonly signal: AbortSignal;
 }) => Promise<void>;
+
+/** Inspects providers, which changes nothing; the findings by provider. Throws `aborted` when `signal` aborts. */
+export type InspectProviders = (work: {
+  readonly providers: Config['providers'];
+  readonly log: Log;
+  /** Aborts when the operator interrupts. */
+  readonly signal: AbortSignal;
+}) => Promise<ReadonlyMap<string, readonly Finding[]>>;
 
 export interface ConfigReport {
   /** Absolute path of the file. */
@@ -66,4 +75,7 @@ export interface CliContext {
   /** Connects to a database, making or adopting its tables where that was not done. */
   openStore(database: DatabaseConfig): Promise<Store>;
   readonly deleteNow: DeleteNow;
+  readonly inspectProviders: InspectProviders;
+  /** Runs a program on the terminal and resolves with its exit code. Throws `refused` when it is not installed. */
+  runAttached(command: string, args: readonly string[]): Promise<number>;
 }

@@ -13,12 +13,16 @@ import type { CliContext, ConfigFiles } from './context.ts';
 export interface Outside extends Pick<CliContext, 'stdout' | 'stderr' | 'clock' | 'version' | 'onInterrupt'> {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly random: Random;
+  /** The user's home directory, and the working directory: where clouds.yaml may be. */
+  readonly home: string;
+  readonly cwd: string;
   /** Whether a process with this pid exists. */
   readonly isAlive: (pid: number) => boolean;
 }
 
-export function createContext({ env, random, isAlive, ...outside }: Outside): CliContext {
+export function createContext({ env, random, home, cwd, isAlive, ...outside }: Outside): CliContext {
   const { clock } = outside;
+  const tools = { clock, random, env, home, cwd };
   const locate = async ({ config, secure, isRehearsal }: ConfigFiles): Promise<LoadOptions> => {
     const { locateConfig } = await import('../config/locate.ts');
     const { path, securePath, fake } = locateConfig({ config, secure, env, isAlive });
@@ -45,7 +49,9 @@ export function createContext({ env, random, isAlive, ...outside }: Outside): Cl
       return loadDatabase(options);
     },
     openStore: (database) => openStore(database, { clock, random }),
-    deleteNow: async (work) => (await import('./delete-here.ts')).deleteHere(work, { clock, random, env }),
+    deleteNow: async (work) => (await import('./delete-here.ts')).deleteHere(work, tools),
+    inspectProviders: async (work) => (await import('./inspect-here.ts')).inspectHere(work, tools),
+    runAttached: async (command, args) => (await import('./run-attached.ts')).runAttached(command, args),
   };
 }
 

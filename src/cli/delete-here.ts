@@ -1,24 +1,22 @@
 import { deleteNow } from '../daemon/delete-now.ts';
 import type { EngineDeps } from '../daemon/deps.ts';
-import type { Clock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
-import type { Random } from '../lib/random.ts';
 import { nullMetrics } from '../metrics/statsd.ts';
 import { thisHolder } from '../process/holder.ts';
-import { createFakeDriver } from '../providers/fake/index.ts';
+import { createDrivers, type DriversDeps } from '../providers/drivers.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { DeleteNow } from './context.ts';
 
-interface Tools extends Pick<EngineDeps, 'env'> {
-  readonly clock: Clock;
-  readonly random: Random;
-}
+type Tools = Pick<DriversDeps, 'clock' | 'random' | 'env' | 'home' | 'cwd'>;
+
+const noKeys = (): Promise<never> => Promise.reject(new Error('a deletion needs no keys'));
 
 /** Deletes a node with the daemon's own planner and handlers, confined to that node. */
-export async function deleteHere(work: Parameters<DeleteNow>[0], { clock, random, env }: Tools): Promise<void> {
+export async function deleteHere(work: Parameters<DeleteNow>[0], tools: Tools): Promise<void> {
   const { store, config, nodeId, log, signal } = work;
+  const { clock, random, env } = tools;
   const providers = createProviders({
-    factories: { fake: createFakeDriver({ clock, random, log: silentLog }) },
+    factories: createDrivers({ ...tools, log: silentLog }),
     clock,
     onCall: () => undefined,
     log,
@@ -35,7 +33,8 @@ export async function deleteHere(work: Parameters<DeleteNow>[0], { clock, random
     log,
     metrics: nullMetrics,
     // Keys are made for new nodes only.
-    keys: { make: () => Promise.reject(new Error('a deletion needs no keys')) },
+    keys: { make: noKeys },
+    templateKeys: { prepare: noKeys, path: () => '', remove: noKeys, records: noKeys },
     switches: { launches: false, deletes: true, images: false },
     env,
   };

@@ -1,4 +1,5 @@
 /** Entry point of the command line program: the only place that touches the process. */
+import { homedir } from 'node:os';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { isAlive } from '../process/process-table.ts';
@@ -28,6 +29,8 @@ const context = createContext({
   env: process.env,
   clock: systemClock,
   random: systemRandom,
+  home: homedir(),
+  cwd: process.cwd(),
   isAlive,
   version: readVersion(),
   onInterrupt: (listener) => {

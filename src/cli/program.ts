@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { describeError, isNodepoolError } from '../lib/errors.ts';
 import { defineCommands } from './catalogue.ts';
 import type { CliContext } from './context.ts';
+import { ExitCode } from './exit-code.ts';
 import { Interruption } from './interruption.ts';
 import { createSession, type GlobalOptions } from './session.ts';
 
@@ -39,7 +40,8 @@ export function commandNames(program: Command): readonly string[] {
 
 /**
  * Runs the program on arguments (without those of node) and answers the exit code: 0; 1 when something was not
- * found, refused or failed; 2 for wrong usage; 130 after Ctrl-C. Whatever is wrong is told in one sentence.
+ * found, refused or failed; 2 for wrong usage; 130 after Ctrl-C; that of ssh where it was run. Whatever is wrong is told
+ * in one sentence.
  */
 export async function runProgram(context: CliContext, args: readonly string[]): Promise<number> {
   const program = createProgram(context);
@@ -49,6 +51,7 @@ export async function runProgram(context: CliContext, args: readonly string[]): 
   } catch (error) {
     // Commander has printed its help or its error by now.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof ExitCode) return error.code;
     return reportError(context, error, program.opts<GlobalOptions>().debug === true);
   }
 }

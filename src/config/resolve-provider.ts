@@ -25,9 +25,12 @@ export function resolveProvider(entry: ProviderEntry, { index, fake, textAt }: C
     launchTimeoutMs: toMs(entry['launch-timeout']),
     keypair: entry.keypair ?? null,
     pool: entry.pool ?? null,
+    floatingIps: entry['floating-ips'],
+    securityGroups: entry['security-groups'],
     networks: entry.networks.map((network) => ({
       id: network['net-id'] ?? null,
       name: network['net-label'] ?? network.name ?? null,
+      isPublic: network.public,
     })),
     ipv6Preferred: entry['ipv6-preferred'],
     availabilityZones: entry['availability-zones'],
@@ -58,6 +61,9 @@ function resolveImage(entry: ProviderImageEntry, meta: Readonly<Record<string, s
     userHome: entry['user-home'],
     privateKey: entry['private-key'],
     configDrive: entry['config-drive'] ?? null,
+    keyName: entry['key-name'] ?? null,
+    userData: entry['user-data'] ?? null,
+    volumeGb: entry['boot-from-volume'] ? (entry['volume-size'] ?? null) : null,
     meta,
   };
 }

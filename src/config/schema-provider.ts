@@ -19,7 +19,7 @@ const network = checked(
     'net-id': text.optional().describe('UUID of a network.'),
     'net-label': text.optional().describe('Name of a network.'),
     name: text.optional().describe('Name of a network; the same as net-label.'),
-    public: unused('remove it, the cloud says which addresses are public'),
+    public: z.boolean().default(false).describe('Its addresses are the ones handed out.'),
   }),
   (value) => {
     const given = [value['net-id'], value['net-label'], value.name].filter((entry) => entry !== undefined);
@@ -41,7 +41,17 @@ const meta = checked(looseMap, (value) => {
   return long ? `has a key or value of more than ${MAX_META.length} characters; shorten it` : null;
 });
 
-const providerImage = z.strictObject({
+/** Nova takes at most 65535 characters of user data in base64, which has four characters for three bytes. */
+const MAX_USER_DATA = Math.floor(65_535 / 4) * 3;
+
+const userData = checked(text, (value) => {
+  const size = Buffer.byteLength(value);
+  return size > MAX_USER_DATA
+    ? `is ${size} bytes long, but clouds take at most ${MAX_USER_DATA} (64 KB in base64); shorten it`
+    : null;
+});
+
+const providerImageKeys = z.strictObject({
   name: name.describe('Name of the image; images of the same name at several providers stand for each other.'),
   'min-ram': z
     .int()
@@ -60,11 +70,20 @@ const providerImage = z.strictObject({
     .boolean()
     .optional()
     .describe('Attach a configuration drive; default: what the cloud does by itself.'),
+  'key-name': text.optional().describe('Key pair at the cloud that is put on nodes.'),
+  'user-data': userData.optional().describe('User data for nodes, as cloud-init reads it.'),
+  'boot-from-volume': z.boolean().default(false).describe('Boot nodes from a volume instead of a local disk.'),
+  'volume-size': z.int().positive().optional().describe('Size of that volume, in GB.'),
   meta: meta.default({}).describe('Properties of the image in the cloud, at most five.'),
   reset: unused('remove it'),
   pause: unused('set the min-ready of its labels to -1 to stop builds'),
-  'key-name': unused('set keypair at the provider'),
 });
+
+const providerImage = checked(providerImageKeys, (image) =>
+  image['boot-from-volume'] && image['volume-size'] === undefined
+    ? 'boots from a volume of unknown size; give volume-size, in GB'
+    : null,
+);
 
 const fakeCloud = z.strictObject({
   'boot-time': delay.default(0.1).describe('Seconds until servers and images are active.'),
@@ -91,9 +110,9 @@ export const provider = z.strictObject({
   username: text.optional().describe('User to log in to the cloud as.'),
   password: text.optional().describe('Password of that user.'),
   'auth-url': text.optional().describe('Address of the identity service; the word fake selects the fake cloud.'),
-  'project-id': text.optional().describe('Id of the project.'),
+  'project-id': text.optional().describe('Id of the project; its name too, as in the first versions.'),
   'project-name': text.optional().describe('Name of the project.'),
-  'region-name': text.optional().describe('Region of the cloud.'),
+  'region-name': text.optional().describe('Region of the cloud; default: its first.'),
   'service-type': text.optional().describe('Type of the compute service in the catalogue.'),
   'service-name': text.optional().describe('Name of the compute service in the catalogue.'),
   'api-timeout': timeLimit.default(60).describe('Seconds that a call may take.'),
@@ -101,7 +120,9 @@ export const provider = z.strictObject({
   'boot-timeout': timeLimit.default(60).describe('Seconds from active until SSH must answer.'),
   'launch-timeout': timeLimit.default(3600).describe('Seconds from the create call until a node must be active.'),
   keypair: text.optional().describe('Existing key pair for template servers; default: one is made.'),
-  pool: text.optional().describe('Pool to take floating IPs from.'),
+  pool: text.optional().describe('External network to take floating IPs from; default: it is found out.'),
+  'floating-ips': z.boolean().default(true).describe('Give servers without a public address a floating IP.'),
+  'security-groups': z.array(text).default([]).describe('Names or ids of security groups for servers.'),
   networks: z.array(network).default([]).describe('Networks to attach servers to.'),
   'ipv6-preferred': z.boolean().default(false).describe('Use the public IPv6 address of a node when it has one.'),
   'availability-zones': z.array(text).default([]).describe('Zones to spread nodes over; subnodes follow their node.'),

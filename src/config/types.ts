@@ -73,7 +73,12 @@ export interface ProviderConfig {
   /** From the create call to ACTIVE. */
   readonly launchTimeoutMs: number;
   readonly keypair: string | null;
+  /** External network to take floating IPs from; null: found out. */
   readonly pool: string | null;
+  /** Whether servers without a public address get a floating IP. */
+  readonly floatingIps: boolean;
+  /** Names or ids; empty: the cloud's default. */
+  readonly securityGroups: readonly string[];
   readonly networks: readonly NetworkConfig[];
   readonly ipv6Preferred: boolean;
   readonly availabilityZones: readonly string[];
@@ -101,6 +106,8 @@ export interface CredentialsConfig {
 export interface NetworkConfig {
   readonly id: string | null;
   readonly name: string | null;
+  /** Addresses on it are reached from everywhere: they are the ones handed out. */
+  readonly isPublic: boolean;
 }
 
 export interface ProviderImageConfig {
@@ -114,6 +121,11 @@ export interface ProviderImageConfig {
   readonly privateKey: string;
   /** null: the cloud's default. */
   readonly configDrive: boolean | null;
+  /** Key pair at the cloud that it puts on nodes; null: none. */
+  readonly keyName: string | null;
+  readonly userData: string | null;
+  /** Nodes boot from a volume of this size in GB; null: from a local disk. */
+  readonly volumeGb: number | null;
   readonly meta: Readonly<Record<string, string>>;
 }
 

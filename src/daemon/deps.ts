@@ -7,6 +7,7 @@ import type { Action } from '../planning/actions.ts';
 import type { Switches } from '../planning/world.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
+import type { TemplateKeys } from '../remote/template-keys.ts';
 import type { Store } from '../store/store.ts';
 
 /** A part of the pool that an engine acts on, for a command that does a daemon's work. */
@@ -28,6 +29,7 @@ export interface EngineDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly keys: KeyMaker;
+  readonly templateKeys: TemplateKeys;
   /** Name of this process in leases. */
   readonly holder: string;
   /** Whether a lease holder is known to be dead, so that its leases need not run out. */

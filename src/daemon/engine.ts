@@ -4,6 +4,7 @@
  */
 import { HANDLERS } from '../actions/handlers.ts';
 import { findImage, findNode, type ActionContext, type Handler } from '../actions/context.ts';
+import { createConsoleMemory } from '../actions/consoles.ts';
 import { createFailureLog, type FailureLog } from '../actions/failure-log.ts';
 import type { Config } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
@@ -17,6 +18,7 @@ import type { EngineDeps } from './deps.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Lanes } from './lanes.ts';
 import { observe, type Observation } from './observe.ts';
+import { identityOf } from './precedence.ts';
 import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
 /** Configuration is looked at this often, in milliseconds. */
@@ -33,8 +35,10 @@ export class EngineCore {
   readonly #tasks: Tasks;
   readonly #lanes = new Lanes();
   readonly #book: CloudBook;
+  readonly #identity: ReturnType<typeof identityOf>;
   readonly #leases: LeaseKeeper;
   readonly #failures: FailureLog;
+  readonly #consoles = createConsoleMemory();
   #installation: string | null = null;
   /** An action ended since the last pass began. */
   #hasNews = true;
@@ -53,7 +57,8 @@ export class EngineCore {
     const { clock, log, store } = deps;
     this.#deps = deps;
     this.#book = createCloudBook(log.child('clouds'));
-    this.#leases = new LeaseKeeper({ ...deps, log: log.child('leases') });
+    this.#identity = identityOf(deps);
+    this.#leases = new LeaseKeeper({ ...deps, ...this.#identity, log: log.child('leases') });
     this.#failures = createFailureLog({ store, clock });
     const onEnd = (): void => {
       this.#hasNews = true;
@@ -123,7 +128,7 @@ export class EngineCore {
     await this.#refreshConfig();
     const config = current();
     if (config !== this.#config) providers.configure(config);
-    await this.#leases.keep(leaseNames(this.#deps));
+    await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }));
     return observe({
       deps: this.#deps,
       installation: this.#installation,
@@ -173,15 +178,15 @@ export class EngineCore {
   }
 
   #context(result: Plan, world: World): ActionContext {
-    const { store, clock, log, metrics, keys, env, providers } = this.#deps;
+    const { store, clock, log, metrics, keys, templateKeys, env, providers } = this.#deps;
     const provider: ActionContext['provider'] = (name) => {
       const found = providers.get(name);
       if (found === null) throw new NodepoolError('unavailable', `provider ${name} is no longer in the configuration`);
       return found;
     };
     const lease: ActionContext['lease'] = (name) => this.#leases.held().get(name) ?? null;
-    const parts = { failures: this.#failures, book: this.#book, plan: result, world, provider, lease };
-    return { store, clock, log, metrics, keys, env, ...parts };
+    const kept = { failures: this.#failures, book: this.#book, consoles: this.#consoles };
+    return { store, clock, log, metrics, keys, templateKeys, env, ...kept, plan: result, world, provider, lease };
   }
 }
 

@@ -17,6 +17,8 @@ export const ERROR_CODES = {
   quota: { retry: 'later', metric: 'quota' },
   /** The cloud asked us to slow down; `retryAfterMs` may say for how long. */
   throttled: { retry: 'soon', metric: 'throttled' },
+  /** The resource is busy with something else; nothing was done. */
+  conflict: { retry: 'soon', metric: 'conflict' },
   /** The cloud refused the request as wrong; sending it again unchanged is useless. */
   rejected: { retry: 'elsewhere', metric: 'rejected' },
   /** No usable answer (time-out, reset, 5xx): the request may or may not have had its effect. */
@@ -27,6 +29,8 @@ export const ERROR_CODES = {
   unreachable: { retry: 'soon', metric: 'ssh' },
   /** The server answers SSH but does not let us in, or not as expected. */
   'login-refused': { retry: 'soon', metric: 'auth' },
+  /** Another host key than the one on record: it is not the server that it was. */
+  'host-key-changed': { retry: 'never', metric: 'ssh' },
   /** A command or script on a server ended with a non-zero exit code. */
   'command-failed': { retry: 'elsewhere', metric: 'script' },
   /** The database does not answer. */

@@ -4,13 +4,15 @@
  * - of each lane at most `concurrency` calls are under way;
  * - lanes take turns, and within a lane the first come is the first served. So a hundred deletions never wait for a
  *   thousand creates, and a listing for neither.
- * A `throttled` error that says how long to wait closes the whole gate for that time.
+ * A `throttled` error that says how long to wait closes the whole gate for that time. One that does not makes the gap
+ * between starts longer until calls succeed (`pace.ts`). No other error changes anything.
  */
 import type { Clock } from './clock.ts';
 import { isNodepoolError, NodepoolError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
+import { longerGap, shorterGap } from './pace.ts';
 
-const LANE_NAMES = ['read', 'create', 'delete'] as const;
+const LANE_NAMES = ['read', 'create', 'equip', 'delete'] as const;
 export type LaneName = (typeof LANE_NAMES)[number];
 
 export interface LimiterOptions {
@@ -23,6 +25,7 @@ export interface LimiterOptions {
 
 interface Waiting {
   readonly start: () => void;
+  readonly refuse: (error: NodepoolError) => void;
   isGone: boolean;
   next: Waiting | null;
 }
@@ -41,6 +44,10 @@ export class Limiter {
   readonly #lanes: readonly Lane[] = LANE_NAMES.map(() => ({ first: null, last: null, inFlight: 0 }));
   /** Index of the lane whose turn is next. */
   #turn = 0;
+  /** Kept between two starts beside the rate. */
+  #gapMs = 0;
+  /** How often the gap has grown. What becomes of a call that started before says nothing about the gap of now. */
+  #growths = 0;
   /** No call starts before `since + ms`. */
   #pause = { since: 0, ms: 0 };
   /** Set while a sleep is under way that will look at the queue again. */
@@ -59,16 +66,28 @@ export class Limiter {
   async run<T>(lane: LaneName, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
     const own = this.#lanes[LANE_NAMES.indexOf(lane)] as Lane;
     await this.#admission(own, signal);
+    const growths = this.#growths;
     try {
       if (signal.aborted) throw abandoned();
-      return await call();
+      const answer = await call();
+      if (growths === this.#growths) this.#gapMs = shorterGap(this.#gapMs);
+      return answer;
     } catch (error) {
-      if (isNodepoolError(error, 'throttled') && error.retryAfterMs !== undefined) this.#hold(error.retryAfterMs);
+      if (isNodepoolError(error, 'throttled')) this.#slowDown(error, growths);
       throw error;
     } finally {
       own.inFlight -= 1;
       this.#startDue();
     }
+  }
+
+  /** Rejects all calls of `lane` that wait for their turn with `error`. Those under way go on. */
+  reject(lane: LaneName, error: NodepoolError): void {
+    const own = this.#lanes[LANE_NAMES.indexOf(lane)] as Lane;
+    const { first } = own;
+    own.first = own.last = null;
+    for (let waiting = first; waiting; waiting = waiting.next) if (!waiting.isGone) waiting.refuse(error);
+    this.#startDue();
   }
 
   #admission(lane: Lane, signal: AbortSignal): Promise<void> {
@@ -84,6 +103,10 @@ export class Limiter {
         start: () => {
           forget();
           resolve();
+        },
+        refuse: (error) => {
+          forget();
+          reject(error);
         },
       };
       const forget = onAbort(signal, abandon);
@@ -115,7 +138,7 @@ export class Limiter {
     if (!lane.first) lane.last = null;
     lane.inFlight += 1;
     this.#turn = (this.#lanes.indexOf(lane) + 1) % this.#lanes.length;
-    this.#pause = { since: this.#clock.now(), ms: this.#rateMs };
+    this.#pause = { since: this.#clock.now(), ms: Math.max(this.#rateMs, this.#gapMs) };
     waiting.start();
   }
 
@@ -136,6 +159,15 @@ export class Limiter {
     // A clock that was set back must not close the gate for longer than the pause itself.
     this.#pause.since = Math.min(this.#pause.since, now);
     return Math.max(0, this.#pause.since + this.#pause.ms - now);
+  }
+
+  #slowDown({ retryAfterMs }: NodepoolError, growths: number): void {
+    if (retryAfterMs !== undefined) this.#hold(retryAfterMs);
+    else if (growths === this.#growths) {
+      this.#gapMs = longerGap(this.#gapMs, this.#rateMs);
+      this.#growths += 1;
+      this.#hold(this.#gapMs);
+    }
   }
 
   #hold(ms: number): void {

@@ -3,8 +3,9 @@
  * The template server has its own table (`slot-steps.ts`), which this one consults when nothing later is due.
  */
 import type { CloudImage } from '../providers/provider.ts';
-import { IMAGE_SAVE_LIMIT_MS } from './limits.ts';
+import { IMAGE_SAVE_LIMIT_MS, SAVE_ATTEMPTS_MAX } from './limits.ts';
 import type { ImageRecord } from './records.ts';
+import type { Wait } from './slot-steps.ts';
 
 export interface ImageFacts {
   readonly now: number;
@@ -22,8 +23,12 @@ export interface ImageFacts {
 export type ImageStep =
   | { readonly do: 'finish' | 'save' | 'set-up' | 'template' }
   | { readonly do: 'adopt'; readonly cloudImage: CloudImage }
-  | { readonly do: 'wait'; readonly listingAfter: number; readonly until: number }
-  | { readonly do: 'fail'; readonly reason: 'save-failed' | 'save-timeout' | 'script-interrupted' };
+  | ({ readonly do: 'wait' } & Wait)
+  | {
+      readonly do: 'fail';
+      readonly reason: 'save-failed' | 'save-timeout' | 'script-interrupted';
+      readonly detail: string | null;
+    };
 
 interface ImageRule {
   readonly when: string;
@@ -31,6 +36,12 @@ interface ImageRule {
   readonly matches: (facts: ImageFacts) => boolean;
   readonly step: (facts: ImageFacts) => ImageStep;
 }
+
+const fail = (reason: Extract<ImageStep, { do: 'fail' }>['reason'], detail: string | null = null): ImageStep => ({
+  do: 'fail',
+  reason,
+  detail,
+});
 
 const isSaving = ({ record }: ImageFacts): boolean => record.cloudImageId !== null || record.saveAt !== null;
 const saveDeadline = ({ record }: ImageFacts): number => (record.saveAt ?? record.stateAt) + IMAGE_SAVE_LIMIT_MS;
@@ -47,19 +58,23 @@ export const IMAGE_RULES: readonly ImageRule[] = [
     when: 'the cloud image failed or vanished',
     then: 'fail: save-failed',
     matches: ({ isGone, cloudImage }) => isGone || cloudImage?.status === 'error' || cloudImage?.status === 'deleting',
-    step: () => ({ do: 'fail', reason: 'save-failed' }),
+    step: ({ cloudImage }) =>
+      fail(
+        'save-failed',
+        cloudImage === null ? 'the cloud does not list it' : `the cloud shows it as ${cloudImage.status}`,
+      ),
   },
   {
     when: 'saving for longer than the limit',
     then: 'fail: save-timeout',
     matches: (facts) => isSaving(facts) && facts.now > saveDeadline(facts),
-    step: () => ({ do: 'fail', reason: 'save-timeout' }),
+    step: () => fail('save-timeout'),
   },
   {
     when: 'the cloud image is known by id',
     then: 'wait for a newer listing',
     matches: ({ record }) => record.cloudImageId !== null,
-    step: (facts) => ({ do: 'wait', listingAfter: facts.listedAt ?? 0, until: saveDeadline(facts) }),
+    step: (facts) => ({ do: 'wait', listingAfter: facts.listedAt ?? 0, for: 'news', until: saveDeadline(facts) }),
   },
   {
     when: 'a save attempt is on record, and an image with our tag exists',
@@ -71,7 +86,13 @@ export const IMAGE_RULES: readonly ImageRule[] = [
     when: 'a save attempt is on record, and the listing is not younger than attempt + grace',
     then: 'wait for one that is',
     matches: (facts) => facts.record.saveAt !== null && (facts.listedAt ?? 0) <= decidableAfter(facts),
-    step: (facts) => ({ do: 'wait', listingAfter: decidableAfter(facts), until: saveDeadline(facts) }),
+    step: (facts) => ({ do: 'wait', listingAfter: decidableAfter(facts), for: 'decision', until: saveDeadline(facts) }),
+  },
+  {
+    when: `a save attempt is on record, and it was number ${SAVE_ATTEMPTS_MAX}`,
+    then: 'fail: save-failed',
+    matches: ({ record }) => record.saveAt !== null && record.saveAttempt >= SAVE_ATTEMPTS_MAX,
+    step: () => fail('save-failed', `no image came of ${SAVE_ATTEMPTS_MAX} save calls`),
   },
   {
     when: 'the set-up script ended well',
@@ -83,7 +104,7 @@ export const IMAGE_RULES: readonly ImageRule[] = [
     when: 'the set-up script was started by a process that is gone',
     then: 'fail: script-interrupted',
     matches: ({ record }) => record.setupAt !== null,
-    step: () => ({ do: 'fail', reason: 'script-interrupted' }),
+    step: () => fail('script-interrupted'),
   },
   {
     when: 'SSH has answered on the template',

@@ -19,8 +19,25 @@ export const SETUP_SCRIPT_LIMIT_MS = 6 * HOUR;
 /** Writing the `/etc/nodepool` files of a set, and one try to log in: a server that stalls must not hold its node. */
 export const NODE_FILES_LIMIT_MS = 10 * MINUTE;
 export const PROBE_LIMIT_MS = MINUTE;
+/** A server that is being built is knocked at this long: who drops what comes is not up yet. */
+export const KNOCK_LIMIT_MS = 5 * SECOND;
+/** A console is read this long: it only explains what went wrong, or proves what is taken on trust otherwise. */
+export const CONSOLE_LIMIT_MS = 20 * SECOND;
 /** Create calls that were not answered and of which no server came, before the launch has failed. */
 export const CREATE_ATTEMPTS_MAX = 3;
+/** The same for save calls and the build. */
+export const SAVE_ATTEMPTS_MAX = 3;
+/** A template that is busy with something else for longer than this after its set-up cannot be saved. */
+export const SAVE_BUSY_LIMIT_MS = 10 * MINUTE;
+/** What is busy with something else is asked again after this long. */
+export const BUSY_REPEAT_MS = 10 * SECOND;
+/** The server of a node in use has to be missing in listings for this long: a job runs on it. */
+export const USED_SERVER_MISSING_MS = 5 * MINUTE;
+/** What has been waited for in vain for `ageMs` is looked at again only after this long: its news are late by a sixtieth. */
+export function patienceMs(ageMs: number): number {
+  return Math.min(MINUTE, Math.max(0, ageMs) / 60);
+}
+
 /** A deletion that shows no effect is asked for again after this long. */
 export const DELETE_REPEAT_MS = MINUTE;
 /** A ready node whose periodic check fails is checked again after this long, */

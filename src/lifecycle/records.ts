@@ -21,6 +21,8 @@ export interface ServerSlot {
   readonly deleteAt: number | null;
   readonly ip: string | null;
   readonly ipPrivate: string | null;
+  /** What the server showed at the first login, as `ssh-ed25519 AAAA...`; from then on it has to show the same. */
+  readonly hostKey: string | null;
   readonly createdAt: number;
 }
 
@@ -78,8 +80,10 @@ export interface ImageRecord extends ServerSlot {
   readonly setupAt: number | null;
   /** The set-up script ended well. */
   readonly setupDoneAt: number | null;
-  /** When the last save attempt (snapshot call) was recorded. */
+  /** When the last save attempt (snapshot call) was recorded; null when none may still have an effect. */
   readonly saveAt: number | null;
+  /** Save calls recorded so far; recorded before each call. */
+  readonly saveAttempt: number;
 }
 
 /** What failures are counted by: launches per image and zone, builds per image, a provider as a whole. */

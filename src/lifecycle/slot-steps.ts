@@ -7,6 +7,7 @@
  * before the create call; with an attempt on record only a listing taken after it could not have missed the
  * server decides, and a server that carries our tag is adopted before another is created.
  */
+import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { CREATE_ATTEMPTS_MAX } from './limits.ts';
 import type { ServerSlot } from './records.ts';
@@ -33,9 +34,19 @@ export type SlotStep =
   | { readonly do: 'create' }
   | { readonly do: 'adopt'; readonly server: Server }
   | { readonly do: 'probe'; readonly address: string; readonly addressPrivate: string | null }
-  /** Look again when a listing was taken after `listingAfter`, at the latest at `until`. */
-  | { readonly do: 'wait'; readonly listingAfter: number; readonly until: number }
+  /** It comes up beside the wait for the listing that shows that. */
+  | ({ readonly do: 'attach-floating-ip'; readonly serverId: ServerId } & Wait)
+  | ({ readonly do: 'knock'; readonly address: string } & Wait)
+  | ({ readonly do: 'wait' } & Wait)
   | { readonly do: 'fail'; readonly reason: SlotFailure; readonly detail: string | null };
+
+/** Look again when a listing was taken after `listingAfter`, at the latest at `until`. */
+export interface Wait {
+  readonly listingAfter: number;
+  /** What is waited for may be in any newer listing, or is decided by the first that was taken then. */
+  readonly for: 'news' | 'decision';
+  readonly until: number;
+}
 
 interface SlotRule {
   /** The condition in words, for the table in `src/README.md`. */
@@ -54,12 +65,26 @@ const bootDeadline = ({ slot, bootTimeoutMs }: SlotFacts): number => (slot.activ
 const fail = (reason: SlotFailure, detail: string | null = null): SlotStep => ({ do: 'fail', reason, detail });
 
 /** Any listing newer than the present one. */
-const waitForNews = (facts: SlotFacts): SlotStep => ({
-  do: 'wait',
+const news = (facts: SlotFacts): Wait => ({
   listingAfter: facts.listedAt ?? 0,
+  for: 'news',
   // Once it was seen ACTIVE only the boot time limit counts; the other one may have passed long ago.
   until: facts.slot.activeAt === null ? launchDeadline(facts) : bootDeadline(facts),
 });
+
+const waitForNews = (facts: SlotFacts): SlotStep => ({ do: 'wait', ...news(facts) });
+
+const STATUS_WORDS = { building: 'in BUILD', active: 'ACTIVE', unknown: 'in a state that we do not know' } as const;
+
+/** What the newest listing shows of a server that is not up in time. */
+function lastSight({ server, listedAt }: SlotFacts): string {
+  if (listedAt === null) return 'the state of the cloud is unknown';
+  if (server === null) return 'the cloud does not list it';
+  const { status, ip } = server;
+  // ERROR and deletion are dealt with before.
+  const words = STATUS_WORDS[status as keyof typeof STATUS_WORDS];
+  return `last seen ${words}${ip === null ? ', without an address' : ` with address ${ip}`}`;
+}
 
 export const SLOT_RULES: readonly SlotRule[] = [
   {
@@ -90,7 +115,7 @@ export const SLOT_RULES: readonly SlotRule[] = [
     when: 'not seen ACTIVE within launch-timeout',
     then: 'fail: launch-timeout',
     matches: (facts) => facts.slot.activeAt === null && facts.now > launchDeadline(facts),
-    step: () => fail('launch-timeout'),
+    step: (facts) => fail('launch-timeout', lastSight(facts)),
   },
   {
     when: 'the cloud is unknown',
@@ -118,6 +143,7 @@ export const SLOT_RULES: readonly SlotRule[] = [
     step: (facts) => ({
       do: 'wait',
       listingAfter: (facts.slot.attemptAt ?? 0) + facts.graceMs,
+      for: 'decision',
       until: launchDeadline(facts),
     }),
   },
@@ -138,6 +164,18 @@ export const SLOT_RULES: readonly SlotRule[] = [
     then: 'probe SSH',
     matches: ({ server }) => server?.status === 'active' && server.ip !== null,
     step: ({ server }) => ({ do: 'probe', address: server?.ip ?? '', addressPrivate: server?.ipPrivate ?? null }),
+  },
+  {
+    when: 'ACTIVE without an address, and it has to get a floating IP',
+    then: 'attach one, wait for a newer listing',
+    matches: ({ server }) => server?.status === 'active' && server.ip === null && server.wantsFloatingIp,
+    step: (facts) => ({ do: 'attach-floating-ip', serverId: (facts.server as Server).id, ...news(facts) }),
+  },
+  {
+    when: 'in BUILD with an address',
+    then: 'knock at it, wait for a newer listing',
+    matches: ({ server }) => server?.status === 'building' && server.ip !== null,
+    step: (facts) => ({ do: 'knock', address: facts.server?.ip ?? '', ...news(facts) }),
   },
   {
     when: 'otherwise',

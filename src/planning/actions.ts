@@ -1,5 +1,6 @@
 /** The vocabulary of plans: what may be done, and why. Plain data, so a plan can be printed, compared and tested. */
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
+import type { Accessory } from '../providers/provider.ts';
 import type { IntentRecord } from '../lifecycle/records.ts';
 import type { Memory } from './memory.ts';
 import type { Subject } from './world.ts';
@@ -20,7 +21,10 @@ export const REASONS = {
   'create-failed': 'the cloud refused the server',
   'script-failed': 'a script on the server failed',
   'script-interrupted': 'a script was cut off by a restart of the daemon',
+  'host-key-changed': 'another host key than at the first login: it is not the server that it was',
+  'key-unusable': 'the private key that its servers are logged in to with cannot be used',
   'subnode-failed': 'a server of its set failed',
+  'floating-ip-failed': 'the cloud gave it no floating IP',
   'save-failed': 'the cloud did not save the image',
   'save-timeout': 'the cloud did not save the image in time',
   'state-timeout': 'it stayed in its state for too long',
@@ -78,6 +82,9 @@ export type Action = Base &
         readonly address: string;
         readonly addressPrivate: string | null;
       }
+    /** Somebody may answer before the cloud says that it is ACTIVE: then a listing is worth its call. */
+    | { readonly kind: 'knock-server'; readonly slot: SlotRef; readonly address: string }
+    | { readonly kind: 'attach-floating-ip'; readonly slot: SlotRef; readonly serverId: ServerId }
     | { readonly kind: 'prepare-node'; readonly nodeId: number }
     | { readonly kind: 'check-node'; readonly nodeId: number }
     | {
@@ -85,6 +92,7 @@ export type Action = Base &
         readonly nodeId: number;
         /** Shown with the reason. */ readonly detail: string | null;
         /** The launch failed: it counts against its provider, image and zone. */ readonly isFailure: boolean;
+        /** The server whose console tells more; null: none does. */ readonly consoleOf: ServerId | null;
       }
     | { readonly kind: 'delete-server'; readonly slot: SlotRef; readonly serverIds: readonly ServerId[] }
     | {
@@ -102,6 +110,7 @@ export type Action = Base &
         readonly imageId: number;
         readonly detail: string | null;
         readonly isFailure: boolean;
+        readonly consoleOf: ServerId | null;
       }
     | {
         readonly kind: 'delete-cloud-image';
@@ -125,6 +134,13 @@ export type Action = Base &
         readonly cloudImageId: CloudImageId;
         readonly owner: string;
       }
+    | {
+        readonly kind: 'delete-accessory';
+        readonly provider: string;
+        readonly accessory: Pick<Accessory, 'kind' | 'id' | 'name'>;
+        readonly owner: string;
+      }
+    | { readonly kind: 'list-accessories'; readonly provider: string }
     | { readonly kind: 'list-servers'; readonly provider: string }
     | { readonly kind: 'list-images'; readonly provider: string }
     | { readonly kind: 'read-limits'; readonly provider: string }

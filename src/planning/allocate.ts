@@ -2,9 +2,9 @@
  * Divides missing nodes over providers and targets: the algorithm of the original Nodepool, whose 23 published
  * results are this module's golden tests.
  *
- * A *place* is room for one server. A node takes 1 + subnodes places, and nothing is granted above the places
- * that are free. A provider's *room* for a label is the number of its nodes that fit into the places free at
- * the start.
+ * A *place* is room for one server. A node takes 1 + subnodes places, or more where another part of the quota is
+ * scarcer for it than servers are; nothing is granted above the places that are free. A provider's *room* for a label
+ * is the number of its nodes that fit into the places free at the start.
  *
  * Providers have their turn in the order of the configuration, and each request gets one chance at each:
  *
@@ -18,8 +18,8 @@
  *    it wants, whichever is less, both rounded half up.
  * 4. A grant is spread so that the targets come to have equally many nodes of the label.
  *
- * Where this differs from the original: subnodes count when a grant is sized; a label that asks for nothing
- * is not taken to be waiting, nor is one that no provider can serve yet; negative numbers count as 0.
+ * Where this differs from the original: subnodes and the size of servers count when a grant is sized; a label that asks
+ * for nothing is not taken to be waiting, nor is one that no provider can serve yet; negative numbers count as 0.
  */
 import { closeRound, countWait } from './allocation-history.ts';
 import type { Round } from './memory.ts';
@@ -45,9 +45,8 @@ export interface AllocationRequest {
   readonly label: string;
   /** Nodes that are missing. */
   readonly amount: number;
-  readonly subnodes: number;
-  /** Names of those that can boot it now. */
-  readonly providers: readonly string[];
+  /** Places that one node takes at each of those that can boot it now: a positive real number. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
 export interface TargetLoad {
@@ -89,21 +88,27 @@ export interface Share {
 interface Ask {
   readonly label: string;
   readonly requested: number;
-  /** Places that one node takes. */
-  readonly places: number;
   readonly waited: number;
   /** Nodes per target, in the order of the targets; grows with each grant. */
   readonly current: number[];
-  /** Providers that have not had their turn. */
-  readonly ahead: Set<string>;
+  /** What providers that have not had their turn have for it. */
+  readonly ahead: Map<string, Offer>;
   /** Nodes that these had room for at the start. */
   room: number;
   missing: number;
 }
 
+interface Offer {
+  /** Places that one node takes. */
+  readonly places: number;
+  /** Nodes that fit at the start. */
+  readonly room: number;
+}
+
 /** An ask at a provider whose turn it is; `wanted` and `priority` are those at the start of the turn. */
 interface Turn {
   readonly ask: Ask;
+  readonly offer: Offer;
   readonly wanted: number;
   /** Providers to go, this one included. */
   readonly priority: number;
@@ -114,8 +119,7 @@ export function allocate(input: AllocationInput): Allocation {
   const grants: Grant[] = [];
   const shares: Share[] = [];
   for (const provider of input.providers) {
-    const asking = asks.filter((ask) => ask.ahead.has(provider.name));
-    for (const [ask, share] of serve(provider, asking)) {
+    for (const [ask, share] of serve(provider, asks)) {
       shares.push(share);
       spread(ask.current, share.granted).forEach((amount, index) => {
         const target = input.targets[index];
@@ -132,48 +136,60 @@ export function allocate(input: AllocationInput): Allocation {
 
 function openAsks({ providers, requests, targets, rounds }: AllocationInput): Ask[] {
   if (targets.length === 0) return [];
-  return requests.flatMap(({ label, amount, subnodes, providers: eligible }) => {
-    const able = providers.filter((provider) => eligible.includes(provider.name));
-    if (amount <= 0 || able.length === 0) return [];
-    const places = 1 + subnodes;
+  return requests.flatMap(({ label, amount, places }) => {
+    const ahead = openOffers(providers, places);
+    if (amount <= 0 || ahead.size === 0) return [];
+    let room = 0;
+    for (const offer of ahead.values()) room += offer.room;
     return {
       label,
       requested: amount,
-      places,
       waited: countWait(rounds, label),
       current: targets.map((target) => target.current.get(label) ?? 0),
-      ahead: new Set(able.map((provider) => provider.name)),
-      room: able.reduce((sum, provider) => sum + countRoom(provider.available, places), 0),
+      ahead,
+      room,
       missing: amount,
     };
   });
 }
 
+function openOffers(providers: readonly ProviderPlaces[], placesAt: AllocationRequest['places']): Map<string, Offer> {
+  const offers = new Map<string, Offer>();
+  for (const { name, available } of providers) {
+    const places = placesAt.get(name);
+    if (places !== undefined) offers.set(name, { places, room: countRoom(available, places) });
+  }
+  return offers;
+}
+
+/** Shares are quotients of sums of quotients: what binary fractions miss of a half, or of a whole, by a hair is one. */
+const HAIR = 1e-9;
+
 /** Nodes of `places` places each that fit into `free` places; none into fewer than 0. */
 export function countRoom(free: number, places: number): number {
-  return Math.max(0, Math.floor(free / places));
+  return Math.max(0, Math.floor(free / places + HAIR));
 }
 
 /** One provider's turn. Answers in the order of service and settles the asks. */
 function serve(provider: ProviderPlaces, asks: readonly Ask[]): [Ask, Share][] {
   const served: [Ask, Share][] = [];
   let free = provider.available;
-  const grant = ({ ask, wanted }: Turn, share: number, amount: number): void => {
+  const grant = ({ ask, offer, wanted }: Turn, share: number, amount: number): void => {
     served.push([
       ask,
       { label: ask.label, provider: provider.name, waited: ask.waited, wanted, share, granted: amount },
     ]);
     ask.ahead.delete(provider.name);
-    ask.room -= countRoom(provider.available, ask.places);
+    ask.room -= offer.room;
     ask.missing -= amount;
-    free -= amount * ask.places;
+    free -= amount * offer.places;
   };
 
-  const turns = asks.map((ask) => openTurn(ask, provider));
+  const turns = openTurns(asks, provider.name);
   const line = turns.filter(({ ask }) => ask.waited === 0);
   const waiting = turns.filter(({ ask }) => ask.waited > 0).sort((a, b) => b.ask.waited - a.ask.waited);
   for (const turn of waiting) {
-    const fitting = countRoom(free, turn.ask.places);
+    const fitting = countRoom(free, turn.offer.places);
     grant(turn, fitting, Math.min(Math.floor(turn.wanted), fitting));
   }
   line.sort((a, b) => a.priority - b.priority);
@@ -181,15 +197,21 @@ function serve(provider: ProviderPlaces, asks: readonly Ask[]): [Ask, Share][] {
   line.forEach((turn, index) => {
     const wished = wishes[index] ?? 0;
     const share = wished > 0 ? (free * turn.wanted) / wished : 0;
-    const fitting = countRoom(free, turn.ask.places);
+    const fitting = countRoom(free, turn.offer.places);
     grant(turn, share, Math.min(roundHalfUp(turn.wanted), roundHalfUp(share), fitting));
   });
   return served;
 }
 
-function openTurn(ask: Ask, provider: ProviderPlaces): Turn {
-  const room = countRoom(provider.available, ask.places);
-  return { ask, wanted: ask.room > 0 ? (ask.missing * room) / ask.room : 0, priority: ask.ahead.size };
+function openTurns(asks: readonly Ask[], provider: string): Turn[] {
+  const turns: Turn[] = [];
+  for (const ask of asks) {
+    const offer = ask.ahead.get(provider);
+    if (offer === undefined) continue;
+    const wanted = ask.room > 0 ? (ask.missing * offer.room) / ask.room : 0;
+    turns.push({ ask, offer, wanted, priority: ask.ahead.size });
+  }
+  return turns;
 }
 
 /** Per turn of a sorted line: places that it and those behind it with the same priority wish for. */
@@ -198,7 +220,7 @@ function countWishes(line: readonly Turn[]): number[] {
   for (let index = line.length - 1; index >= 0; index -= 1) {
     const turn = line[index] as Turn;
     const behind = line[index + 1]?.priority === turn.priority ? (wishes[index + 1] ?? 0) : 0;
-    wishes[index] = turn.wanted * turn.ask.places + behind;
+    wishes[index] = turn.wanted * turn.offer.places + behind;
   }
   return wishes;
 }
@@ -216,9 +238,6 @@ function spread(current: number[], amount: number): number[] {
     return given;
   });
 }
-
-/** Shares are quotients of sums of quotients: what binary fractions miss of a half by a hair is a half. */
-const HAIR = 1e-9;
 
 function roundHalfUp(value: number): number {
   return Math.floor(value + 0.5 + HAIR);

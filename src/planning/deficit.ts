@@ -7,7 +7,7 @@
 import type { LabelConfig } from '../config/types.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
-import { countRoom, type TargetLoad } from './allocate.ts';
+import type { TargetLoad } from './allocate.ts';
 
 export interface DeficitInput {
   readonly labels: ReadonlyMap<string, LabelConfig>;
@@ -16,8 +16,8 @@ export interface DeficitInput {
   readonly demand: ReadonlyMap<string, number>;
   /** Only nodes there count as supply. */
   readonly onlineTargets: ReadonlySet<string>;
-  /** Servers that may be added per provider. */
-  readonly available: ReadonlyMap<string, number>;
+  /** Nodes of a label that fit at a provider. */
+  readonly room: (label: LabelConfig, provider: string) => number;
 }
 
 export interface Deficit {
@@ -62,12 +62,11 @@ interface Situation {
 
 function countDeficit(
   label: LabelConfig,
-  { demand: demands, available }: DeficitInput,
+  { demand: demands, room: roomAt }: DeficitInput,
   { supply, isContested }: Situation,
 ): Deficit {
   const demand = demands.get(label.name) ?? 0;
-  const places = 1 + label.subnodes;
-  const room = label.providers.reduce((sum, name) => sum + countRoom(available.get(name) ?? 0, places), 0);
+  const room = label.providers.reduce((sum, name) => sum + roomAt(label, name), 0);
   const forDemand = Math.max(0, demand - supply);
   const wanted = Math.max(0, demand + label.minReady - supply);
   const amount = wanted <= room ? wanted : isContested ? forDemand : room;

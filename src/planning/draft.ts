@@ -2,17 +2,13 @@
  * A plan in the making: what the planners order, note and wait for. It lives within one call of `plan()`.
  * Planners run in order of urgency; the first action ordered for a subject stands, later ones are dropped.
  */
-import type { CloudImage, Server } from '../providers/provider.ts';
-import type { Action, Note, Reason } from './actions.ts';
-import { countCapacities, type Capacity } from './capacity.ts';
+import type { Wait } from '../lifecycle/slot-steps.ts';
+import type { CloudImage, ProviderTraits, Server } from '../providers/provider.ts';
+import type { Action, Note } from './actions.ts';
+import type { Amounts } from './amounts.ts';
+import { charge, openLedgers, type Ledger } from './ledger.ts';
 import { viewListing, type ListingView } from './listings.ts';
 import type { Listing, Subject, World } from './world.ts';
-
-export interface ListingNeed {
-  /** A listing taken after this time is wanted. */
-  after: number;
-  reason: Reason;
-}
 
 export interface CloudFacts {
   readonly servers: ListingView<Server>;
@@ -26,15 +22,15 @@ export class Draft {
   readonly actions: Action[] = [];
   readonly notes: Note[] = [];
   readonly sightings = new Map<string, number>();
-  readonly serverNeeds = new Map<string, ListingNeed>();
-  readonly imageNeeds = new Map<string, ListingNeed>();
+  /** When the listings that decisions wait for are due, by provider. */
+  readonly serverNeeds = new Map<string, number>();
+  readonly imageNeeds = new Map<string, number>();
   /** Places whose failures this plan has counted. */
   readonly countedFailures = new Set<string>();
   #nextWakeAt = Infinity;
   readonly #subjects = new Set<Subject>();
   readonly #clouds = new Map<string, CloudFacts>();
-  #capacities: ReadonlyMap<string, Capacity> | null = null;
-  readonly #taken = new Map<string, number>();
+  #ledgers: Map<string, Ledger> | null = null;
 
   constructor(world: World) {
     this.world = world;
@@ -59,6 +55,12 @@ export class Draft {
     if (busy.until <= this.world.now) return false;
     this.wakeAt(busy.until);
     return true;
+  }
+
+  /** Whether its last action wanted it left alone for a while, as after a failure. */
+  isResting(subject: Subject): boolean {
+    const busy = this.world.busy.get(subject);
+    return busy !== undefined && busy.until !== 'done' && busy.until > this.world.now;
   }
 
   note(about: string, text: string): void {
@@ -88,27 +90,36 @@ export class Draft {
     return facts;
   }
 
-  /** Places at each provider of the configuration, without what this plan has taken. */
-  capacities(): ReadonlyMap<string, Capacity> {
-    return (this.#capacities ??= countCapacities(this.world));
+  /** What may be added at each provider of the configuration, without what this plan has taken. */
+  ledgers(): ReadonlyMap<string, Ledger> {
+    return (this.#ledgers ??= new Map(openLedgers(this.world)));
   }
 
-  /** Servers that this plan may still add at a provider. */
-  freePlaces(provider: string): number {
-    return Math.max(0, (this.capacities().get(provider)?.available ?? 0) - (this.#taken.get(provider) ?? 0));
+  /** Takes what the supply then divides no more among nodes. */
+  charge(provider: string, cost: Amounts): void {
+    const ledger = this.ledgers().get(provider);
+    if (ledger !== undefined) this.#ledgers?.set(provider, charge(ledger, cost));
   }
 
-  /** Takes a place for a template server, before the supply divides the rest among nodes. */
-  takePlace(provider: string): void {
-    this.#taken.set(provider, (this.#taken.get(provider) ?? 0) + 1);
+  /**
+   * Asks for a listing of servers taken after `after`. For news it comes at the next poll, or as soon as the cloud may
+   * be listed when something hints that there are some; for a decision as soon as it can decide.
+   */
+  needServers(provider: string, after: number, awaited: Wait['for'] = 'news'): void {
+    const view = this.world.clouds.get(provider);
+    if (view === undefined || !view.servers.known) return;
+    const { takenAt } = view.servers;
+    const isUrgent = awaited === 'decision' || view.hintedAt > takenAt;
+    need(this.serverNeeds, provider, Math.max(after + 1, takenAt + intervalOf(view.traits, isUrgent)));
   }
 
-  needServers(provider: string, after: number, reason: Reason = 'listing-needed'): void {
-    need(this.serverNeeds, provider, { after, reason });
-  }
-
-  needImages(provider: string, after: number, reason: Reason = 'listing-needed'): void {
-    need(this.imageNeeds, provider, { after, reason });
+  /** The same of images, at which nothing hints. */
+  needImages(provider: string, after: number, awaited: Wait['for'] = 'news'): void {
+    const view = this.world.clouds.get(provider);
+    if (view === undefined || !view.images.known) return;
+    const { takenAt } = view.images;
+    const isUrgent = awaited === 'decision';
+    need(this.imageNeeds, provider, Math.max(after + 1, takenAt + intervalOf(view.traits, isUrgent)));
   }
 
   /**
@@ -116,15 +127,23 @@ export class Draft {
    * second listing on that shows it: only then is it acted on, because one listing may be wrong or late.
    */
   seenTwice(key: string, takenAt: number): boolean {
+    return this.seenFor(key, takenAt) > 0;
+  }
+
+  /** The same, in milliseconds between the first listing that showed it and this one. */
+  seenFor(key: string, takenAt: number): number {
     // After the clock was set back, what was seen "later" is a first sighting again.
     const first = Math.min(this.world.memory.sightings.get(key) ?? takenAt, takenAt);
     this.sightings.set(key, first);
-    return takenAt > first;
+    return takenAt - first;
   }
 }
 
-/** The earliest wish wins: a listing that serves it comes first, later wishes are renewed in the next pass. */
-function need(needs: Map<string, ListingNeed>, provider: string, wish: ListingNeed): void {
-  const present = needs.get(provider);
-  if (present === undefined || wish.after < present.after) needs.set(provider, wish);
+function intervalOf({ listIntervalMs, pollIntervalMs }: ProviderTraits, isUrgent: boolean): number {
+  return isUrgent ? listIntervalMs : pollIntervalMs;
+}
+
+/** The earliest wish wins: later ones are renewed in the next pass. */
+function need(needs: Map<string, number>, provider: string, dueAt: number): void {
+  needs.set(provider, Math.min(needs.get(provider) ?? Infinity, dueAt));
 }

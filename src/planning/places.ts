@@ -2,7 +2,7 @@
  * Places where launches and builds fail: provider, image and zone, an image's build, or a provider as a whole.
  * A place that failed too often rests; after the rest one launch tries it before the others follow.
  */
-import type { FailurePlace, FailureRecord, NodeRecord } from '../lifecycle/records.ts';
+import type { FailurePlace, FailureRecord, ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { Launch } from './actions.ts';
 import type { Draft } from './draft.ts';
 
@@ -68,4 +68,39 @@ export function countAllowedLaunches(draft: Draft, place: Place, ordered: readon
     provider === place.provider && az === place.az && draft.world.config.labels.get(label)?.image === place.image;
   const isTried = ordered.some(isThere) || draft.world.nodes.some((node) => node.state === 'building' && isThere(node));
   return isTried ? 0 : 1;
+}
+
+/**
+ * The refusal after which a provider is on probation: it refused as a whole (quota, credentials) and has rested. Until
+ * a success one launch or template is tried at a time. null: it is not.
+ */
+export function findProbation(draft: Draft, provider: string): FailureRecord | null {
+  const place = providerPlace(provider);
+  return isResting(draft, place) === null ? findFailure(draft, place) : null;
+}
+
+/** The refusal because of which others wait while a provider is being tried; null: nobody has to wait. */
+export function findTrial(draft: Draft, provider: string, ordered: readonly Launch[] = []): FailureRecord | null {
+  const failure = findProbation(draft, provider);
+  return failure !== null && isTried(draft, provider, ordered) ? failure : null;
+}
+
+/** A try is under way as long as the cloud has not accepted all of its servers. */
+function isTried({ world, actions }: Draft, provider: string, ordered: readonly Launch[]): boolean {
+  return (
+    ordered.some((launch) => launch.provider === provider) ||
+    actions.some((action) => action.kind === 'build-image' && action.provider === provider) ||
+    [...world.nodes, ...world.images].some((row) => row.provider === provider && isUncreated(row))
+  );
+}
+
+function isUncreated(row: NodeRecord | ImageRecord): boolean {
+  if (row.state !== 'building') return false;
+  return row.serverId === null || ('subnodes' in row && row.subnodes.some(({ serverId }) => serverId === null));
+}
+
+/** Launches that a provider as a whole may have now, beside those `ordered` already. */
+export function countAllowedAtProvider(draft: Draft, provider: string, ordered: readonly Launch[]): number {
+  if (findProbation(draft, provider) === null) return Infinity;
+  return isTried(draft, provider, ordered) ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /** Plans what is read from the clouds: listings that decisions wait for or the clean-up asks for, and limits. */
 import type { Action, ActionOf } from './actions.ts';
-import type { Draft, ListingNeed } from './draft.ts';
+import type { Draft } from './draft.ts';
 import type { Listing } from './world.ts';
 
 /** How often a cloud's limits are read again. */
@@ -10,22 +10,21 @@ export function planListings(draft: Draft): void {
   for (const [provider, view] of draft.world.clouds) {
     if (!draft.holds(provider)) continue;
     const cleanupAt = draft.world.memory.cron.firedAt.cleanup ?? 0;
-    const { listIntervalMs } = view.traits;
     planListing(draft, {
       action: { kind: 'list-servers', subject: `servers:${provider}`, provider },
       listing: view.servers,
-      need: draft.serverNeeds.get(provider),
+      neededAt: draft.serverNeeds.get(provider),
       cleanupAt,
-      listIntervalMs,
     });
     planListing(draft, {
       action: { kind: 'list-images', subject: `images:${provider}`, provider },
       listing: view.images,
-      need: draft.imageNeeds.get(provider),
+      neededAt: draft.imageNeeds.get(provider),
       cleanupAt,
-      listIntervalMs,
     });
-    if (draft.world.config.providers.has(provider)) planLimits(draft, provider, view.limits?.readAt ?? -Infinity);
+    if (!draft.world.config.providers.has(provider)) continue;
+    planLimits(draft, provider, view.limits?.readAt ?? -Infinity);
+    planAccessoryListing(draft, provider, view.accessories);
   }
 }
 
@@ -33,18 +32,35 @@ interface Wish {
   readonly action: Omit<ActionOf<'list-servers'>, 'reason'> | Omit<ActionOf<'list-images'>, 'reason'>;
   /** The newest one. */
   readonly listing: Listing<unknown>;
-  /** What the planners wait for. */
-  readonly need: ListingNeed | undefined;
+  /** When the planners want the next one. */
+  readonly neededAt: number | undefined;
   /** When the clean-up last fired. */
   readonly cleanupAt: number;
-  readonly listIntervalMs: number;
 }
 
-function planListing(draft: Draft, { action, listing, need, cleanupAt, listIntervalMs }: Wish): void {
-  if (!listing.known) return orderAt(draft, listing.retryAt, { ...action, reason: need?.reason ?? 'listing-needed' });
+function planListing(draft: Draft, { action, listing, neededAt, cleanupAt }: Wish): void {
+  if (!listing.known) {
+    if (listing.error !== null) draft.note(`provider ${action.provider}`, describeSilence(action.kind, listing.error));
+    return orderAt(draft, listing.retryAt, { ...action, reason: 'listing-needed' });
+  }
   if (listing.takenAt < cleanupAt) return draft.order({ ...action, reason: 'cleanup-due' });
-  if (need === undefined) return;
-  orderAt(draft, Math.max(need.after + 1, listing.takenAt + listIntervalMs), { ...action, reason: need.reason });
+  if (neededAt !== undefined) orderAt(draft, neededAt, { ...action, reason: 'listing-needed' });
+}
+
+/** What is there already waits for it, too, and has nothing else to say so. */
+function describeSilence(kind: Wish['action']['kind'], error: string): string {
+  return kind === 'list-servers'
+    ? `its servers cannot be listed, so that nothing is created or given up there: ${error}`
+    : `its images cannot be listed, so that none is saved or given up there: ${error}`;
+}
+
+/** Nothing waits for what servers leave behind: it is looked for when the clean-up fires, and never before. */
+function planAccessoryListing(draft: Draft, provider: string, listing: Listing<unknown>): void {
+  const { cleanup } = draft.world.memory.cron.firedAt;
+  if (cleanup === null || (listing.known && listing.takenAt >= cleanup)) return;
+  const subject = `accessories:${provider}` as const;
+  const dueAt = listing.known ? cleanup : listing.retryAt;
+  orderAt(draft, dueAt, { kind: 'list-accessories', subject, provider, reason: 'cleanup-due' });
 }
 
 /** Orders the action when it is due, or wakes then. */

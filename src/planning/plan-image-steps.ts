@@ -1,6 +1,7 @@
 /** Plans one provider image: its build step by step, its retirement, its deletion. */
 import { nextImageStep, type ImageStep } from '../lifecycle/image-steps.ts';
 import { TEMPLATE_BOOT_MS, TEMPLATE_LAUNCH_MS } from '../lifecycle/limits.ts';
+import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { CloudImage } from '../providers/provider.ts';
 import type { Reason } from './actions.ts';
@@ -8,6 +9,7 @@ import type { Draft } from './draft.ts';
 import { buildPlace, planFailure } from './places.ts';
 import {
   createGraceMs,
+  isCloudSilent,
   FOREIGN_LAUNCH,
   imageSlot,
   isForeignLaunch,
@@ -16,11 +18,13 @@ import {
   planSlotDeletion,
   planSlotsLaunch,
 } from './plan-slot.ts';
+import { findOverdraft } from './quota.ts';
 
 interface Retirement {
   readonly reason: Reason;
   readonly detail?: string | null;
   readonly isFailure?: boolean;
+  readonly consoleOf?: ServerId | null;
 }
 
 const TEMPLATE_LIMITS = { launchTimeoutMs: TEMPLATE_LAUNCH_MS, bootTimeoutMs: TEMPLATE_BOOT_MS };
@@ -56,10 +60,10 @@ function orderImageStep(draft: Draft, image: ImageRecord, step: ImageStep): void
     case 'adopt':
       return draft.order({ ...base, kind: 'adopt-image', reason: 'adopt', cloudImageId: step.cloudImage.id });
     case 'wait':
-      draft.needImages(image.provider, step.listingAfter);
+      draft.needImages(image.provider, step.listingAfter, step.for);
       return draft.wakeAt(step.until + 1);
     case 'fail':
-      return retireImage(draft, image, failureOf(draft, image, step.reason));
+      return retireImage(draft, image, { ...failureOf(draft, image, step.reason), detail: step.detail });
     case 'save':
       return planSave(draft, image);
     case 'template':
@@ -84,15 +88,19 @@ function planSave(draft: Draft, image: ImageRecord): void {
 }
 
 function planTemplate(draft: Draft, image: ImageRecord): void {
-  const { recorded = 0, ownerless = 0, maxServers = 0 } = draft.capacities().get(image.provider) ?? {};
+  const overdraft = findOverdraft(draft, image.provider);
   // An operator may ask for a build while the pool is full: it waits, and its place is kept free.
-  if (image.serverId === null && image.attemptAt === null && recorded + ownerless > maxServers) {
-    draft.note(`image ${image.image} at ${image.provider}`, 'waits for a free place for its template server');
+  if (image.serverId === null && image.attemptAt === null && overdraft !== null) {
+    draft.note(
+      `image ${image.image} at ${image.provider}`,
+      `waits for a free place for its template server (${overdraft} short)`,
+    );
     return;
   }
   const outcome = planSlotsLaunch(draft, [imageSlot(image)], TEMPLATE_LIMITS);
   if (outcome.is !== 'failed') return;
-  retireImage(draft, image, { ...failureOf(draft, image, outcome.reason), detail: outcome.detail });
+  const { reason, detail, consoleOf } = outcome;
+  retireImage(draft, image, { ...failureOf(draft, image, reason), detail, consoleOf });
 }
 
 /** A build that a restart or a vanished template cut off says nothing about the image: it does not count. */
@@ -112,10 +120,11 @@ function isTemplateLost(draft: Draft, image: ImageRecord): boolean {
 export function retireImage(
   draft: Draft,
   image: ImageRecord,
-  { reason, detail = null, isFailure = false }: Retirement,
+  { reason, detail = null, isFailure = false, consoleOf = null }: Retirement,
 ): void {
   if (!draft.world.switches.deletes) return;
-  draft.order({ kind: 'retire-image', subject: `image:${image.id}`, reason, imageId: image.id, detail, isFailure });
+  const subject = `image:${image.id}` as const;
+  draft.order({ kind: 'retire-image', subject, reason, imageId: image.id, detail, isFailure, consoleOf });
 }
 
 export function planImageDeletion(draft: Draft, image: ImageRecord): void {
@@ -144,17 +153,23 @@ function isCloudImageGone(draft: Draft, image: ImageRecord): boolean {
   const takenAt = draft.cloud(image.provider).images.takenAt ?? 0;
   const decidableAfter = lastAppearance(draft, image);
   const canTell = takenAt > decidableAfter;
-  const cloudImageIds = cloudImagesOf(draft, image).map(({ id }) => id);
-  if (cloudImageIds.length === 0 && canTell) return true;
-  const { id: imageId, provider, cloudImageId } = image;
+  const ids = new Set(cloudImagesOf(draft, image).map(({ id }) => id));
+  if (ids.size === 0 && canTell) return true;
   // A known image is deleted by its id while no listing can tell whether it is there.
-  if (!canTell && cloudImageId !== null && !cloudImageIds.includes(cloudImageId)) cloudImageIds.push(cloudImageId);
-  if (cloudImageIds.length === 0) draft.needImages(provider, Math.max(decidableAfter, takenAt));
-  else {
-    const subject = `image:${imageId}` as const;
-    draft.order({ kind: 'delete-cloud-image', subject, reason: 'deleted', imageId, provider, cloudImageIds });
-  }
+  if (!canTell && image.cloudImageId !== null) ids.add(image.cloudImageId);
+  if (ids.size === 0) draft.needImages(image.provider, Math.max(decidableAfter, takenAt), 'decision');
+  else orderCloudImageDeletion(draft, image, [...ids]);
   return false;
+}
+
+function orderCloudImageDeletion(
+  draft: Draft,
+  { id: imageId, provider }: ImageRecord,
+  cloudImageIds: readonly CloudImageId[],
+): void {
+  if (isCloudSilent(draft, draft.world.clouds.get(provider)?.images)) return;
+  const subject = `image:${imageId}` as const;
+  draft.order({ kind: 'delete-cloud-image', subject, reason: 'deleted', imageId, provider, cloudImageIds });
 }
 
 /** Until when an image that was being saved may still appear in listings. */
@@ -177,6 +192,6 @@ export function isCloudImageMissing(draft: Draft, image: ImageRecord): boolean {
   if (images.takenAt <= (image.saveAt ?? 0) + listingLagMs(draft, image.provider)) return false;
   if (!isLost(images.find(image.cloudImageId))) return false;
   if (draft.seenTwice(`missing-image/${image.provider}/${image.cloudImageId}`, images.takenAt)) return true;
-  draft.needImages(image.provider, images.takenAt);
+  draft.needImages(image.provider, images.takenAt, 'decision');
   return false;
 }

@@ -3,9 +3,10 @@ import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
-import { buildPlace, isResting, providerPlace } from './places.ts';
+import { buildPlace, findTrial, isResting, providerPlace } from './places.ts';
 import { isCloudImageMissing, planImageBuild, planImageDeletion, retireImage } from './plan-image-steps.ts';
 import { imageSlot, planSlotDeletion, slotSubject } from './plan-slot.ts';
+import { describeLeft, estimate, type Order } from './quota.ts';
 
 export function planImages(draft: Draft): void {
   if (draft.world.switches.images) planMissingImages(draft);
@@ -108,7 +109,7 @@ function planMissingImage(draft: Draft, provider: ProviderConfig, image: Provide
   if (reason === null || (image.source.kind === 'diskimage' && reason === 'image-update')) return;
   const obstacle = findObstacle(draft, provider.name, image);
   if (obstacle !== null) return draft.note(`image ${image.name} at ${provider.name}`, obstacle);
-  draft.takePlace(provider.name);
+  draft.charge(provider.name, estimate(draft, templateOrder(provider.name, image.name)).cost);
   const subject = `build:${provider.name}/${image.name}` as const;
   draft.order({ kind: 'build-image', subject, reason, provider: provider.name, image: image.name });
 }
@@ -123,9 +124,19 @@ function findObstacle(draft: Draft, provider: string, { name, source }: Provider
     const retryAt = new Date(rest.retryAt).toISOString();
     return `not built again before ${retryAt} after ${rest.count} failures: ${rest.lastError}`;
   }
+  const trial = findTrial(draft, provider);
+  if (trial !== null)
+    return `waits for a launch that tries ${provider} after ${trial.count} failures: ${trial.lastError}`;
   if (draft.cloud(provider).servers.takenAt === null) return 'not built while the state of the cloud is unknown';
+  if (draft.world.clouds.get(provider)?.limits === null) return 'not built before the limits of the cloud are read';
+  const template = estimate(draft, templateOrder(provider, name));
+  if (template.misfit !== null || template.room > 0) return template.misfit;
   // Ahead of the supply: in a pool that is always full the next free place is the image's.
-  return draft.freePlaces(provider) === 0 ? `waits for a free place at ${provider} for its template server` : null;
+  return `waits for a free place at ${provider} for its template server (${describeLeft(template)})`;
+}
+
+function templateOrder(provider: string, image: string): Order {
+  return { provider, image, servers: 1 };
 }
 
 function missingReason(draft: Draft, rows: readonly ImageRecord[]): 'image-missing' | 'image-update' | null {

@@ -1,6 +1,7 @@
 /** Plans the nodes that exist: the next step of those under way, the retirement of those that have to go. */
 import type { LabelConfig, ProviderConfig } from '../config/types.ts';
-import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../lifecycle/limits.ts';
+import type { ServerId } from '../lib/ids.ts';
+import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS, USED_SERVER_MISSING_MS } from '../lifecycle/limits.ts';
 import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
@@ -52,7 +53,7 @@ function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
 }
 
 function lossOf(draft: Draft, owned: OwnedSlot, { state }: NodeRecord): Reason | null {
-  if (isServerMissing(draft, owned)) return 'server-gone';
+  if (isServerMissing(draft, owned, state === 'used' ? USED_SERVER_MISSING_MS : 0)) return 'server-gone';
   if (state !== 'ready' || owned.slot.serverId === null) return null;
   const status = draft.cloud(owned.ref.provider).servers.find(owned.slot.serverId)?.status;
   if (status === 'error') return 'server-error';
@@ -86,9 +87,10 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
     return retire(draft, node, { reason: 'script-interrupted', detail: FOREIGN_LAUNCH });
   const outcome = planSlotsLaunch(draft, slots, provider);
   if (outcome.is === 'failed') {
-    const { ref, reason, detail } = outcome;
-    if (ref.kind === 'node') return retire(draft, node, { reason, detail });
-    return retire(draft, node, { reason: 'subnode-failed', detail: `${slotSubject(ref)}: ${detail ?? reason}` });
+    const { ref, reason, detail, consoleOf } = outcome;
+    if (ref.kind === 'node') return retire(draft, node, { reason, detail, consoleOf });
+    const which = `${slotSubject(ref)}: ${detail ?? reason}`;
+    return retire(draft, node, { reason: 'subnode-failed', detail: which, consoleOf });
   }
   if (outcome.is !== 'up') return;
   // The ready script cannot be repeated, and what an interrupted one did cannot be seen.
@@ -115,15 +117,17 @@ const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
 interface Retirement {
   readonly reason: Reason;
   readonly detail?: string | null;
+  readonly consoleOf?: ServerId | null;
 }
 
-function retire(draft: Draft, node: NodeRecord, { reason, detail = null }: Retirement): void {
+function retire(draft: Draft, node: NodeRecord, { reason, detail = null, consoleOf = null }: Retirement): void {
   if (!draft.world.switches.deletes) return;
   const label = draft.world.config.labels.get(node.label);
   // A cloud that loses what it has just accepted must not be asked again and again without a pause.
   const isFailedLaunch = FAILURES.has(reason) || (reason === 'server-gone' && node.state === 'building');
   const isFailure = isFailedLaunch && planFailure(draft, launchPlace(node, label?.image ?? null));
-  draft.order({ kind: 'retire-node', subject: `node:${node.id}`, reason, nodeId: node.id, detail, isFailure });
+  const subject = `node:${node.id}` as const;
+  draft.order({ kind: 'retire-node', subject, reason, nodeId: node.id, detail, isFailure, consoleOf });
 }
 
 function planDeletion(draft: Draft, node: NodeRecord): void {

@@ -3,10 +3,10 @@ import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
-import { nextSlotStep, type SlotFailure, type SlotStep } from '../lifecycle/slot-steps.ts';
+import { nextSlotStep, type SlotFailure, type SlotStep, type Wait } from '../lifecycle/slot-steps.ts';
 import type { SlotRef } from './actions.ts';
 import type { Draft } from './draft.ts';
-import type { Subject } from './world.ts';
+import type { Listing, Subject } from './world.ts';
 
 export interface OwnedSlot {
   readonly ref: SlotRef;
@@ -18,10 +18,23 @@ export interface SlotLimits {
   readonly bootTimeoutMs: number;
 }
 
-/** How far the servers of a record are; `ref` is the one that failed. */
+/** How far the servers of a record are; `ref` is the one that failed, `consoleOf` its server if the console tells more. */
 export type LaunchOutcome =
   | { readonly is: 'up' | 'under-way' }
-  | { readonly is: 'failed'; readonly ref: SlotRef; readonly reason: SlotFailure; readonly detail: string | null };
+  | {
+      readonly is: 'failed';
+      readonly ref: SlotRef;
+      readonly reason: SlotFailure;
+      readonly detail: string | null;
+      readonly consoleOf: ServerId | null;
+    };
+
+/** Failures of a server that is there. */
+const TOLD_BY_CONSOLE: ReadonlySet<SlotFailure> = new Set<SlotFailure>([
+  'server-error',
+  'launch-timeout',
+  'boot-timeout',
+]);
 
 /** For a provider whose configuration has left. */
 const DEFAULT_API_TIMEOUT_MS = 60_000;
@@ -47,7 +60,10 @@ export function slotSubject({ kind, id }: SlotRef): Subject {
 export function planSlotsLaunch(draft: Draft, slots: readonly OwnedSlot[], limits: SlotLimits): LaunchOutcome {
   const due = slots.map((owned) => ({ owned, step: dueStep(draft, owned, limits) }));
   for (const { owned, step } of due) {
-    if (step.do === 'fail') return { is: 'failed', ref: owned.ref, reason: step.reason, detail: step.detail };
+    if (step.do !== 'fail') continue;
+    const { reason, detail } = step;
+    const consoleOf = TOLD_BY_CONSOLE.has(reason) ? owned.slot.serverId : null;
+    return { is: 'failed', ref: owned.ref, reason, detail, consoleOf };
   }
   for (const { owned, step } of due) orderStep(draft, owned, step);
   return { is: due.every(({ step }) => step.do === 'up') ? 'up' : 'under-way' };
@@ -76,9 +92,15 @@ function orderStep(draft: Draft, { ref, slot }: OwnedSlot, step: SlotStep): void
     case 'fail':
       return;
     case 'wait':
-      draft.needServers(ref.provider, step.listingAfter);
-      draft.wakeAt(step.until + 1);
-      return;
+      return awaitListing(draft, ref.provider, step);
+    case 'knock':
+      draft.order({ kind: 'knock-server', subject, reason: 'next-step', slot: ref, address: step.address });
+      return awaitListing(draft, ref.provider, step);
+    case 'attach-floating-ip': {
+      const { serverId } = step;
+      draft.order({ kind: 'attach-floating-ip', subject, reason: 'next-step', slot: ref, serverId });
+      return awaitListing(draft, ref.provider, step);
+    }
     case 'create':
       draft.order({ kind: 'create-server', subject, reason: 'next-step', slot: ref, attempt });
       return;
@@ -93,22 +115,28 @@ function orderStep(draft: Draft, { ref, slot }: OwnedSlot, step: SlotStep): void
   }
 }
 
+function awaitListing(draft: Draft, provider: string, wait: Wait): void {
+  draft.needServers(provider, wait.listingAfter, wait.for);
+  draft.wakeAt(wait.until + 1);
+}
+
 /** What the newest listing shows of the slot: its server by id, and whatever carries its tag. */
 export function slotServers(draft: Draft, { ref, slot }: OwnedSlot): readonly Server[] {
   return draft.cloud(ref.provider).servers.belongingTo(ref.key, slot.serverId);
 }
 
 /**
- * Whether a server that we know by id is missing from two listings that are young enough to show it. After
- * the first, another listing is asked for.
+ * Whether a server that we know by id is missing from two listings that are young enough to show it and at least
+ * `apartMs` apart. After the first, another listing is asked for.
  */
-export function isServerMissing(draft: Draft, { ref, slot }: OwnedSlot): boolean {
+export function isServerMissing(draft: Draft, { ref, slot }: OwnedSlot, apartMs = 0): boolean {
   const { servers } = draft.cloud(ref.provider);
   if (slot.serverId === null || servers.takenAt === null) return false;
   if (servers.takenAt <= (slot.attemptAt ?? 0) + listingLagMs(draft, ref.provider)) return false;
   if (servers.find(slot.serverId) !== null) return false;
-  if (draft.seenTwice(`missing/${ref.provider}/${slot.serverId}`, servers.takenAt)) return true;
-  draft.needServers(ref.provider, servers.takenAt);
+  const missingMs = draft.seenFor(`missing/${ref.provider}/${slot.serverId}`, servers.takenAt);
+  if (missingMs > 0 && missingMs >= apartMs) return true;
+  draft.needServers(ref.provider, servers.takenAt + Math.max(0, apartMs - missingMs - 1), 'decision');
   return false;
 }
 
@@ -121,18 +149,26 @@ export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolea
   const takenAt = draft.cloud(ref.provider).servers.takenAt ?? 0;
   const decidableAfter = deletionDecidableAfter(draft, { ref, slot });
   const canTell = takenAt > decidableAfter;
-  const ids = slotServers(draft, { ref, slot }).map(({ id }) => id);
-  if (ids.length === 0 && canTell) return true;
+  const ids = new Set(slotServers(draft, { ref, slot }).map(({ id }) => id));
+  if (ids.size === 0 && canTell) return true;
   // A known server is deleted by its id while no listing can tell whether it is there.
-  if (!canTell && slot.serverId !== null && !ids.includes(slot.serverId)) ids.push(slot.serverId);
-  if (orderDeletion(draft, { ref, slot }, ids)) return false;
-  draft.needServers(ref.provider, Math.max(decidableAfter, takenAt));
+  if (!canTell && slot.serverId !== null) ids.add(slot.serverId);
+  const isOrdered = orderDeletion(draft, { ref, slot }, [...ids]);
+  // After a deletion that failed a listing tells whether the whole cloud is away.
+  if (isOrdered && !draft.isResting(slotSubject(ref))) return false;
+  // How long the cloud takes to delete is its business; what a create call may still do ends at a known time.
+  draft.needServers(ref.provider, Math.max(decidableAfter, takenAt), awaitedOf(slot));
   return false;
+}
+
+function awaitedOf({ serverId }: ServerSlot): Wait['for'] {
+  return serverId === null ? 'decision' : 'news';
 }
 
 /** Whether a deletion is due: the first, or a repetition of one that showed no effect. */
 function orderDeletion(draft: Draft, { ref, slot }: OwnedSlot, serverIds: readonly ServerId[]): boolean {
   if (serverIds.length === 0) return false;
+  if (isCloudSilent(draft, draft.world.clouds.get(ref.provider)?.servers)) return false;
   const dueAt = slot.deleteAt === null ? 0 : slot.deleteAt + DELETE_REPEAT_MS + 1;
   // A deletion "in the future" was asked for before the clock was set back.
   if (draft.world.now < dueAt && (slot.deleteAt ?? 0) <= draft.world.now) {
@@ -140,6 +176,17 @@ function orderDeletion(draft: Draft, { ref, slot }: OwnedSlot, serverIds: readon
     return false;
   }
   draft.order({ kind: 'delete-server', subject: slotSubject(ref), reason: 'deleted', slot: ref, serverIds });
+  return true;
+}
+
+/**
+ * Whether a cloud that did not answer the last listing is left alone until the next one is tried: what is to be deleted
+ * is not asked for once every few seconds while it is down. Then it wakes; a cloud that merely cannot list still deletes.
+ */
+export function isCloudSilent(draft: Draft, listing: Listing<unknown> | undefined): boolean {
+  if (listing === undefined || listing.known || listing.error === null || listing.retryAt <= draft.world.now)
+    return false;
+  draft.wakeAt(listing.retryAt);
   return true;
 }
 

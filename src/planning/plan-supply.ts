@@ -3,33 +3,33 @@ import type { LabelConfig, ProviderConfig } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Launch } from './actions.ts';
 import { allocate, type AllocationRequest, type Grant } from './allocate.ts';
-import type { Capacity } from './capacity.ts';
 import { countDeficits, countTargetLoads, type Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
 import type { Round } from './memory.ts';
-import { isResting, launchPlace, providerPlace } from './places.ts';
+import { findProbation, isResting, launchPlace, providerPlace } from './places.ts';
+import { describeLeft, estimate, freeServers, type Order } from './quota.ts';
 import { chooseZones } from './zones.ts';
 
 export function planSupply(draft: Draft): readonly Round[] {
   const { config, leases, memory, switches, nodes } = draft.world;
   if (!switches.launches || !leases.has('supply') || draft.isBusy('supply')) return memory.rounds;
-  const capacities = draft.capacities();
-  const available = new Map([...capacities.keys()].map((provider) => [provider, draft.freePlaces(provider)]));
   const targets = [...config.targets.keys()];
   const deficits = countDeficits({
     labels: config.labels,
     nodes,
     demand: draft.world.demand,
     onlineTargets: new Set(targets),
-    available,
-  });
-  if (deficits.every(({ amount, dropped }) => amount === 0 && dropped === 0)) return [];
+    room: (label, provider) => estimate(draft, orderOf(label, provider)).room,
+  }).filter(({ amount, dropped }) => amount > 0 || dropped > 0);
+  if (deficits.length === 0) return [];
   noteNothingToGive(draft, targets);
   const images = currentImages(draft.world.images);
-  const requests = deficits.filter(({ amount }) => amount > 0).map((deficit) => openRequest(draft, deficit, images));
   const allocation = allocate({
-    providers: Array.from(available, ([name, places]) => ({ name, available: places })),
-    requests,
+    providers: Array.from(draft.ledgers().values(), (ledger) => ({
+      name: ledger.provider,
+      available: freeServers(ledger),
+    })),
+    requests: deficits.map((deficit) => openRequest(draft, deficit, images)),
     targets: countTargetLoads(nodes, targets),
     rounds: memory.rounds,
   });
@@ -39,9 +39,14 @@ export function planSupply(draft: Draft): readonly Round[] {
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
-  noteShortages(draft, { deficits, launches, capacities });
+  noteShortages(draft, deficits, launches);
   // Where nothing could be given there was no division: waits that passes alone count would all end up equal.
   return allocation.grants.length === 0 ? memory.rounds : allocation.rounds;
+}
+
+/** The servers of one node. */
+function orderOf({ image, subnodes }: LabelConfig, provider: string): Order {
+  return { provider, image, servers: 1 + subnodes };
 }
 
 function noteNothingToGive(draft: Draft, targets: readonly string[]): void {
@@ -66,12 +71,13 @@ function openRequest(
   images: ReadonlyMap<string, ImageRecord>,
 ): AllocationRequest {
   const label = draft.world.config.labels.get(name) as LabelConfig;
-  const providers = label.providers.filter((provider) => {
+  const places = new Map<string, number>();
+  for (const provider of label.providers) {
     const obstacle = findObstacle(draft, label, { provider, images });
-    if (obstacle !== null) draft.note(`label ${name} at ${provider}`, obstacle);
-    return obstacle === null;
-  });
-  return { label: name, amount, subnodes: label.subnodes, providers };
+    if (obstacle === null) places.set(provider, estimate(draft, orderOf(label, provider)).places);
+    else draft.note(`label ${name} at ${provider}`, obstacle);
+  }
+  return { label: name, amount, places };
 }
 
 interface Offer {
@@ -81,6 +87,8 @@ interface Offer {
 
 /** Why a provider cannot supply a label now; null: it can. */
 function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Offer): string | null {
+  const { misfit } = estimate(draft, orderOf(label, provider));
+  if (misfit !== null) return misfit;
   const config = draft.world.config.providers.get(provider) as ProviderConfig;
   if (!images.has(`${provider}/${label.image}`)) return describeMissingImage(config, label);
   const unknown = describeUnknown(draft, provider);
@@ -139,30 +147,28 @@ function openLaunches(draft: Draft, grant: Grant, { left, images, launches }: Su
   }));
 }
 
-interface Result {
-  readonly deficits: readonly Deficit[];
-  readonly launches: readonly Launch[];
-  readonly capacities: ReadonlyMap<string, Capacity>;
-}
-
-function noteShortages(draft: Draft, { deficits, launches, capacities }: Result): void {
-  for (const { label, amount, dropped, room } of deficits) {
-    const launched = launches.filter((launch) => launch.label === label).length;
-    const providers = draft.world.config.labels.get(label)?.providers ?? [];
-    if (providers.length === 0 && amount + dropped > 0) {
-      draft.note(`label ${label}`, 'no provider may supply it');
+function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: readonly Launch[]): void {
+  for (const { label: name, amount, dropped, room } of deficits) {
+    const label = draft.world.config.labels.get(name) as LabelConfig;
+    if (label.providers.length === 0) {
+      draft.note(`label ${name}`, 'no provider may supply it');
       continue;
     }
-    const full = providers.map((name) => describePlaces(capacities.get(name))).join('; ');
+    const left = label.providers.map((provider) => describeProvider(draft, label, provider)).join('; ');
+    const launched = launches.filter((launch) => launch.label === name).length;
     if (dropped > 0)
-      draft.note(`label ${label}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${full})`);
+      draft.note(`label ${name}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${left})`);
     if (launched < amount)
-      draft.note(`label ${label}`, `${amount - launched} of ${amount} missing nodes are not launched now (${full})`);
+      draft.note(`label ${name}`, `${amount - launched} of ${amount} missing nodes are not launched now (${left})`);
   }
 }
 
-function describePlaces(capacity: Capacity | undefined): string {
-  if (capacity === undefined) return 'unknown provider';
-  const limit = capacity.limit === null ? '' : `, the cloud allows ${capacity.limit}`;
-  return `${capacity.provider} has ${capacity.available} free of ${capacity.maxServers}${limit}`;
+function describeProvider(draft: Draft, label: LabelConfig, provider: string): string {
+  const probation = findProbation(draft, provider);
+  if (probation !== null) {
+    const { count, lastError } = probation;
+    return `${provider} is tried by one launch at a time after ${count} failures: ${lastError}`;
+  }
+  const order = estimate(draft, orderOf(label, provider));
+  return `${provider} has ${order.misfit === null ? describeLeft(order) : 'nothing that fits'}`;
 }

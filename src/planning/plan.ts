@@ -4,6 +4,7 @@
  */
 import type { Plan } from './actions.ts';
 import { Draft } from './draft.ts';
+import { planAccessories } from './plan-accessories.ts';
 import { planListings } from './plan-cloud.ts';
 import { planCron } from './plan-cron.ts';
 import { planImages } from './plan-images.ts';
@@ -24,6 +25,7 @@ export function plan(world: World): Plan {
   planImages(draft);
   const rounds = planSupply(draft);
   planLeaks(draft);
+  planAccessories(draft);
   if (cron.firedAt.cleanup !== world.memory.cron.firedAt.cleanup) planHistory(draft);
   // Last: it orders the listings that the others asked for.
   planListings(draft);

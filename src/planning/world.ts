@@ -1,7 +1,7 @@
 /** Everything a decision may depend on. Read-only, complete, plain data. */
 import type { Config } from '../config/types.ts';
 import type { FailureRecord, ImageRecord, IntentRecord, NodeRecord } from '../lifecycle/records.ts';
-import type { CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
+import type { Accessory, CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
 import type { Memory } from './memory.ts';
 
 export interface World {
@@ -37,6 +37,9 @@ export interface CloudView {
   readonly traits: ProviderTraits;
   readonly servers: Listing<Server>;
   readonly images: Listing<CloudImage>;
+  readonly accessories: Listing<Accessory>;
+  /** When something last hinted that a listing would show news; 0: never. */
+  readonly hintedAt: number;
   /** null: not read yet, or the last answer was an error. */
   readonly limits: (CloudLimits & { readonly readAt: number }) | null;
 }
@@ -58,6 +61,7 @@ export type Subject =
   | `servers:${string}`
   | `images:${string}`
   | `limits:${string}`
+  | `accessories:${string}`
   | `leak:${string}/${string}`;
 
 export type Busy = { readonly until: 'done' } | { readonly until: number };

@@ -2,7 +2,7 @@
 import type { Launch } from './actions.ts';
 import type { Grant } from './allocate.ts';
 import type { Draft } from './draft.ts';
-import { countAllowedLaunches, isResting, launchPlace } from './places.ts';
+import { countAllowedAtProvider, countAllowedLaunches, isResting, launchPlace } from './places.ts';
 
 interface Zone {
   readonly az: string | null;
@@ -20,12 +20,13 @@ interface Order {
 
 /**
  * A zone (null: the cloud's choice) for each node of a grant that may be launched now. There are fewer than
- * granted while a zone is on probation after failures.
+ * granted while a zone, or the provider as a whole, is on probation after failures.
  */
 export function chooseZones(draft: Draft, grant: Grant, order: Order): (string | null)[] {
   const zones = openZones(draft, grant.provider, order);
   const chosen: (string | null)[] = [];
-  for (let count = 0; count < grant.amount; count += 1) {
+  const allowed = Math.min(grant.amount, countAllowedAtProvider(draft, grant.provider, order.ordered));
+  for (let count = 0; count < allowed; count += 1) {
     const best = zones.reduce<Zone | null>(
       (least, zone) => (zone.left > 0 && (least === null || zone.load < least.load) ? zone : least),
       null,

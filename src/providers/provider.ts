@@ -1,11 +1,12 @@
 /**
  * The boundary to a cloud. Contract, proved for every driver by `test/contract`:
- * - Every call returns when the cloud has accepted it; none waits for a status. None retries.
+ * - Every call returns when the cloud has accepted it; none waits for a status. What creates something is sent once;
+ *   reads and deletions, which may be repeated without harm, a driver may try again within the call.
  * - `createServer` and `saveImage` put `tags` on the resource, and listings give them back: adoption and the
  *   search for leaks rest on that.
  * - Deleting what is gone is success, deleting twice too.
- * - Only catalogue errors leave a driver: not-found, quota, throttled, rejected, unavailable, auth, aborted.
- *   `quota`, `throttled`, `rejected`, `auth` promise that nothing was created; `unavailable` promises nothing.
+ * - Only catalogue errors leave a driver: not-found, quota, throttled, conflict, rejected, unavailable, auth, aborted.
+ *   `quota`, `throttled`, `conflict`, `rejected`, `auth` promise that nothing was created; `unavailable` promises nothing.
  * - A driver knows no database, no metrics, no rates: `supervised.ts` puts those around it.
  */
 import type { ProviderConfig } from '../config/types.ts';
@@ -33,9 +34,24 @@ export interface Server {
   readonly ipPrivate: string | null;
   /** null: not ours. */
   readonly tags: Tags | null;
+  /** It has to get a floating IP ({@link Cloud.attachFloatingIp}) before anybody can reach it. */
+  readonly wantsFloatingIp: boolean;
   /** The cloud's own words on what went wrong with it. */
   readonly fault: string | null;
   readonly az: string | null;
+  /** What it uses of the project's quota; null: not known. */
+  readonly size: ServerSize | null;
+}
+
+export interface ServerSize {
+  readonly cores: number;
+  readonly ramMb: number;
+}
+
+export interface Flavor extends ServerSize {
+  readonly id: string;
+  readonly name: string;
+  readonly diskGb: number;
 }
 
 export type CloudImageStatus = 'saving' | 'active' | 'error' | 'deleting' | 'unknown';
@@ -56,7 +72,12 @@ export interface ServerSpec {
   readonly nameFilter: string | null;
   readonly az: string | null;
   readonly configDrive: boolean | null;
+  /** Name of a key pair at the cloud. */
   readonly keypair: string | null;
+  /** Text for cloud-init or what takes its place. */
+  readonly userData: string | null;
+  /** Boot from a new volume of this size, made from the image and deleted with the server; null: from a local disk. */
+  readonly volumeGb: number | null;
   readonly tags: Tags;
   /** Further metadata: the classic `groups` and `nodepool` keys. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -68,9 +89,36 @@ export interface ImageSpec {
   readonly tags: Tags;
 }
 
+/**
+ * What else belongs to servers at a cloud. A key pair's id is its name. A floating IP and a port name the server that
+ * they are attached to, or were made for; the tags of a port are those that its server had, as far as they are known.
+ */
+export interface Accessory {
+  readonly kind: 'keypair' | 'floating-ip' | 'port';
+  readonly id: string;
+  /** Name or address, for messages. */
+  readonly name: string;
+  /** The server it is in use by; null: by none. */
+  readonly serverId: ServerId | null;
+  /** null: not ours. */
+  readonly tags: Pick<Tags, 'installation' | 'record'> | null;
+}
+
+export interface KeypairSpec {
+  /** One line in the notation of `authorized_keys`. */
+  readonly publicKey: string;
+  readonly tags: Tags;
+}
+
 /** What the project may have at most; null: no limit is known. */
 export interface CloudLimits {
   readonly servers: number | null;
+  readonly cores: number | null;
+  readonly ramMb: number | null;
+  /** Floating IPs that this pool may have beside those of others; null where its servers need none, too. */
+  readonly floatingIps: number | null;
+  /** What servers can be made of; empty: not known, so that cores and RAM cannot be foreseen. */
+  readonly flavors: readonly Flavor[];
 }
 
 export interface Cloud {
@@ -82,6 +130,18 @@ export interface Cloud {
   saveImage(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId>;
   deleteImage(id: CloudImageId, signal: AbortSignal): Promise<void>;
   limits(signal: AbortSignal): Promise<CloudLimits>;
+  /** Key pairs, floating IPs and ports, those of others included where the cloud shows them. */
+  listAccessories(signal: AbortSignal): Promise<readonly Accessory[]>;
+  deleteAccessory(accessory: Pick<Accessory, 'kind' | 'id'>, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes a key pair for the tagged record's server and resolves with its name, which follows from the tags alone. One
+   * of that name with another key is replaced.
+   */
+  createKeypair(spec: KeypairSpec, signal: AbortSignal): Promise<string>;
+  /** Gives the server a floating IP made for it, in one call; success, too, when it has one already. */
+  attachFloatingIp(id: ServerId, tags: Tags, signal: AbortSignal): Promise<void>;
+  /** The last lines that the server wrote on its console; empty when the cloud has none. */
+  readConsole(id: ServerId, signal: AbortSignal): Promise<string>;
 }
 
 /** The names of the calls: what limits, timings and metrics are kept by. */
@@ -93,11 +153,22 @@ export interface Provider {
   /** How its servers are logged in to. */
   readonly shell: Shell;
   readonly traits: ProviderTraits;
+  /** Tries what the configuration names (credentials, catalogue, quota, flavors, networks, images), changing nothing. */
+  inspect(signal: AbortSignal): Promise<readonly Finding[]>;
+}
+
+/** One thing that was looked at, and how it is: a sentence that says what to do where it is not right. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error';
+  readonly about: string;
+  readonly text: string;
 }
 
 export interface ProviderTraits {
   /** A listing younger than this is never asked for again, in milliseconds. */
   readonly listIntervalMs: number;
+  /** While something is awaited and nothing hints that it has happened, a listing is asked for this often. */
+  readonly pollIntervalMs: number;
   /** A created resource shows up in listings taken this long after the call ended, at the latest. */
   readonly listingLagMs: number;
   /** Calls of one lane under way at once. */

@@ -4,8 +4,8 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, NodepoolError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { DriverFactory, Provider } from './provider.ts';
-import { supervise, type CallReport } from './supervised.ts';
+import type { DriverFactory } from './provider.ts';
+import { supervise, type CallReport, type SupervisedProvider } from './supervised.ts';
 
 /** The providers that the daemon works with. */
 export interface Providers {
@@ -14,10 +14,10 @@ export interface Providers {
    * value or whose driver failed. What has left the configuration stays until it is forgotten, so that it can drain.
    * Never throws; calls under way at a provider that is replaced go on.
    */
-  configure(config: Config): void;
-  get(name: string): Provider | null;
+  configure(config: Pick<Config, 'providers'>): void;
+  get(name: string): SupervisedProvider | null;
   /** In the order of the first configuration that had them. */
-  entries(): Iterable<readonly [string, Provider]>;
+  entries(): Iterable<readonly [string, SupervisedProvider]>;
   /** Drops a provider that has nothing left to drain. */
   forget(name: string): void;
 }
@@ -32,7 +32,7 @@ export interface ProvidersDeps {
 
 interface Entry {
   readonly config: ProviderConfig;
-  readonly provider: Provider;
+  readonly provider: SupervisedProvider;
   /** Why its driver could not be made; null: it works. */
   readonly fault: string | null;
 }
@@ -71,24 +71,25 @@ function makeEntry(config: ProviderConfig, deps: ProvidersDeps): Entry {
   }
 }
 
-function makeProvider(config: ProviderConfig, deps: ProvidersDeps): Provider {
+function makeProvider(config: ProviderConfig, deps: ProvidersDeps): SupervisedProvider {
   const { factories, clock, onCall } = deps;
   const factory = Object.hasOwn(factories, config.driver) ? factories[config.driver] : undefined;
   if (!factory) {
     const known = Object.keys(factories).join(', ');
     throw new NodepoolError('config', `this version has no driver "${config.driver}" (it has: ${known})`);
   }
-  const { cloud, shell, traits } = factory(config);
+  const driver = factory(config);
+  const { cloud, shell, traits } = driver;
   const limiter = new Limiter({ clock, rateMs: config.rateMs, concurrency: traits.concurrency });
   const supervision = { provider: config.name, limiter, apiTimeoutMs: config.apiTimeoutMs, clock, onCall };
-  return { cloud: supervise(cloud, supervision), shell, traits };
+  return { cloud: supervise(cloud, supervision), shell, traits, inspect: (signal) => driver.inspect(signal) };
 }
 
 /**
  * Every call fails with `unavailable`, those of the shell too: that nobody can look at a server does not make it
  * `unreachable`, which would condemn its node.
  */
-function brokenProvider(fault: string): Provider {
+function brokenProvider(fault: string): SupervisedProvider {
   const fail = (): Promise<never> => Promise.reject(new NodepoolError('unavailable', fault));
   return {
     cloud: {
@@ -99,8 +100,14 @@ function brokenProvider(fault: string): Provider {
       saveImage: fail,
       deleteImage: fail,
       limits: fail,
+      listAccessories: fail,
+      deleteAccessory: fail,
+      createKeypair: fail,
+      attachFloatingIp: fail,
+      readConsole: fail,
     },
-    shell: { probe: fail, run: fail, writeFiles: fail },
-    traits: { listIntervalMs: 10_000, listingLagMs: 0, concurrency: 1 },
+    shell: { knock: fail, probe: fail, run: fail, writeFiles: fail },
+    traits: { listIntervalMs: 10_000, pollIntervalMs: 10_000, listingLagMs: 0, concurrency: 1 },
+    inspect: async () => [{ level: 'error', about: 'driver', text: fault }],
   };
 }

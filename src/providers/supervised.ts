@@ -4,11 +4,12 @@
  * by the planner.
  */
 import type { Clock } from '../lib/clock.ts';
-import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
+import { describeError, isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
 import type { LaneName, Limiter } from '../lib/limiter.ts';
 import { onAbort } from '../lib/on-abort.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
-import type { Cloud, CloudCall } from './provider.ts';
+import type { ServerId } from '../lib/ids.ts';
+import type { Cloud, CloudCall, Provider, ServerSpec } from './provider.ts';
 
 /** The last part of the classic timing key `nodepool.task.<provider>.<task>` for each call. */
 export const TASK_NAMES = {
@@ -19,17 +20,42 @@ export const TASK_NAMES = {
   saveImage: 'ServerImageCreate',
   deleteImage: 'ImageDelete',
   limits: 'LimitsGet',
+  listAccessories: 'AccessoryList',
+  deleteAccessory: 'AccessoryDelete',
+  createKeypair: 'KeypairCreate',
+  attachFloatingIp: 'FloatingIPCreate',
+  readConsole: 'ServerConsoleGet',
 } as const satisfies Record<CloudCall, string>;
 
 const LANES: Readonly<Record<CloudCall, LaneName>> = {
   listServers: 'read',
   listImages: 'read',
+  listAccessories: 'read',
   limits: 'read',
+  readConsole: 'read',
   createServer: 'create',
-  saveImage: 'create',
+  // What servers that are there need does not wait behind servers that nobody has asked the cloud for yet.
+  createKeypair: 'equip',
+  attachFloatingIp: 'equip',
+  saveImage: 'equip',
   deleteServer: 'delete',
   deleteImage: 'delete',
+  deleteAccessory: 'delete',
 };
+
+/**
+ * A cloud under supervision. `createServer` may wait long for its turn: when that has come, and before anything is sent,
+ * it awaits `admitted`, so that who fences its creates by a record writes that record then. If `admitted` throws,
+ * nothing is sent and the call rejects with what it threw.
+ */
+export interface SupervisedCloud extends Omit<Cloud, 'createServer'> {
+  createServer(spec: ServerSpec, signal: AbortSignal, admitted: () => Promise<void>): Promise<ServerId>;
+}
+
+/** A provider as the registry hands it out. */
+export interface SupervisedProvider extends Omit<Provider, 'cloud'> {
+  readonly cloud: SupervisedCloud;
+}
 
 /** One call that was sent: how it ended, and how long it took without its wait in the queue. */
 export interface CallReport {
@@ -54,43 +80,74 @@ type Send<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
  * Puts limits, time limits, error classes and reports around `cloud`. A call rejects with `unavailable` when its time is
- * up and with `aborted` when its signal aborts, whether or not the driver heeds the signal that it is given.
+ * up and with `aborted` when its signal aborts, whether or not the driver heeds the signal that it is given. When a
+ * server is refused for the quota, those that wait for their turn are not sent: they are refused with the same error.
  */
-export function supervise(cloud: Cloud, supervision: Supervision): Cloud {
-  const { provider, limiter, apiTimeoutMs, clock, onCall } = supervision;
-  const deadlines = createDeadlines(clock, apiTimeoutMs);
-  const unanswered = (call: CloudCall): NodepoolError =>
-    new NodepoolError('unavailable', `${provider} did not answer ${call} within ${apiTimeoutMs / 1000} s`);
-
+export function supervise(cloud: Cloud, supervision: Supervision): SupervisedCloud {
+  const { limiter } = supervision;
+  const watched = watchCalls(supervision);
   const perform = <T>(call: CloudCall, signal: AbortSignal, send: Send<T>): Promise<T> =>
-    limiter.run(LANES[call], signal, async () => {
-      const startedAt = clock.now();
-      const report = (error: NodepoolError | null): void => {
-        onCall({ provider, call, ms: clock.now() - startedAt, error });
-      };
+    limiter.run(LANES[call], signal, () => watched(call, signal, send));
+
+  const createServer: SupervisedCloud['createServer'] = (spec, signal, admitted) =>
+    limiter.run(LANES.createServer, signal, async () => {
+      await admitted();
+      if (signal.aborted) throw abandoned('createServer');
       try {
-        const answer = await interruptible(send, [
-          (interrupt) => deadlines.start(() => interrupt(unanswered(call))),
-          (interrupt) => onAbort(signal, () => interrupt(new NodepoolError('aborted', `${call} was abandoned`))),
-        ]);
-        report(null);
-        return answer;
-      } catch (thrown) {
-        const error = toDriverError(thrown, provider, call);
-        report(error);
+        return await watched('createServer', signal, (own) => cloud.createServer(spec, own));
+      } catch (error) {
+        if (isNodepoolError(error, 'quota')) limiter.reject(LANES.createServer, error);
         throw error;
       }
     });
 
   return {
+    createServer,
     listServers: (signal) => perform('listServers', signal, (own) => cloud.listServers(own)),
-    createServer: (spec, signal) => perform('createServer', signal, (own) => cloud.createServer(spec, own)),
     deleteServer: (id, signal) => perform('deleteServer', signal, (own) => cloud.deleteServer(id, own)),
     listImages: (signal) => perform('listImages', signal, (own) => cloud.listImages(own)),
     saveImage: (id, spec, signal) => perform('saveImage', signal, (own) => cloud.saveImage(id, spec, own)),
     deleteImage: (id, signal) => perform('deleteImage', signal, (own) => cloud.deleteImage(id, own)),
     limits: (signal) => perform('limits', signal, (own) => cloud.limits(own)),
+    listAccessories: (signal) => perform('listAccessories', signal, (own) => cloud.listAccessories(own)),
+    deleteAccessory: (which, signal) => perform('deleteAccessory', signal, (own) => cloud.deleteAccessory(which, own)),
+    createKeypair: (spec, signal) => perform('createKeypair', signal, (own) => cloud.createKeypair(spec, own)),
+    attachFloatingIp: (id, tags, signal) =>
+      perform('attachFloatingIp', signal, (own) => cloud.attachFloatingIp(id, tags, own)),
+    readConsole: (id, signal) => perform('readConsole', signal, (own) => cloud.readConsole(id, own)),
   };
+}
+
+type WatchedSend = <T>(call: CloudCall, signal: AbortSignal, send: Send<T>) => Promise<T>;
+
+/** Sends calls with the time limit, and reports how they end. */
+function watchCalls({ provider, apiTimeoutMs, clock, onCall }: Supervision): WatchedSend {
+  const deadlines = createDeadlines(clock, apiTimeoutMs);
+  const unanswered = (call: CloudCall): NodepoolError =>
+    new NodepoolError('unavailable', `${provider} did not answer ${call} within ${apiTimeoutMs / 1000} s`);
+
+  return async (call, signal, send) => {
+    const startedAt = clock.now();
+    const report = (error: NodepoolError | null): void => {
+      onCall({ provider, call, ms: clock.now() - startedAt, error });
+    };
+    try {
+      const answer = await interruptible(send, [
+        (interrupt) => deadlines.start(() => interrupt(unanswered(call))),
+        (interrupt) => onAbort(signal, () => interrupt(abandoned(call))),
+      ]);
+      report(null);
+      return answer;
+    } catch (thrown) {
+      const error = toDriverError(thrown, provider, call);
+      report(error);
+      throw error;
+    }
+  };
+}
+
+function abandoned(call: CloudCall): NodepoolError {
+  return new NodepoolError('aborted', `${call} was abandoned`);
 }
 
 /** Begins to watch for a reason to interrupt a call; returns what ends the watch. */
@@ -117,9 +174,19 @@ async function interruptible<T>(send: Send<T>, watches: readonly Watch[]): Promi
   }
 }
 
+const DRIVER_ERRORS = [
+  'not-found',
+  'quota',
+  'throttled',
+  'conflict',
+  'rejected',
+  'unavailable',
+  'auth',
+  'aborted',
+] as const satisfies readonly ErrorCode[];
+
 /** What no driver should throw says nothing about the effect of the call, which is what `unavailable` means. */
 function toDriverError(thrown: unknown, provider: string, call: CloudCall): NodepoolError {
-  if (isNodepoolError(thrown, 'not-found', 'quota', 'throttled', 'rejected', 'unavailable', 'auth', 'aborted'))
-    return thrown;
+  if (isNodepoolError(thrown, ...DRIVER_ERRORS)) return thrown;
   return new NodepoolError('unavailable', `${provider} failed at ${call}: ${describeError(thrown)}`, { cause: thrown });
 }

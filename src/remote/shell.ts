@@ -6,6 +6,15 @@ export interface LoginTarget {
   readonly usernames: readonly string[];
   /** Path of the private key; null: none. */
   readonly privateKeyPath: string | null;
+  /** The key that the server has to show, as `ssh-ed25519 AAAA...`; null: any is taken. */
+  readonly hostKey: string | null;
+}
+
+export interface Login {
+  /** The user name that worked. */
+  readonly username: string;
+  /** The key that the server showed, as `ssh-ed25519 AAAA...`. */
+  readonly hostKey: string;
 }
 
 export interface RemoteFile {
@@ -28,11 +37,14 @@ export interface RemoteCommand {
 
 /**
  * Errors: `unreachable` (nobody answers), `login-refused` (somebody answers, but not with a working login),
+ * `host-key-changed` (another server answers than the one that was there; nothing was sent to it),
  * `command-failed` (exit code other than 0, message with the last lines of output), `aborted`.
  */
 export interface Shell {
-  /** Logs in and runs an echo; resolves with the user name that worked. */
-  probe(target: LoginTarget, signal: AbortSignal): Promise<string>;
+  /** Resolves when somebody speaks SSH at the address: no login, and nearly free. */
+  knock(address: string, signal: AbortSignal): Promise<void>;
+  /** Logs in and runs an echo. */
+  probe(target: LoginTarget, signal: AbortSignal): Promise<Login>;
   run(target: LoginTarget, command: RemoteCommand, signal: AbortSignal): Promise<void>;
   writeFiles(target: LoginTarget, files: readonly RemoteFile[], signal: AbortSignal): Promise<void>;
 }

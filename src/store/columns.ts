@@ -18,6 +18,7 @@ const SLOT_COLUMNS = {
   deleteAt: 'delete_ms',
   ip: 'ip',
   ipPrivate: 'ip_private',
+  hostKey: 'host_key',
   hostname: 'hostname',
 };
 
@@ -44,11 +45,14 @@ const PATCH_COLUMNS: Readonly<Record<SlotKind, Readonly<Record<string, string>>>
     setupAt: 'setup_ms',
     setupDoneAt: 'setup_done_ms',
     saveAt: 'save_ms',
+    saveAttempt: 'save_attempt',
   },
 };
 
 /** All text columns of the classic tables are this long. */
 const TEXT_LENGTH = 255;
+/** Columns of type TEXT: what is longer must not be cut, because it would mean something else. */
+const LONG_TEXTS: ReadonlySet<string> = new Set(['host_key']);
 
 /** Text as it fits into a classic column: MySQL refuses longer values, and with them the whole group of writes. */
 export function clip(text: string): string {
@@ -62,7 +66,7 @@ export function patchColumns(kind: SlotKind, patch: object): Columns {
     const column = PATCH_COLUMNS[kind][key];
     if (column === undefined || value === undefined) continue;
     if (column === 'held_from') columns[column] = value === null ? null : STATE_CODES[value as 'ready' | 'used'];
-    else columns[column] = typeof value === 'string' ? clip(value) : value;
+    else columns[column] = typeof value === 'string' && !LONG_TEXTS.has(column) ? clip(value) : value;
   }
   return columns;
 }

@@ -15,9 +15,10 @@ type SlotRow = readonly [
   deleteAt: number | null,
   ip: string | null,
   ipPrivate: string | null,
+  hostKey: string | null,
   createdAt: number | null,
 ];
-const SLOT_COLUMNS = 'attempt, attempt_ms, active_ms, reachable_ms, delete_ms, ip, ip_private, created_ms';
+const SLOT_COLUMNS = 'attempt, attempt_ms, active_ms, reachable_ms, delete_ms, ip, ip_private, host_key, created_ms';
 
 export type NodeRow = readonly [
   id: number,
@@ -97,10 +98,11 @@ export type ImageRow = readonly [
   setupAt: number | null,
   setupDoneAt: number | null,
   saveAt: number | null,
+  saveAttempt: number,
   serverId: string | null,
   ...slot: SlotRow,
 ];
-export const IMAGE_COLUMNS = `id, provider_name, image_name, hostname, version, external_id, state, state_time, reason, username, setup_ms, setup_done_ms, save_ms, server_external_id, ${SLOT_COLUMNS}`;
+export const IMAGE_COLUMNS = `id, provider_name, image_name, hostname, version, external_id, state, state_time, reason, username, setup_ms, setup_done_ms, save_ms, save_attempt, server_external_id, ${SLOT_COLUMNS}`;
 
 export function imageFromRow(row: ImageRow): ImageRecord | null {
   const [
@@ -117,6 +119,7 @@ export function imageFromRow(row: ImageRow): ImageRecord | null {
     setupAt,
     setupDoneAt,
     saveAt,
+    saveAttempt,
     server,
     ...slot
   ] = row;
@@ -137,12 +140,13 @@ export function imageFromRow(row: ImageRow): ImageRecord | null {
     setupAt,
     setupDoneAt,
     saveAt,
+    saveAttempt,
     ...slotFromRow(slot, server, stateAt),
   };
 }
 
 function slotFromRow(row: SlotRow, server: string | null, stateAt: number): ServerSlot {
-  const [attempt, attemptAt, activeAt, reachableAt, deleteAt, ip, ipPrivate, createdAt] = row;
+  const [attempt, attemptAt, activeAt, reachableAt, deleteAt, ip, ipPrivate, hostKey, createdAt] = row;
   return {
     serverId: server ? serverId(server) : null,
     attempt,
@@ -152,6 +156,7 @@ function slotFromRow(row: SlotRow, server: string | null, stateAt: number): Serv
     deleteAt,
     ip,
     ipPrivate,
+    hostKey,
     // A row that foreign SQL inserted has none until our first write.
     createdAt: createdAt ?? stateAt,
   };

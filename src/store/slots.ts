@@ -37,9 +37,10 @@ export function createSlots({
   };
 }
 
-function guardColumns({ state, attempt }: Guard): Columns {
+function guardColumns({ state, attempt, saveAttempt }: Guard): Columns {
   return {
     ...(state === undefined ? {} : { state: STATE_CODES[state] }),
     ...(attempt === undefined ? {} : { attempt }),
+    ...(saveAttempt === undefined ? {} : { save_attempt: saveAttempt }),
   };
 }

@@ -61,6 +61,7 @@ export interface SlotPatch {
   readonly deleteAt?: number | null;
   readonly ip?: string | null;
   readonly ipPrivate?: string | null;
+  readonly hostKey?: string | null;
   readonly hostname?: string | null;
   readonly nodename?: string | null;
 }
@@ -81,6 +82,7 @@ export interface ImagePatch extends SlotPatch {
   readonly setupAt?: number | null;
   readonly setupDoneAt?: number | null;
   readonly saveAt?: number | null;
+  readonly saveAttempt?: number;
 }
 
 export type SlotKind = 'node' | 'subnode' | 'image';
@@ -90,6 +92,8 @@ export type PatchOf<K extends SlotKind> = K extends 'node' ? NodePatch : K exten
 export interface Guard {
   readonly state?: NodeState;
   readonly attempt?: number;
+  /** Of images. */
+  readonly saveAttempt?: number;
 }
 
 /** A held lease as proof of the right to act: `epoch` grows with each change of holder. */

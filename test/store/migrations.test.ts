@@ -66,7 +66,9 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
     while ((await rollback({ knex, clock, random })) > 0);
     const picture = await pictureSchema(knex);
     expect(
-      picture.filter((line) => /^(lease|event|intent|failure|installation)|_ms|revision|launch_batch/.test(line)),
+      picture.filter((line) =>
+        /^(lease|event|intent|failure|installation)|_ms|revision|launch_batch|host_key|save_attempt/.test(line),
+      ),
     ).toEqual([]);
     expect(await query(knex, 'SELECT * FROM node')).toEqual([
       {
@@ -88,6 +90,17 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
     ]);
   });
 
+  it('count a save call that was on record before such calls were counted', async () => {
+    await migrate({ knex, clock, random }, migrations.slice(0, 2));
+    const insert = "INSERT INTO snapshot_image (provider_name, image_name, state, save_ms) VALUES ('p', 'i', 1, ?)";
+    for (const saveAt of [1000, null]) await query(knex, insert, [saveAt]);
+    await migrate({ knex, clock, random });
+    expect(await query(knex, 'SELECT save_attempt FROM snapshot_image ORDER BY id')).toEqual([
+      { save_attempt: 1 },
+      { save_attempt: 0 },
+    ]);
+  });
+
   it('cost next to nothing when there is nothing to do', async () => {
     await migrate({ knex, clock, random });
     const queries = countQueries(knex);
@@ -106,6 +119,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
     expect(await query(knex, 'SELECT version, name FROM nodepool_schema ORDER BY version')).toEqual([
       { version: 1, name: '0001-classic' },
       { version: 2, name: '0002-pool' },
+      { version: 3, name: '0003-clouds' },
     ]);
   });
 
@@ -132,7 +146,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       await expect(attempt({ knex, clock, random })).rejects.toMatchObject({
         code: 'database-unusable',
         message: expect.stringMatching(
-          /^the database \S.* has schema version 99, this program knows 2; install the newer program or choose another database$/,
+          /^the database \S.* has schema version 99, this program knows 3; install the newer program or choose another database$/,
         ) as string,
       });
     }

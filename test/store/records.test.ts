@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
+import type { Store } from '../../src/store/store.ts';
 import { DATABASES } from '../support/with-database.ts';
 import { aNewNode, launch, launchOne, nodeNow, NOW, NOW_SECONDS, query, takeLease, useStore } from './harness.ts';
+
+/** As long as that of an RSA key of 4096 bits: it must not be cut. */
+const HOST_KEY = `ssh-rsa ${'A'.repeat(716)}`;
 
 describe.each(DATABASES)('records on %s', (kind) => {
   const test = useStore(kind);
@@ -35,6 +39,7 @@ describe.each(DATABASES)('records on %s', (kind) => {
       deleteAt: null,
       ip: null,
       ipPrivate: null,
+      hostKey: null,
       createdAt: NOW,
     });
   });
@@ -49,6 +54,7 @@ describe.each(DATABASES)('records on %s', (kind) => {
       deleteAt: NOW + 4,
       ip: '2001:db8::1',
       ipPrivate: '10.0.0.1',
+      hostKey: HOST_KEY,
       hostname: 'small-cloud-1.example.org',
       nodename: 'small-cloud-1',
       comment: 'für später 🙂',
@@ -80,6 +86,7 @@ describe.each(DATABASES)('records on %s', (kind) => {
       deleteAt: NOW + 4,
       ip: '192.0.2.2',
       ipPrivate: '10.0.0.2',
+      hostKey: HOST_KEY,
       hostname: 'small-cloud-1-2',
     };
     expect(await test.store.patch('subnode', id, { state: 'building' }, facts)).toBe(true);
@@ -119,12 +126,14 @@ describe.each(DATABASES)('records on %s', (kind) => {
       deleteAt: NOW + 4,
       ip: '192.0.2.5',
       ipPrivate: '10.0.0.5',
+      hostKey: HOST_KEY,
       cloudImageId: cloudImageId('image-1'),
       reason: 'next-step',
       username: 'root',
       setupAt: NOW + 5,
       setupDoneAt: NOW + 6,
       saveAt: NOW + 7,
+      saveAttempt: 2,
     };
     expect(await test.store.patch('image', id!, { state: 'building', attempt: 0 }, facts)).toBe(true);
     expect((await test.store.readPool()).images).toEqual([
@@ -147,6 +156,16 @@ describe.each(DATABASES)('records on %s', (kind) => {
     const { id } = await launchOne(test.store);
     expect(await test.store.patch('node', id, {}, { comment: 'x'.repeat(300) })).toBe(true);
     expect((await nodeNow(test.store, id))?.comment).toBe(`${'x'.repeat(254)}…`);
+  });
+
+  it('a save is recorded once: who comes second loses', async () => {
+    const image = { provider: 'cloud', image: 'ubuntu', hostname: 'template', version: 1, reason: 'image-missing' };
+    const id = (await test.store.createImage(image))!;
+    const record = (store: Store): Promise<boolean> =>
+      store.patch('image', id, { state: 'building', saveAttempt: 0 }, { saveAt: NOW, saveAttempt: 1 });
+    const won = await Promise.all([record(test.store), record(test.another())]);
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect((await test.store.readPool()).images).toMatchObject([{ saveAt: NOW, saveAttempt: 1 }]);
   });
 
   it('one image of a provider is built at a time', async () => {

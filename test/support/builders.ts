@@ -22,7 +22,7 @@ import {
 } from '../../src/lifecycle/records.ts';
 import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
-import type { CloudImage, Server, Tags } from '../../src/providers/provider.ts';
+import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } from '../../src/providers/provider.ts';
 
 /** When tests take place, unless they say otherwise. */
 export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0);
@@ -47,6 +47,7 @@ const UNUSED_SLOT = {
   deleteAt: null,
   ip: null,
   ipPrivate: null,
+  hostKey: null,
   createdAt: NOW - 60_000,
 } as const satisfies ServerSlot;
 
@@ -60,6 +61,7 @@ function runningSlot(id: number, kind: string): ServerSlot {
     reachableAt: NOW - 30_000,
     ip: `203.0.113.${id % 256}`,
     ipPrivate: `10.0.0.${id % 256}`,
+    hostKey: `ssh-ed25519 AAAA${kind}${id}`,
   };
 }
 
@@ -127,6 +129,7 @@ export function anImage(overrides: Partial<ImageRecord> = {}, ids: Ids = sharedI
     setupAt: isNew ? null : NOW - 50_000,
     setupDoneAt: isNew ? null : NOW - 40_000,
     saveAt: isNew ? null : NOW - 40_000,
+    saveAttempt: isNew ? 0 : 1,
     ...UNUSED_SLOT,
     attempt: isNew ? 0 : 1,
     ...overrides,
@@ -162,6 +165,9 @@ export function aProviderImage(overrides: Partial<ProviderImageConfig> = {}): Pr
     userHome: '/home/jenkins',
     privateKey: '/var/lib/jenkins/.ssh/id_rsa',
     configDrive: null,
+    keyName: null,
+    userData: null,
+    volumeGb: null,
     meta: {},
     ...overrides,
   };
@@ -209,6 +215,8 @@ export function aProvider(overrides: Partial<ProviderConfig> = {}): ProviderConf
     launchTimeoutMs: 3_600_000,
     keypair: null,
     pool: null,
+    floatingIps: true,
+    securityGroups: [],
     networks: [],
     ipv6Preferred: false,
     availabilityZones: [],
@@ -299,8 +307,10 @@ export function aServer(overrides: Partial<Server> = {}, ids: Ids = sharedIds): 
     ip: '203.0.113.1',
     ipPrivate: '10.0.0.1',
     tags: null,
+    wantsFloatingIp: false,
     fault: null,
     az: null,
+    size: null,
     ...overrides,
   };
 }
@@ -350,13 +360,31 @@ export function anUnknownListing(error: string | null = 'no answer', retryAt = N
   return { known: false, error, retryAt };
 }
 
+/** A cloud without a lag that may be listed every second, and is polled as often. */
+export function aTraits(overrides: Partial<ProviderTraits> = {}): ProviderTraits {
+  return { listIntervalMs: 1000, pollIntervalMs: 1000, listingLagMs: 0, concurrency: 10, ...overrides };
+}
+
+/** What a cloud allows that was asked at `readAt`: everything, but for the overrides. */
+export function limitsAt(readAt: number, overrides: Partial<CloudLimits> = {}): NonNullable<CloudView['limits']> {
+  return { servers: null, cores: null, ramMb: null, floatingIps: null, flavors: [], ...overrides, readAt };
+}
+
+/** A flavor that fits the default image. */
+export function aFlavor(overrides: Partial<Flavor> = {}): Flavor {
+  const name = overrides.name ?? 'medium';
+  return { id: `id-of-${name}`, name, cores: 4, ramMb: 8192, diskGb: 80, ...overrides };
+}
+
 /** A cloud that was just listed and is empty, without a limit. */
 export function aCloudView(overrides: Partial<CloudView> = {}): CloudView {
   return {
-    traits: { listIntervalMs: 1000, listingLagMs: 0, concurrency: 10 },
+    traits: aTraits(),
     servers: aListing(),
     images: aListing(),
-    limits: { servers: null, readAt: NOW },
+    accessories: aListing(),
+    hintedAt: 0,
+    limits: limitsAt(NOW),
     ...overrides,
   };
 }
@@ -371,7 +399,7 @@ export function aWorld(overrides: Partial<World> = {}): World {
     return aCloudView({
       servers: aListing([...serversOf(...nodes.filter(isThere)), ...templatesOf(...images.filter(isThere))], now),
       images: aListing(cloudImagesOf(...images.filter(isThere)), now),
-      limits: { servers: null, readAt: now },
+      limits: limitsAt(now),
     });
   };
   return {

@@ -1,5 +1,6 @@
 /** Processes that can be killed at any effect: what a crash test wraps around a store and a provider. */
 import type { Provider } from '../../src/providers/provider.ts';
+import type { TemplateKeys } from '../../src/remote/template-keys.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** Everything that a dead process tries. */
@@ -82,11 +83,19 @@ export class Mortal {
     ]);
   }
 
-  provider({ cloud, shell, traits }: Provider): Provider {
+  templateKeys(keys: TemplateKeys): TemplateKeys {
+    return { ...this.wrap(keys, ['prepare', 'remove']), path: (key) => keys.path(key) };
+  }
+
+  provider(provider: Provider): Provider {
+    const { cloud, shell, traits } = provider;
+    const effects = ['createServer', 'deleteServer', 'saveImage', 'deleteImage'];
+    const accessoryEffects = ['createKeypair', 'attachFloatingIp', 'deleteAccessory'];
     return {
-      cloud: this.wrap(cloud, ['createServer', 'deleteServer', 'saveImage', 'deleteImage']),
+      cloud: this.wrap(cloud, [...effects, ...accessoryEffects]),
       shell: this.wrap(shell, ['run', 'writeFiles']),
       traits,
+      inspect: (signal) => this.read(() => provider.inspect(signal)),
     };
   }
 }

@@ -2,7 +2,7 @@
 import type { Action, Launch, Plan } from '../../src/planning/actions.ts';
 import { plan } from '../../src/planning/plan.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
-import type { CloudImage, Server } from '../../src/providers/provider.ts';
+import type { Accessory, CloudImage, Server } from '../../src/providers/provider.ts';
 import { aConfig, aLabel, anImage, aWorld, NOW } from './builders.ts';
 
 /** A label that wants no node: only what the nodes in a situation need is planned. */
@@ -30,23 +30,26 @@ export interface Later extends Partial<World> {
   /** What the new listings of the provider `cloud` show, where that differs. */
   readonly servers?: readonly Server[];
   readonly cloudImages?: readonly CloudImage[];
+  readonly accessories?: readonly Accessory[];
 }
 
 /**
  * The same world a second later, or after `ms`: planned once, listed anew with the same result. What the overrides
  * give is as they say.
  */
-export function later(world: World, { ms = 1000, servers, cloudImages, ...overrides }: Later = {}): World {
+export function later(world: World, { ms = 1000, servers, cloudImages, accessories, ...overrides }: Later = {}): World {
   const now = world.now + ms;
   const relist = <T>(listing: Listing<T>, items: readonly T[] | undefined): Listing<T> =>
     listing.known ? { ...listing, takenAt: now, items: items ?? listing.items } : listing;
   const clouds = [...world.clouds].map(([name, view]) => {
-    const shown = name === 'cloud' ? { servers, cloudImages } : {};
+    const shown = name === 'cloud' ? { servers, cloudImages, accessories } : {};
     const limits = view.limits && { ...view.limits, readAt: now };
-    return [
-      name,
-      { ...view, servers: relist(view.servers, shown.servers), images: relist(view.images, shown.cloudImages), limits },
-    ] as const;
+    const listings = {
+      servers: relist(view.servers, shown.servers),
+      images: relist(view.images, shown.cloudImages),
+      accessories: relist(view.accessories, shown.accessories),
+    };
+    return [name, { ...view, ...listings, limits }] as const;
   });
   return { ...world, now, clouds: new Map(clouds), memory: plan(world).memory, ...overrides };
 }
@@ -68,6 +71,9 @@ export function linesOf({ actions }: Plan): string[] {
   });
 }
 
+/** Fields that say what an action works on. */
+const NAMES = new Set(['address', 'serverId', 'serverIds', 'cloudImageId', 'cloudImageIds', 'abandoned']);
+
 /** The action without its kind, subject and reason. */
 function particulars(action: Action): readonly (string | null)[] {
   switch (action.kind) {
@@ -75,26 +81,16 @@ function particulars(action: Action): readonly (string | null)[] {
       return action.launches.map(describeLaunch);
     case 'create-server':
       return [`attempt ${action.attempt + 1}`];
-    case 'adopt-server':
-      return [action.serverId];
-    case 'probe-server':
-      return [action.address];
     case 'retire-node':
     case 'retire-image':
       return [action.detail, action.isFailure ? 'counts' : null];
-    case 'delete-server':
-      return action.serverIds;
-    case 'remove-node':
-    case 'remove-image':
-      return action.abandoned;
-    case 'save-image':
-      return [action.serverId];
-    case 'adopt-image':
-      return [action.cloudImageId];
-    case 'delete-cloud-image':
-      return action.cloudImageIds;
-    default:
+    case 'delete-accessory':
+      return [action.accessory.kind, action.owner];
+    case 'delete-leaked-server':
+    case 'delete-leaked-image':
       return [];
+    default:
+      return Object.entries(action).flatMap(([key, value]) => (NAMES.has(key) ? (value as string | string[]) : []));
   }
 }
 

@@ -8,9 +8,10 @@ import { cloudImageId, serverId } from '../../src/lib/ids.ts';
 import type { FailureRecord, ImageRecord, NodeRecord, ServerSlot } from '../../src/lifecycle/records.ts';
 import type { Memory } from '../../src/planning/memory.ts';
 import type { Busy, CloudView, Listing, Subject, World } from '../../src/planning/world.ts';
-import type { CloudImage, Server, ServerStatus } from '../../src/providers/provider.ts';
+import type { Accessory, CloudImage, Flavor, Server, ServerSize, ServerStatus } from '../../src/providers/provider.ts';
 import {
   aConfig,
+  aFlavor,
   aLabel,
   anImage,
   aNode,
@@ -20,7 +21,9 @@ import {
   aServer,
   aSubnode,
   aTarget,
+  aTraits,
   INSTALLATION,
+  limitsAt,
   NOW,
   tagsOf,
 } from './builders.ts';
@@ -59,6 +62,15 @@ const time = fc.constantFrom(...AGES).map((age) => NOW - age);
 const recently = fc.constantFrom(...AGES.slice(0, 8), ...AGES.slice(0, 8), ...AGES).map((age) => NOW - age);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { freq: 2 });
 
+/** The second image needs a larger flavor than the first. */
+const BIG = { name: 'debian', minRamMb: 9000, nameFilter: 'big' };
+const FLAVORS: readonly Flavor[] = [
+  aFlavor({ name: 'tiny', cores: 1, ramMb: 512 }),
+  aFlavor({ name: 'medium', cores: 2, ramMb: 8192 }),
+  aFlavor({ name: 'big', cores: 6, ramMb: 16_384 }),
+];
+const aSize: fc.Arbitrary<ServerSize | null> = fc.constantFrom(null, ...FLAVORS, { cores: 3, ramMb: 5000 });
+
 const aRandomConfig: fc.Arbitrary<Config> = fc
   .record({
     providers: fc.array(
@@ -84,8 +96,8 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
     aConfig({
       providers: providers.map(({ maxServers, zones, isDiskimage }, index) => {
         const debian = isDiskimage
-          ? aProviderImage({ name: 'debian', source: { kind: 'diskimage', diskimage: 'd' } })
-          : aProviderImage({ name: 'debian' });
+          ? aProviderImage({ ...BIG, source: { kind: 'diskimage', diskimage: 'd' } })
+          : aProviderImage(BIG);
         const images = new Map([
           ['ubuntu', aProviderImage()],
           ['debian', debian],
@@ -121,6 +133,8 @@ interface SlotDraft {
   readonly shown: (typeof SHOWN)[number];
   readonly status: ServerStatus;
   readonly hasAddress: boolean;
+  readonly wantsFloatingIp: boolean;
+  readonly size: ServerSize | null;
 }
 
 const aSlotDraft: fc.Arbitrary<SlotDraft> = fc.record({
@@ -134,6 +148,8 @@ const aSlotDraft: fc.Arbitrary<SlotDraft> = fc.record({
   shown: fc.constantFrom(...SHOWN),
   status: fc.constantFrom(...STATUSES),
   hasAddress: fc.boolean(),
+  wantsFloatingIp: fc.boolean(),
+  size: aSize,
 });
 
 function slotOf(draft: SlotDraft, name: string): ServerSlot {
@@ -148,13 +164,18 @@ function slotOf(draft: SlotDraft, name: string): ServerSlot {
     deleteAt,
     ip: null,
     ipPrivate: null,
+    hostKey: null,
     createdAt,
   };
 }
 
-function serversShown({ shown, status, hasAddress }: SlotDraft, name: string, tags: Server['tags']): Server[] {
+function serversShown(
+  { shown, status, hasAddress, wantsFloatingIp, size }: SlotDraft,
+  name: string,
+  tags: Server['tags'],
+): Server[] {
   const server = (id: string): Server =>
-    aServer({ id: serverId(id), status, tags, ip: hasAddress ? '203.0.113.1' : null });
+    aServer({ id: serverId(id), status, tags, wantsFloatingIp, size, ip: hasAddress ? '203.0.113.1' : null });
   const own = shown === 'it' || shown === 'both' ? [server(name)] : [];
   return shown === 'double' || shown === 'both' ? [server(`${name}-double`), ...own] : own;
 }
@@ -183,7 +204,7 @@ const anImageDraft = fc.record({
   version: fc.integer({ min: 1, max: 5 }),
   reason: fc.constantFrom(null, 'operator', 'forced'),
   isSaved: fc.boolean(),
-  progress: fc.nat(4),
+  progress: fc.constantFrom(0, 1, 2, 3, 4, 4),
   saveAt: recently,
   shownImage: fc.constantFrom(...SHOWN),
   imageStatus: fc.constantFrom<CloudImage['status'][]>('saving', 'active', 'active', 'error', 'deleting'),
@@ -226,6 +247,7 @@ function addImage(content: Content, draft: ImageDraft, index: number): void {
   const { slot, isSaved, progress, shownImage, imageStatus, ...fields } = draft;
   const name = `image-${index}`;
   const isDone = fields.state === 'ready';
+  const isSaveAsked = isDone || progress > 3;
   const record = anImage({
     id: index,
     ...fields,
@@ -233,7 +255,8 @@ function addImage(content: Content, draft: ImageDraft, index: number): void {
     ...(progress === 0 ? { serverId: null } : {}),
     setupAt: isDone || progress > 1 ? fields.saveAt : null,
     setupDoneAt: isDone || progress > 2 ? fields.saveAt : null,
-    saveAt: isDone || progress > 3 ? fields.saveAt : null,
+    saveAt: isSaveAsked ? fields.saveAt : null,
+    saveAttempt: Number(isSaveAsked),
     cloudImageId: isDone || (progress > 3 && isSaved) ? cloudImageId(name) : null,
   });
   const tags = tagsOf('image', record);
@@ -254,14 +277,41 @@ function addImage(content: Content, draft: ImageDraft, index: number): void {
 const aCloudDraft = fc.record({
   serversAt: fc.option(recently, { freq: 8 }),
   imagesAt: fc.option(recently, { freq: 8 }),
+  accessoriesAt: fc.option(recently, { freq: 8 }),
+  hintedAt: fc.constantFrom(0, NOW - 1000, NOW),
+  pollMs: fc.constantFrom(1000, 5000),
   retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 5000),
   lagMs: fc.constantFrom(0, 5000),
-  limit: maybe(fc.integer({ min: 0, max: 12 })),
-  limitsAt: maybe(time),
+  limit: fc.option(fc.integer({ min: 0, max: 40 }), { freq: 3 }),
+  cores: fc.option(fc.integer({ min: 0, max: 160 }), { freq: 3 }),
+  ramMb: fc.option(fc.integer({ min: 0, max: 500_000 }), { freq: 3 }),
+  floatingIps: fc.option(fc.integer({ min: 0, max: 40 }), { freq: 3 }),
+  flavors: fc.constantFrom(FLAVORS, FLAVORS, FLAVORS, FLAVORS.slice(0, 2), []),
+  sizes: fc.tuple(aSize, aSize, aSize),
+  limitsAt: fc.option(time, { freq: 6 }),
   foreign: fc.nat(3),
   lost: fc.nat(2),
 });
 type CloudDraft = Drafted<typeof aCloudDraft>;
+
+/** Key pairs and floating IPs of all kinds of records, in use or not, those of others and of none among them. */
+function accessoriesOf({ nodes, images, servers }: Content, provider: string): Accessory[] {
+  const owners = [
+    ...images.map((image) => tagsOf('image', image)),
+    ...nodes.map((node) => tagsOf('node', node)),
+    tagsOf('node', { id: 1000, createdAt: NOW - HOUR }),
+    { ...tagsOf('node', { id: 1001, createdAt: NOW - HOUR }), installation: 'other' },
+    null,
+  ];
+  const listed = servers.get(provider) ?? [];
+  return owners.flatMap((tags, index) =>
+    (['keypair', 'floating-ip', 'port'] as const).map((kind) => {
+      const id = `${provider}-${kind}-${index}`;
+      const user = index % 3 === 0 ? serverId('vanished') : (listed[index]?.id ?? null);
+      return { kind, id, name: id, serverId: kind === 'keypair' ? null : user, tags };
+    }),
+  );
+}
 
 function cloudOf(draft: CloudDraft, provider: string, content: Content): CloudView {
   const listing = <T>(takenAt: number | null, items: readonly T[]): Listing<T> =>
@@ -270,32 +320,48 @@ function cloudOf(draft: CloudDraft, provider: string, content: Content): CloudVi
     aServer({
       id: serverId(`${provider}-lost-${index}`),
       tags: tagsOf('node', { id: 1000 + index, createdAt: NOW - HOUR }),
+      size: draft.sizes[index] ?? null,
     }),
   );
   const foreign = Array.from({ length: draft.foreign }, (_, index) =>
     aServer({
       id: serverId(`${provider}-foreign-${index}`),
       tags: index === 0 ? null : { ...tagsOf('node', { id: 1, createdAt: NOW }), installation: 'other' },
+      size: draft.sizes[index] ?? null,
     }),
   );
+  const { limit: servers, cores, ramMb, floatingIps, flavors } = draft;
+  const limits = { servers, cores, ramMb, floatingIps, flavors };
   return {
-    traits: { listIntervalMs: 1000, listingLagMs: draft.lagMs, concurrency: 10 },
+    traits: aTraits({ listingLagMs: draft.lagMs, pollIntervalMs: draft.pollMs }),
     servers: listing(draft.serversAt, [...foreign, ...(content.servers.get(provider) ?? []), ...lost]),
     images: listing(draft.imagesAt, content.cloudImages.get(provider) ?? []),
-    limits: draft.limitsAt === null ? null : { servers: draft.limit, readAt: draft.limitsAt },
+    accessories: listing(draft.accessoriesAt, accessoriesOf(content, provider)),
+    hintedAt: draft.hintedAt,
+    limits: draft.limitsAt === null ? null : limitsAt(draft.limitsAt, limits),
   };
 }
 
-const aFailure: fc.Arbitrary<FailureRecord> = fc.record({
-  kind: fc.constantFrom('launch', 'launch', 'build', 'provider'),
-  provider: fc.constantFrom(...PROVIDERS),
-  image: fc.constantFrom(...IMAGES),
-  az: maybe(fc.constantFrom('a', 'b', 'c')),
-  count: fc.integer({ min: 1, max: 5 }),
-  lastAt: time,
-  lastError: fc.constant('HTTP 500'),
-  retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 60_000),
-});
+const aFailure: fc.Arbitrary<FailureRecord> = fc
+  .record({
+    kind: fc.constantFrom('launch', 'launch', 'build', 'provider'),
+    provider: fc.constantFrom(...PROVIDERS),
+    image: fc.constantFrom(...IMAGES),
+    az: maybe(fc.constantFrom('a', 'b', 'c')),
+    count: fc.integer({ min: 1, max: 5 }),
+    lastAt: time,
+    lastError: fc.constant('HTTP 500'),
+    retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 60_000),
+  })
+  .map(({ kind, image, az, ...failure }) => ({
+    ...failure,
+    kind,
+    image: kind === 'provider' ? null : image,
+    az: kind === 'launch' ? az : null,
+  }));
+
+/** There is one record per place. */
+const placeOf = ({ kind, provider, image, az }: FailureRecord): string => [kind, provider, image, az].join('/');
 
 /** What the planner remembers: some of all that it can see now, from earlier listings. */
 function memoryOf(
@@ -308,7 +374,9 @@ function memoryOf(
     const at = oddities[(turn += 1) % oddities.length];
     if (at != null) sightings.set(key, at);
   };
-  for (const [provider, { servers, images }] of clouds) {
+  for (const [provider, { servers, images, accessories }] of clouds) {
+    if (accessories.known)
+      for (const { kind, id } of accessories.items) remember(`accessory/${provider}/${kind}/${id}`);
     if (servers.known) for (const { id } of servers.items) remember(`leak/${provider}/${id}`);
     if (images.known) for (const { id } of images.items) remember(`leak-image/${provider}/${id}`);
   }
@@ -334,7 +402,8 @@ const SUBJECTS: readonly Subject[] = [
     (_, index) => [`node:${index}`, `image:${index}`, `subnode:${10 * index}`] as const,
   ).flat(),
   ...PROVIDERS.flatMap(
-    (name) => [`servers:${name}`, `images:${name}`, `limits:${name}`, `build:${name}/ubuntu`] as const,
+    (name) =>
+      [`servers:${name}`, `images:${name}`, `limits:${name}`, `accessories:${name}`, `build:${name}/ubuntu`] as const,
   ),
 ];
 
@@ -352,7 +421,7 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
       { weight: 2, arbitrary: fc.constant({ launches: true, deletes: true, images: true }) },
       { weight: 1, arbitrary: someSwitches },
     ),
-    failures: fc.array(aFailure, { maxLength: 4 }),
+    failures: fc.uniqueArray(aFailure, { maxLength: 6, selector: placeOf }),
     busy: fc.array(fc.tuple(fc.constantFrom(...SUBJECTS), aBusy), { maxLength: 8 }),
     demand: fc.dictionary(fc.constantFrom(...LABELS), fc.nat(6)),
     oddities: fc.array(maybe(time), { minLength: 7, maxLength: 7 }),

@@ -61,8 +61,8 @@ const PATIENCE_MS = 25_000;
 const LOOK_INTERVAL_MS = 20;
 
 /** Resolves with the first answer that is not null. There is no wait for time in it, only for the fact. */
-export async function until<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
-  const giveUpAt = systemClock.now() + PATIENCE_MS;
+export async function until<T>(what: string, ask: () => Promise<T | null>, patienceMs = PATIENCE_MS): Promise<T> {
+  const giveUpAt = systemClock.now() + patienceMs;
   while (systemClock.now() < giveUpAt) {
     const answer = await ask();
     if (answer !== null) return answer;
@@ -71,18 +71,27 @@ export async function until<T>(what: string, ask: () => Promise<T | null>): Prom
   throw new Error(`waited in vain for this: ${what}`);
 }
 
+export interface RealPoolOptions {
+  /** Further environment of all programs. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** How long to wait for a full pool. */
+  readonly patienceMs?: number;
+}
+
 export class RealPool {
   readonly directory = mkdtempSync(join(tmpdir(), 'nodepool-system-'));
   readonly database: OpenedStore;
   readonly #daemons: DaemonProcess[] = [];
+  readonly #options: RealPoolOptions;
 
   /** Closing the pool closes the database too. */
-  constructor(database: OpenedStore) {
+  constructor(database: OpenedStore, options: RealPoolOptions = {}) {
     this.database = database;
+    this.#options = options;
   }
 
-  static async open(kind: DatabaseKind): Promise<RealPool> {
-    return new RealPool(await openFreshStore(kind));
+  static async open(kind: DatabaseKind, options: RealPoolOptions = {}): Promise<RealPool> {
+    return new RealPool(await openFreshStore(kind), options);
   }
 
   get configPath(): string {
@@ -128,12 +137,13 @@ export class RealPool {
   /** Resolves with all nodes when these are as many as given per label, all of them ready, and no others are there. */
   async full(counts: Readonly<Record<string, number>>): Promise<readonly NodeRecord[]> {
     const wanted = Object.entries(counts).filter(([, count]) => count > 0);
-    return until(`ready nodes: ${JSON.stringify(counts)}`, async () => {
+    const isThere = async (): Promise<readonly NodeRecord[] | null> => {
       const nodes = await this.nodes();
       const isFull = wanted.every(([label, count]) => nodes.filter((node) => node.label === label).length === count);
       const total = wanted.reduce((sum, [, count]) => sum + count, 0);
       return isFull && nodes.length === total && nodes.every(({ state }) => state === 'ready') ? nodes : null;
-    });
+    };
+    return until(`ready nodes: ${JSON.stringify(counts)}`, isThere, this.#options.patienceMs);
   }
 
   /** Ends all daemons and removes everything. */
@@ -147,7 +157,7 @@ export class RealPool {
   #environment(name: string): NodeJS.ProcessEnv {
     const stateDir = join(this.directory, name);
     mkdirSync(stateDir, { recursive: true });
-    return cleanEnvironment({ NODEPOOL_STATE_DIR: stateDir });
+    return cleanEnvironment({ ...this.#options.env, NODEPOOL_STATE_DIR: stateDir });
   }
 }
 

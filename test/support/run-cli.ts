@@ -44,6 +44,8 @@ export async function runCli(
       configSchema: unexpected('asks for the schema'),
       openStore: unexpected('opens the database'),
       deleteNow: unexpected('deletes by itself'),
+      inspectProviders: unexpected('inspects providers'),
+      runAttached: unexpected('runs a program'),
       ...parts,
     },
     args,

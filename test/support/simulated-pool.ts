@@ -10,7 +10,7 @@ import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import { plan } from '../../src/planning/plan.ts';
 import type { CloudView, World } from '../../src/planning/world.ts';
 import type { CloudImage, Server, Tags } from '../../src/providers/provider.ts';
-import { anImage, anUnknownListing, aNode, aSubnode, INSTALLATION, NOW } from './builders.ts';
+import { anImage, anUnknownListing, aNode, aSubnode, aTraits, INSTALLATION, limitsAt, NOW } from './builders.ts';
 
 /** From accepted to ACTIVE, and from an accepted deletion until a server is listed no more, in milliseconds. */
 const BOOT_MS = 20_000;
@@ -44,8 +44,8 @@ export class SimulatedPool {
     this.config = config;
     for (const name of config.providers.keys()) {
       const unknown = anUnknownListing(null, 0);
-      const traits = { listIntervalMs: 1000, listingLagMs: 0, concurrency: 10 };
-      this.views.set(name, { traits, servers: unknown, images: unknown, limits: null });
+      const listings = { servers: unknown, images: unknown, accessories: unknown };
+      this.views.set(name, { traits: aTraits(), ...listings, hintedAt: 0, limits: null });
     }
   }
 
@@ -91,6 +91,7 @@ export class SimulatedPool {
         ...view,
         servers: anUnknownListing(null, 0),
         images: anUnknownListing(null, 0),
+        accessories: anUnknownListing(null, 0),
         limits: null,
       });
     }
@@ -144,8 +145,10 @@ export class SimulatedPool {
         ip: isUp ? '203.0.113.1' : null,
         ipPrivate: null,
         tags,
+        wantsFloatingIp: false,
         fault: null,
         az: null,
+        size: null,
       };
     });
   }
@@ -190,7 +193,7 @@ export class SimulatedPool {
     const server = this.servers.find(({ id }) => id === image.serverId)!;
     const saved = this.#thing(image.provider, server.tags);
     this.cloudImages.push(saved);
-    this.#patchImage(imageId, { saveAt: this.now, cloudImageId: cloudImageId(saved.id) });
+    this.#patchImage(imageId, { saveAt: this.now, saveAttempt: 1, cloudImageId: cloudImageId(saved.id) });
   }
 
   readonly #effects: Effects = {
@@ -232,7 +235,12 @@ export class SimulatedPool {
       this.#view(provider, { servers: { known: true, takenAt: this.now, items: this.#listServers(provider) } }),
     'list-images': ({ provider }) =>
       this.#view(provider, { images: { known: true, takenAt: this.now, items: this.#listImages(provider) } }),
-    'read-limits': ({ provider }) => this.#view(provider, { limits: { servers: null, readAt: this.now } }),
+    'list-accessories': ({ provider }) =>
+      this.#view(provider, { accessories: { known: true, takenAt: this.now, items: [] } }),
+    'read-limits': ({ provider }) => this.#view(provider, { limits: limitsAt(this.now) }),
+    'knock-server': ({ slot }) => this.#view(slot.provider, { hintedAt: this.now }),
+    'attach-floating-ip': () => undefined,
+    'delete-accessory': () => undefined,
     'purge-history': () => undefined,
     'answer-intent': () => undefined,
   };

@@ -14,6 +14,7 @@ import type { FakeCloud } from '../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../src/providers/fake/index.ts';
 import type { DriverFactory, Server } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
+import type { TemplateKeys } from '../../src/remote/template-keys.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { Mortal, type Death } from './mortal.ts';
@@ -23,11 +24,14 @@ export interface Site {
   readonly clock: FakeClock;
   readonly random: Random;
   readonly clouds: Map<string, FakeCloud>;
+  /** Keys of template servers on the disk of the host. */
+  readonly templateKeys: Map<string, string>;
   config: Config;
 }
 
 export function createSite(config: Config, seed = 1): Site {
-  return { clock: createFakeClock(), random: createSeededRandom(seed), clouds: new Map(), config };
+  const random = createSeededRandom(seed);
+  return { clock: createFakeClock(), random, clouds: new Map(), templateKeys: new Map(), config };
 }
 
 export interface Daemon {
@@ -75,6 +79,7 @@ export function startDaemon(
     log,
     metrics: SILENT_METRICS,
     keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
+    templateKeys: mortal.templateKeys(keysOn(site.templateKeys)),
     holder,
     isDeadHolder: (other) => other !== holder,
     switches: { launches: true, deletes: true, images: true },
@@ -83,6 +88,22 @@ export function startDaemon(
     ...overrides,
   };
   return { core: new EngineCore(deps, () => undefined), store, mortal };
+}
+
+/** Keys of templates on a disk in memory. */
+export function keysOn(disk: Map<string, string>): TemplateKeys {
+  return {
+    prepare: (key) => {
+      if (!disk.has(key)) disk.set(key, `ssh-rsa ${key}`);
+      return Promise.resolve({ publicKey: disk.get(key) as string });
+    },
+    path: (key) => `/keys/${key}`,
+    remove: (key) => {
+      disk.delete(key);
+      return Promise.resolve();
+    },
+    records: () => Promise.resolve([...disk.keys()]),
+  };
 }
 
 export interface Goal {
@@ -146,7 +167,8 @@ export function ownedServers(nodes: readonly NodeRecord[]): readonly string[] {
 
 /**
  * Whether the pool is as the configuration wants it and nothing is under way: every label at exactly min-ready,
- * every server of the clouds owned by one row and every row's server there, one image each.
+ * every server of the clouds owned by one row and every row's server there, one image each, and nothing left behind:
+ * no key pair, and no floating IP that no server uses.
  */
 export async function isSettled(site: Site, { store }: Daemon): Promise<boolean> {
   const { nodes, images } = await store.readPool();
@@ -159,6 +181,8 @@ export async function isSettled(site: Site, { store }: Daemon): Promise<boolean>
     const own = nodes.filter((node) => node.label === label.name);
     if (own.length !== label.minReady || own.some(({ subnodes }) => subnodes.length !== label.subnodes)) return false;
   }
+  const accessories = [...site.clouds.values()].flatMap((cloud) => cloud.accessories());
+  if (accessories.some(({ kind, serverId }) => kind !== 'floating-ip' || serverId === null)) return false;
   const servers = serversOf(site)
     .map(({ id }) => String(id))
     .sort();

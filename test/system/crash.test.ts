@@ -1,14 +1,25 @@
 /**
  * The daemon is killed at every effect it has on the database or a cloud, before and after, in the middle of
  * launches, a subnode set, a snapshot build, deletions and sweeps; another one takes over. Whatever happened, in
- * the end no server is without an owner, none is there twice, and every label has its min-ready nodes.
+ * the end no server is without an owner, none is there twice, every label has its min-ready nodes, and no key pair, key
+ * or floating IP of what is gone is left.
  */
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/types.ts';
+import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { Store } from '../../src/store/store.ts';
 import { aConfig, aLabel, aProvider, aProviderImage, imagesNamed } from '../support/builders.ts';
 import type { Death } from '../support/mortal.ts';
-import { createSite, drive, isSettled, serversOf, startDaemon, type Daemon, type Site } from '../support/site.ts';
+import {
+  createSite,
+  drive,
+  isSettled,
+  ownedServers,
+  serversOf,
+  startDaemon,
+  type Daemon,
+  type Site,
+} from '../support/site.ts';
 import { DATABASES, openFreshStore } from '../support/with-database.ts';
 
 const MAX_SERVERS = 9;
@@ -18,6 +29,7 @@ function crashConfig(listingLagMs: number): Config {
     maxServers: MAX_SERVERS,
     images: imagesNamed('ubuntu'),
     apiTimeoutMs: 5000,
+    pool: 'public',
     fake: { ...aProvider().fake, bootTimeMs: 500, deleteTimeMs: 700, listingLagMs },
   });
   const image = aProviderImage({
@@ -25,6 +37,8 @@ function crashConfig(listingLagMs: number): Config {
     source: { kind: 'snapshot', baseImage: 'Fake Precise', setup: 'setup.sh' },
   });
   return aConfig({
+    // What is left over is looked for more often, so that less time has to be played.
+    cron: { ...aConfig().cron, cleanup: '* * * * * */5' },
     providers: [{ ...provider, images: new Map([['ubuntu', image]]) }],
     labels: [
       aLabel({ name: 'plain', minReady: 2, providers: [provider.name] }),
@@ -75,9 +89,20 @@ async function play(database: (typeof DATABASES)[number], { listingLagMs, death 
 
 function goalOf(site: Site): Parameters<typeof drive>[2] {
   return {
-    until: (daemon) => isSettled(site, daemon),
+    until: async (daemon) => (await isSettled(site, daemon)) && isTidy(site, (await daemon.store.readPool()).nodes),
     invariant: () => expect(serversOf(site).length, 'servers in the cloud').toBeLessThanOrEqual(MAX_SERVERS),
   };
+}
+
+/** Whether nothing is left of what belonged to servers, but for the floating IPs of those that are there. */
+function isTidy({ clouds, templateKeys }: Site, nodes: readonly NodeRecord[]): boolean {
+  const left = [...clouds.values()].flatMap((cloud) => cloud.accessories());
+  const users = left.map(({ serverId }) => serverId);
+  return (
+    templateKeys.size === 0 &&
+    left.every(({ kind }) => kind === 'floating-ip') &&
+    JSON.stringify(users.toSorted()) === JSON.stringify([...ownedServers(nodes)].sort())
+  );
 }
 
 describe.each(DATABASES)('a daemon on %s killed at every effect', (database) => {

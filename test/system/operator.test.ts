@@ -90,7 +90,7 @@ describe('with a daemon, nodepool', () => {
     pool.start();
     await pool.full({ small: 4 });
     const { notes } = await pool.ask<{ notes: unknown[] }>('plan');
-    const text = expect.stringContaining('east has 0 free of 4') as string;
+    const text = expect.stringContaining('east has 0 servers free') as string;
     expect(notes).toContainEqual({ about: 'label small', text });
     expect((await pool.nodepool('plan')).stdout).toContain('Not done now:\n');
   });

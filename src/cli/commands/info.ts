@@ -5,6 +5,7 @@ import { describeSubject, explainReason } from '../explain-event.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawFacts, drawListing, toObjects, type Column } from '../output/listing.ts';
+import { toPlainLine } from '../output/table.ts';
 import { formatTime } from '../output/time.ts';
 import { findImage, findNode } from '../records.ts';
 import type { Session } from '../session.ts';
@@ -27,7 +28,7 @@ export async function showInfo(session: Session, id: number, { output, image }: 
     const value = { [kind]: record?.value ?? null, events: toObjects(EVENT_COLUMNS, events) };
     const draw = (): string => {
       const blocks = record?.blocks ?? [`The row of ${kind} ${id} is gone.\n`];
-      return [...blocks, `History\n${drawListing(EVENT_COLUMNS, events)}`].join('\n');
+      return [...blocks, drawHistory(events)].join('\n');
     };
     session.print(await renderResult(output, value, draw));
   });
@@ -71,3 +72,23 @@ const EVENT_COLUMNS: readonly Column<EventRecord>[] = [
   { title: 'Why', key: 'why', value: ({ reason }) => (reason === null ? null : explainReason(reason)) },
   { title: 'Detail', key: 'detail', value: ({ detail }) => detail },
 ];
+
+/** Events as a table; a detail of many lines, such as the end of a console, stands below it. */
+function drawHistory(events: readonly EventRecord[]): string {
+  const rows = events.map((event) => {
+    const lines = countLines(event);
+    return lines > 1 ? { ...event, detail: `${lines} lines, see below` } : event;
+  });
+  const texts = events.filter((event) => countLines(event) > 1).map(drawText);
+  return [`History\n${drawListing(EVENT_COLUMNS, rows)}`, ...texts].join('\n');
+}
+
+function countLines({ detail }: EventRecord): number {
+  return detail?.trimEnd().split('\n').length ?? 0;
+}
+
+function drawText({ at, kind, reason, detail }: EventRecord): string {
+  const why = reason === null ? '' : `, because ${explainReason(reason)}`;
+  const lines = detail?.trimEnd().split('\n') ?? [];
+  return `${kind} of ${formatTime(at)}${why}:\n${lines.map((line) => `    ${toPlainLine(line)}`.trimEnd()).join('\n')}\n`;
+}

@@ -2,7 +2,7 @@
 
 /** Draws rows of cells under a header. Line breaks inside cells become spaces, so that one row is one line. */
 export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((cells) => cells.map(toOneLine));
+  const lines = [header, ...rows].map((cells) => cells.map(toPlainLine));
   const widths = header.map((_, column) =>
     lines.reduce((widest, cells) => Math.max(widest, countCharacters(cells[column] ?? '')), 0),
   );
@@ -25,8 +25,9 @@ const PLAIN = /^[\x20-\x7e]*$/;
 // Control characters could rewrite the terminal: names and comments come from other people.
 const CONTROL = /\p{Cc}+/gu;
 
-function toOneLine(cell: string): string {
-  return PLAIN.test(cell) ? cell : cell.replaceAll(CONTROL, ' ');
+/** `text` on one line, without what a terminal would obey. */
+export function toPlainLine(text: string): string {
+  return PLAIN.test(text) ? text : text.replaceAll(CONTROL, ' ');
 }
 
 /** Characters, not UTF-16 units; wide East Asian characters are not counted double. */

@@ -3,12 +3,24 @@ import type { Clock } from '../../lib/clock.ts';
 import { NodepoolError } from '../../lib/errors.ts';
 import { cloudImageId, serverId, type CloudImageId, type ServerId } from '../../lib/ids.ts';
 import type { Random } from '../../lib/random.ts';
-import type { Cloud, CloudCall, CloudImage, CloudLimits, ImageSpec, Server, ServerSpec } from '../provider.ts';
-import { ADDRESS_COUNT, ADDRESSES_PER_CLOUD, addressesOf } from './addresses.ts';
+import type {
+  Accessory,
+  Cloud,
+  CloudCall,
+  CloudImage,
+  CloudLimits,
+  ImageSpec,
+  KeypairSpec,
+  Server,
+  ServerSpec,
+  Tags,
+} from '../provider.ts';
+import { FakeAccessories } from './accessories.ts';
 import { baseImage, renderImage, type FakeImage } from './image.ts';
 import { LaggedView } from './lagged-view.ts';
-import { renderServer, statusAt, type FakeServer, type Trouble } from './server.ts';
-import { phaseAt, startDeletion } from './timeline.ts';
+import { consoleAt, renderServer, statusAt, type FakeServer, type Trouble } from './server.ts';
+import { FakeServers } from './servers.ts';
+import { lastChangeAt, phaseAt, startDeletion } from './timeline.ts';
 
 export interface FakeCloudDeps {
   readonly clock: Clock;
@@ -18,6 +30,21 @@ export interface FakeCloudDeps {
   readonly block: number;
 }
 
+const NO_CALLS: Readonly<Record<CloudCall, number>> = {
+  listServers: 0,
+  createServer: 0,
+  deleteServer: 0,
+  listImages: 0,
+  saveImage: 0,
+  deleteImage: 0,
+  limits: 0,
+  listAccessories: 0,
+  deleteAccessory: 0,
+  createKeypair: 0,
+  attachFloatingIp: 0,
+  readConsole: 0,
+};
+
 /**
  * A small cloud in memory. It boots from any base image and accepts any amount of RAM, so that every
  * configuration can be rehearsed on it. What goes wrong with a server is drawn when it is created.
@@ -26,29 +53,18 @@ export class FakeCloud implements Cloud {
   readonly #clock: Clock;
   readonly #random: Random;
   #config: ProviderConfig;
-  #nextAddress: number;
-  /** All servers, and those whose deletion ended since the last look. */
-  readonly #servers = new Map<ServerId, FakeServer>();
-  readonly #serverAt = new Map<string, FakeServer>();
-  readonly #beingDeleted = new Set<FakeServer>();
+  readonly #servers: FakeServers;
   readonly #images = new Map<CloudImageId, FakeImage>();
-  readonly #serverView = new LaggedView<FakeServer, Server>({ statusAt, render: renderServer });
-  readonly #imageView = new LaggedView<FakeImage, CloudImage>({ statusAt: phaseAt, render: renderImage });
-  readonly #calls: Record<CloudCall, number> = {
-    listServers: 0,
-    createServer: 0,
-    deleteServer: 0,
-    listImages: 0,
-    saveImage: 0,
-    deleteImage: 0,
-    limits: 0,
-  };
+  readonly #accessories = new FakeAccessories();
+  readonly #imageView = new LaggedView<FakeImage, CloudImage>({ statusAt: phaseAt, lastChangeAt, render: renderImage });
+  readonly #calls: Record<CloudCall, number> = { ...NO_CALLS };
+  #offer: Partial<CloudLimits> = {};
 
   constructor(deps: FakeCloudDeps) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#config = deps.config;
-    this.#nextAddress = (deps.block * ADDRESSES_PER_CLOUD) % ADDRESS_COUNT;
+    this.#servers = new FakeServers(deps.block);
     this.#addImage(baseImage());
   }
 
@@ -58,48 +74,39 @@ export class FakeCloud implements Cloud {
   }
 
   listServers(signal: AbortSignal): Promise<readonly Server[]> {
-    return this.#answer('listServers', signal, (now, settings) => {
-      this.#forgetDeleted(now);
-      return this.#serverView.at(now - settings.listingLagMs);
-    });
+    return this.#answer('listServers', signal, (now, { listingLagMs }) => this.#servers.list(now, listingLagMs));
   }
 
   createServer(spec: ServerSpec, signal: AbortSignal): Promise<ServerId> {
     return this.#answer('createServer', signal, (now, settings) => {
       this.#checkQuota(now, settings);
       this.#checkImage(spec, now);
+      this.#checkKeypair(spec);
       if (this.#happens(settings.failCreates)) {
         throw new NodepoolError('rejected', `the fake cloud refused server ${spec.name} (fail-creates)`);
       }
       const server = this.#makeServer(spec, now, settings);
-      this.#servers.set(server.id, server);
-      this.#serverAt.set(server.ip, server);
-      this.#serverView.touch(server);
+      this.#servers.add(server);
       return server.id;
     });
   }
 
   deleteServer(id: ServerId, signal: AbortSignal): Promise<void> {
-    return this.#answer('deleteServer', signal, (now, settings) => {
-      const server = this.#servers.get(id);
-      if (!server || !startDeletion(server, now, settings.deleteTimeMs)) return;
-      this.#beingDeleted.add(server);
-      this.#serverView.touch(server);
-    });
+    return this.#answer('deleteServer', signal, (now, { deleteTimeMs }) =>
+      this.#servers.startDeletion(id, now, deleteTimeMs),
+    );
   }
 
   listImages(signal: AbortSignal): Promise<readonly CloudImage[]> {
     return this.#answer('listImages', signal, (now, settings) => {
-      this.#forgetDeleted(now);
+      for (const image of this.#images.values()) if (image.goneAt <= now) this.#images.delete(image.id);
       return this.#imageView.at(now - settings.listingLagMs);
     });
   }
 
   saveImage(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId> {
     return this.#answer('saveImage', signal, (now, settings) => {
-      const server = this.#servers.get(id);
-      const status = server ? statusAt(server, now) : null;
-      if (status === null) throw new NodepoolError('not-found', `server ${id} does not exist`);
+      const status = statusAt(this.#servers.existing(id, now), now);
       if (status !== 'active')
         throw new NodepoolError('rejected', `server ${id} cannot be saved while it is ${status}`);
       const times = { createdAt: now, settledAt: now + settings.bootTimeMs, deletedAt: Infinity, goneAt: Infinity };
@@ -115,21 +122,61 @@ export class FakeCloud implements Cloud {
   }
 
   limits(signal: AbortSignal): Promise<CloudLimits> {
-    return this.#answer('limits', signal, (_now, settings) => ({ servers: settings.quota }));
+    return this.#answer('limits', signal, (_now, { quota }) => {
+      return { servers: quota, cores: null, ramMb: null, floatingIps: null, flavors: [], ...this.#offer };
+    });
+  }
+
+  listAccessories(signal: AbortSignal): Promise<readonly Accessory[]> {
+    return this.#answer('listAccessories', signal, () => this.accessories());
+  }
+
+  deleteAccessory(accessory: Pick<Accessory, 'kind' | 'id'>, signal: AbortSignal): Promise<void> {
+    return this.#answer('deleteAccessory', signal, () => {
+      const id = this.#accessories.remove(accessory);
+      const server = id === null ? undefined : this.#servers.get(id);
+      if (server) this.#servers.readdress(server, Infinity);
+    });
+  }
+
+  createKeypair(spec: KeypairSpec, signal: AbortSignal): Promise<string> {
+    return this.#answer('createKeypair', signal, () => this.#accessories.putKeypair(spec));
+  }
+
+  attachFloatingIp(id: ServerId, tags: Tags, signal: AbortSignal): Promise<void> {
+    return this.#answer('attachFloatingIp', signal, (now) => {
+      const server = this.#servers.existing(id, now);
+      if (server.addressAt <= now) return;
+      const status = statusAt(server, now);
+      if (status !== 'active') throw new NodepoolError('conflict', `server ${id} has no port while it is ${status}`);
+      const { floatingIps = null } = this.#offer;
+      if (floatingIps !== null && this.#accessories.floatingIpCount >= floatingIps)
+        throw new NodepoolError('quota', `the quota of ${floatingIps} floating IPs is used up`);
+      this.#accessories.addFloatingIp(server, tags);
+      this.#servers.readdress(server, now);
+    });
+  }
+
+  readConsole(id: ServerId, signal: AbortSignal): Promise<string> {
+    return this.#answer('readConsole', signal, (now) => consoleAt(this.#servers.existing(id, now), now));
   }
 
   /** The servers that exist at this moment, whatever a listing shows. */
   servers(): readonly Server[] {
     const now = this.#clock.now();
-    return [...this.#servers.values()]
-      .filter((server) => phaseAt(server, now))
-      .map((server) => renderServer(server, now));
+    return this.#servers.existingAt(now).map((server) => renderServer(server, now));
   }
 
   /** The images that exist at this moment, whatever a listing shows. */
   images(): readonly CloudImage[] {
     const now = this.#clock.now();
     return [...this.#images.values()].filter((image) => phaseAt(image, now)).map((image) => renderImage(image, now));
+  }
+
+  /** The key pairs and floating IPs that exist at this moment. */
+  accessories(): readonly Accessory[] {
+    const inUse = new Set(this.#servers.existingAt(this.#clock.now()).map(({ id }) => id));
+    return this.#accessories.list((id) => inUse.has(id));
   }
 
   /** How often each call was made, failed ones included. */
@@ -147,20 +194,25 @@ export class FakeCloud implements Cloud {
     return [...(this.#servers.get(id)?.commands ?? [])];
   }
 
+  /** The public key of a key pair; null: there is none of that name. */
+  keypair(name: string): string | null {
+    return this.#accessories.publicKeyOf(name);
+  }
+
+  /** Sets what `limits` answers beside the quota of servers. Of these only that of floating IPs is enforced. */
+  offer(limits: Partial<CloudLimits>): void {
+    this.#offer = limits;
+  }
+
   /** Brings trouble to a server that exists, or takes it away. */
   afflict(id: ServerId, trouble: Trouble | null): void {
     const server = this.#servers.get(id);
-    if (!server) return;
-    server.trouble = trouble;
-    this.#serverView.touch(server);
+    if (server) this.#servers.afflict(server, trouble);
   }
 
   /** The server that answers SSH at `address` now; null: nobody does. */
   reach(address: string): FakeServer | null {
-    const server = this.#serverAt.get(address);
-    const now = this.#clock.now();
-    if (!server || now < server.sshAt || statusAt(server, now) !== 'active') return null;
-    return server.trouble === 'unreachable' ? null : server;
+    return this.#servers.reach(address, this.#clock.now());
   }
 
   async #answer<T>(
@@ -178,9 +230,7 @@ export class FakeCloud implements Cloud {
   }
 
   #checkQuota(now: number, { quota }: FakeCloudConfig): void {
-    if (quota === null || this.#servers.size < quota) return;
-    this.#forgetDeleted(now);
-    if (this.#servers.size < quota) return;
+    if (quota === null || this.#servers.countAt(now) < quota) return;
     throw new NodepoolError('quota', `the quota of ${quota} servers in the fake cloud ${this.#config.name} is used up`);
   }
 
@@ -195,14 +245,24 @@ export class FakeCloud implements Cloud {
     );
   }
 
+  /** A key pair that the configuration names is taken to be there. */
+  #checkKeypair({ keypair }: ServerSpec): void {
+    const { keypair: configured, images } = this.#config;
+    if (keypair === null || keypair === configured || this.keypair(keypair) !== null) return;
+    if ([...images.values()].some(({ keyName }) => keyName === keypair)) return;
+    throw new NodepoolError('rejected', `key pair ${keypair} does not exist`);
+  }
+
   #makeServer(spec: ServerSpec, now: number, settings: FakeCloudConfig): FakeServer {
     const settledAt = now + settings.bootTimeMs;
+    const { pool, floatingIps, ipv6Preferred } = this.#config;
     return {
       id: serverId(this.#random.uuid()),
       spec,
-      ...this.#takeAddresses(),
+      ...this.#servers.takeAddresses(ipv6Preferred),
       createdAt: now,
       settledAt,
+      addressAt: pool !== null && floatingIps ? Infinity : now,
       sshAt: settledAt + settings.sshDelayMs,
       deletedAt: Infinity,
       goneAt: Infinity,
@@ -222,29 +282,9 @@ export class FakeCloud implements Cloud {
     return share > 0 && this.#random.fraction() < share;
   }
 
-  /** The next addresses that no server has. */
-  #takeAddresses(): { ip: string; ipPrivate: string } {
-    for (;;) {
-      const addresses = addressesOf(this.#nextAddress);
-      this.#nextAddress = (this.#nextAddress + 1) % ADDRESS_COUNT;
-      const ip = this.#config.ipv6Preferred ? addresses.ipv6 : addresses.ipv4;
-      if (!this.#serverAt.has(ip)) return { ip, ipPrivate: addresses.private };
-    }
-  }
-
   #addImage(image: FakeImage): CloudImageId {
     this.#images.set(image.id, image);
     this.#imageView.touch(image);
     return image.id;
-  }
-
-  #forgetDeleted(now: number): void {
-    for (const server of this.#beingDeleted) {
-      if (server.goneAt > now) continue;
-      this.#beingDeleted.delete(server);
-      this.#servers.delete(server.id);
-      this.#serverAt.delete(server.ip);
-    }
-    for (const image of this.#images.values()) if (image.goneAt <= now) this.#images.delete(image.id);
   }
 }

@@ -1,7 +1,8 @@
+import type { ProviderConfig } from '../../config/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
-import type { DriverFactory } from '../provider.ts';
+import type { DriverFactory, Finding } from '../provider.ts';
 import { FakeCloud } from './cloud.ts';
 import { createFakeShell } from './shell.ts';
 
@@ -32,7 +33,20 @@ export function createFakeDriver({ clock, random, log, clouds = new Map() }: Fak
     return {
       cloud,
       shell: createFakeShell(cloud, log),
-      traits: { listIntervalMs: LIST_INTERVAL_MS, listingLagMs: config.fake.listingLagMs, concurrency: CONCURRENCY },
+      traits: {
+        listIntervalMs: LIST_INTERVAL_MS,
+        pollIntervalMs: LIST_INTERVAL_MS,
+        listingLagMs: config.fake.listingLagMs,
+        concurrency: CONCURRENCY,
+      },
+      inspect: async () => [inspectFake(config)],
     };
   };
+}
+
+/** Whatever a configuration names is there: all that can be wrong is what it asks for itself. */
+function inspectFake({ name, fake }: ProviderConfig): Finding {
+  return fake.down
+    ? { level: 'error', about: 'cloud', text: `the fake cloud ${name} answers nothing: its setting down is on` }
+    : { level: 'ok', about: 'cloud', text: `the fake cloud ${name} has whatever the configuration names` };
 }

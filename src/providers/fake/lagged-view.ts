@@ -1,8 +1,8 @@
-import { lastChangeAt, type Timeline } from './timeline.ts';
-
 export interface LaggedViewOptions<R, V> {
   /** What a listing shows of the resource's state at `time`; null: nothing of it. */
   readonly statusAt: (resource: R, time: number) => string | null;
+  /** When that changes for the last time, as far as is known now. */
+  readonly lastChangeAt: (resource: R) => number;
   /** Its entry in a listing taken as of `time`; made anew only when the status has changed. */
   readonly render: (resource: R, time: number) => V;
 }
@@ -11,7 +11,7 @@ export interface LaggedViewOptions<R, V> {
  * Listings of a cloud as of some moment, not later than now. Only resources that have changes ahead of the last
  * listing are looked at, and without a change the same array is given out again.
  */
-export class LaggedView<R extends Timeline, V> {
+export class LaggedView<R, V> {
   readonly #options: LaggedViewOptions<R, V>;
   readonly #shown = new Map<R, { readonly status: string; readonly entry: V }>();
   readonly #changing = new Set<R>();
@@ -35,7 +35,7 @@ export class LaggedView<R extends Timeline, V> {
     let hasChanged = false;
     for (const resource of this.#changing) {
       if (this.#refresh(resource, time)) hasChanged = true;
-      if (lastChangeAt(resource) <= time) this.#changing.delete(resource);
+      if (this.#options.lastChangeAt(resource) <= time) this.#changing.delete(resource);
     }
     if (hasChanged) this.#listing = Array.from(this.#shown.values(), ({ entry }) => entry);
     return this.#listing;

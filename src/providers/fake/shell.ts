@@ -2,34 +2,24 @@ import { NodepoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { LoginTarget, Shell } from '../../remote/shell.ts';
 import type { FakeCloud } from './cloud.ts';
-import type { FakeServer } from './server.ts';
+import { shownHostKey, type FakeServer } from './server.ts';
 
 /**
  * The way into the servers of one fake cloud. Commands do nothing but are kept on the server with the files written
  * to it, for whoever wants to look.
  */
 export function createFakeShell(cloud: FakeCloud, log: Log): Shell {
-  const logIn = (target: LoginTarget, signal: AbortSignal): FakeServer => {
-    if (signal.aborted) throw new NodepoolError('aborted', 'the login was abandoned');
-    const server = cloud.reach(target.address);
-    if (!server) throw new NodepoolError('unreachable', `nobody answers SSH at ${target.address}`);
-    if (server.trouble === 'login-refused' || target.usernames.length === 0) {
-      throw new NodepoolError(
-        'login-refused',
-        `${target.address} lets none of these in: ${target.usernames.join(', ')}`,
-      );
-    }
-    return server;
-  };
-
   /** Rejects with what `act` or the login throws. */
-  const inside = <T>(target: LoginTarget, signal: AbortSignal, act: (server: FakeServer) => T): Promise<T> =>
-    new Promise((resolve) => {
-      resolve(act(logIn(target, signal)));
-    });
+  const inside = async <T>(target: LoginTarget, signal: AbortSignal, act: (server: FakeServer) => T): Promise<T> =>
+    act(logIn(target, reach(cloud, target.address, signal)));
 
   return {
-    probe: (target, signal) => inside(target, signal, () => target.usernames[0] as string),
+    knock: async (address, signal) => void reach(cloud, address, signal),
+    probe: (target, signal) =>
+      inside(target, signal, (server) => ({
+        username: target.usernames[0] as string,
+        hostKey: shownHostKey(server),
+      })),
     run: (target, command, signal) =>
       inside(target, signal, (server) => {
         server.commands.push(command.line);
@@ -47,4 +37,21 @@ export function createFakeShell(cloud: FakeCloud, log: Log): Shell {
         log.debug({ server: server.spec.name, address: target.address, files: files.length }, 'files were written');
       }),
   };
+}
+
+/** The server that answers at `address`. */
+function reach(cloud: FakeCloud, address: string, signal: AbortSignal): FakeServer {
+  if (signal.aborted) throw new NodepoolError('aborted', 'the login was abandoned');
+  const server = cloud.reach(address);
+  if (!server) throw new NodepoolError('unreachable', `nobody answers SSH at ${address}`);
+  return server;
+}
+
+/** Answers the server that it was given, if that lets the target's users in. */
+function logIn({ address, usernames, hostKey }: LoginTarget, server: FakeServer): FakeServer {
+  if (hostKey !== null && hostKey !== shownHostKey(server))
+    throw new NodepoolError('host-key-changed', `${address} shows another host key than before`);
+  if (server.trouble === 'login-refused' || usernames.length === 0)
+    throw new NodepoolError('login-refused', `${address} lets none of these in: ${usernames.join(', ')}`);
+  return server;
 }

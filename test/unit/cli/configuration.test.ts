@@ -14,6 +14,7 @@ providers:
   - name: cloud
     driver: fake
     max-servers: 5
+    rate: 0
     images: [{ name: ubuntu, base-image: Ubuntu, setup: setup.sh, min-ram: 1024 }]
 targets: [{ name: zuul }]
 `;
@@ -34,6 +35,8 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
     stderr: { write: () => undefined, isTerminal: false },
     clock: systemClock,
     random: systemRandom,
+    home: directory,
+    cwd: directory,
     version: '1.2.3',
     onInterrupt: () => () => undefined,
     isAlive: (pid: number) => pid === 4711,

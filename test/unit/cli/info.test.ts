@@ -90,6 +90,35 @@ History
     expect((await pool.run(['info', String(id)])).code).toBe(1);
   });
 
+  it('shows the host key of a node and its fingerprint, as ssh-keygen -l prints it', async () => {
+    const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJXhmmX2Y5xNvgSsX4OFqbGMK8Pkx+3ERfqtSHqeqZBN';
+    const id = await pool.ready();
+    await pool.store.patch('node', id, {}, { hostKey });
+    const { stdout } = await pool.run(['info', String(id)]);
+    expect(stdout).toMatch(/\| Host key {13}\| ssh-ed25519 AAAA\S+ +\|/);
+    expect(stdout).toContain('| Host key fingerprint | SHA256:wgWuZp9HjzJVcGz/qnniPWwMwMZuYSYcANSIHEjaGCg');
+    const { stdout: machine } = await pool.run(['info', String(id), '-o', 'json']);
+    expect(JSON.parse(machine)).toMatchObject({
+      node: { host_key: hostKey, host_key_fingerprint: 'SHA256:wgWuZp9HjzJVcGz/qnniPWwMwMZuYSYcANSIHEjaGCg' },
+    });
+  });
+
+  it('shows the end of a console below the history, line by line', async () => {
+    const id = await pool.ready();
+    const lines = ['[    0.000000] Linux', '', '\u001b[31mKernel panic\u001b[0m - not syncing', ''];
+    const subject = { kind: 'node', id, provider: 'cloud', name: 'small' } as const;
+    const event = { kind: 'console', reason: 'launch-timeout', detail: lines.join('\n') };
+    await pool.store.events.add(subject, event);
+    const { stdout } = await pool.run(['info', String(id)]);
+    expect(stdout).toMatch(/\| console \| launch-timeout .*\| 3 lines, see below \|/);
+    expect(stdout).toMatch(
+      /\nconsole of 2026-01-15T12:00:00\.000Z, because the [^\n]*:\n {4}\[ {4}0\.000000\] Linux\n\n/,
+    );
+    expect(stdout).toMatch(/\n {5}\[31mKernel panic \[0m - not syncing\n$/);
+    const { stdout: machine } = await pool.run(['info', String(id), '-o', 'json']);
+    expect((JSON.parse(machine) as { events: unknown[] }).events.at(-1)).toMatchObject({ detail: lines.join('\n') });
+  });
+
   it('of what nobody remembers is one sentence', async () => {
     const { code, stderr } = await pool.run(['info', '7']);
     expect([code, stderr]).toEqual([

@@ -60,7 +60,19 @@ describe('list', () => {
         state: 'building',
         reason: 'min-ready',
         ip_private: null,
-        subnodes: [{ id: 1, hostname: null, server_id: null, ip: null, ip_private: null, state: 'building', age: 0 }],
+        host_key: null,
+        subnodes: [
+          {
+            id: 1,
+            hostname: null,
+            server_id: null,
+            ip: null,
+            ip_private: null,
+            host_key: null,
+            state: 'building',
+            age: 0,
+          },
+        ],
       }),
     ]);
     expect(parse((await pool.run(['list', '-o', 'yaml'])).stdout)).toEqual(nodes);

@@ -69,6 +69,14 @@ const FAULTS = [
     ],
   },
   {
+    fixture: 'volumes.yaml',
+    reports: 'volumes without a size, or of none',
+    problems: [
+      'FILE:5:9: providers[0].images[0]: boots from a volume of unknown size; give volume-size, in GB',
+      'FILE:15:22: providers[0].images[1].volume-size: is 0 but must be more than 0; raise it',
+    ],
+  },
+  {
     fixture: 'impossible-numbers.yaml',
     reports: 'numbers that make no sense',
     problems: [

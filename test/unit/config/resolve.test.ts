@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import type { Config, FakeCloudConfig, ProviderConfig } from '../../../src/config/types.ts';
+import type { Config, FakeCloudConfig, ProviderConfig, ProviderImageConfig } from '../../../src/config/types.ts';
 import { BARE_SYSTEM, checkFixture, checkText, FIXTURES, good, sentences } from './files.ts';
 
 const QUIET_FAKE: FakeCloudConfig = {
@@ -57,6 +57,8 @@ describe('what a minimal file leaves out', () => {
       launchTimeoutMs: 3_600_000,
       keypair: null,
       pool: null,
+      floatingIps: true,
+      securityGroups: [],
       networks: [],
       ipv6Preferred: false,
       availabilityZones: [],
@@ -86,6 +88,9 @@ describe('what a minimal file leaves out', () => {
       userHome: '/home/jenkins',
       privateKey: '/var/lib/jenkins/.ssh/id_rsa',
       configDrive: null,
+      keyName: null,
+      userData: null,
+      volumeGb: null,
       meta: {},
     };
 
@@ -179,14 +184,57 @@ targets: [{ name: zuul, rate: 1 }]`),
 
   it('name networks in three ways', () => {
     const config = good(
-      checkText('providers: [{ name: a, max-servers: 1, networks: [{ net-id: x }, { net-label: y }, { name: z }] }]'),
+      checkText(
+        'providers: [{ name: a, max-servers: 1, networks: [{ net-id: x }, { net-label: y, public: yes }, { name: z }] }]',
+      ),
     );
 
     expect(config.providers.get('a')?.networks).toEqual([
-      { id: 'x', name: null },
-      { id: null, name: 'y' },
-      { id: null, name: 'z' },
+      { id: 'x', name: null, isPublic: false },
+      { id: null, name: 'y', isPublic: true },
+      { id: null, name: 'z', isPublic: false },
     ]);
+  });
+
+  it('say what nodes boot with', () => {
+    const of = (more: string): ProviderImageConfig | undefined => {
+      const image = `{ name: b, min-ram: 1, base-image: c, setup: d, ${more} }`;
+      return good(checkText(`providers: [{ name: a, max-servers: 1, images: [${image}] }]`))
+        .providers.get('a')
+        ?.images.get('b');
+    };
+
+    expect(of('key-name: nodes, user-data: "#cloud-config"')).toMatchObject({
+      keyName: 'nodes',
+      userData: '#cloud-config',
+    });
+    expect(of('boot-from-volume: true, volume-size: 40')?.volumeGb).toBe(40);
+    expect(of('volume-size: 40')?.volumeGb).toBeNull();
+  });
+
+  it('say what servers are attached to', () => {
+    const config = good(
+      checkText('providers: [{ name: a, max-servers: 1, floating-ips: false, security-groups: [default, nodes] }]'),
+    );
+
+    expect(config.providers.get('a')).toMatchObject({ floatingIps: false, securityGroups: ['default', 'nodes'] });
+  });
+
+  it.each([
+    ['is as long as clouds take', 49_149, []],
+    [
+      'is longer',
+      49_150,
+      [
+        'FILE:1:108: providers[0].images[0].user-data: is 49150 bytes long, but clouds take at most 49149 (64 KB in base64); shorten it',
+      ],
+    ],
+  ])('may hold user data that %s', (_name, size, problems) => {
+    const image = `{ name: b, min-ram: 1, base-image: c, setup: d, user-data: ${'ä'.repeat(size / 2)}${'a'.repeat(size % 2)} }`;
+
+    expect(sentences(checkText(`providers: [{ name: a, max-servers: 1, images: [${image}] }]`).problems)).toEqual(
+      problems,
+    );
   });
 
   it.each([
@@ -220,18 +268,16 @@ describe('obsolete keys', () => {
       'FILE:1:1: dburi: is obsolete: it belongs into secure.conf, as dburi in the section database',
       'FILE:2:1: zookeeper-servers: is obsolete: it has no effect; remove it, everything is kept in the database',
       'FILE:7:5: providers[0].nodepool-id: is obsolete: it has no effect; remove it, the database identifies the installation',
-      'FILE:10:9: providers[0].networks[0].public: is obsolete: it has no effect; remove it, the cloud says which addresses are public',
-      'FILE:16:9: providers[0].images[0].reset: is obsolete: it has no effect; remove it (the first of 2)',
-      'FILE:22:9: providers[0].images[1].key-name: is obsolete: it has no effect; set keypair at the provider',
-      'FILE:23:9: providers[0].images[1].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
-      'FILE:27:7: targets[0].jenkins.url: is obsolete: it belongs into secure.conf, as url in the section of the target (the first of 2)',
-      'FILE:28:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
-      'FILE:29:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
-      'FILE:30:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
-      'FILE:39:5: diskimages[0].qemu-img-options: is obsolete: it has no effect; set QEMU_IMG_OPTIONS under env-vars',
-      'FILE:40:5: diskimages[0].formats: is obsolete: it has no effect; set image-type at the providers',
-      'FILE:41:5: diskimages[0].rebuild-age: is obsolete: it has no effect; say with image-update under cron when to rebuild',
-      'FILE:42:5: diskimages[0].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
+      'FILE:13:9: providers[0].images[0].reset: is obsolete: it has no effect; remove it (the first of 2)',
+      'FILE:19:9: providers[0].images[1].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
+      'FILE:23:7: targets[0].jenkins.url: is obsolete: it belongs into secure.conf, as url in the section of the target (the first of 2)',
+      'FILE:24:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
+      'FILE:25:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
+      'FILE:26:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
+      'FILE:35:5: diskimages[0].qemu-img-options: is obsolete: it has no effect; set QEMU_IMG_OPTIONS under env-vars',
+      'FILE:36:5: diskimages[0].formats: is obsolete: it has no effect; set image-type at the providers',
+      'FILE:37:5: diskimages[0].rebuild-age: is obsolete: it has no effect; say with image-update under cron when to rebuild',
+      'FILE:38:5: diskimages[0].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
     ]);
   });
 

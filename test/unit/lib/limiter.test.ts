@@ -204,12 +204,128 @@ describe('Limiter', () => {
       await clock.advance(1);
       expect(names()).toEqual(['list']);
     });
+  });
 
-    it('closes nothing when the cloud did not say for how long', async () => {
+  describe('a throttled call without a time', () => {
+    const refused = async (limiter: Limiter, code: 'throttled' | 'conflict' = 'throttled'): Promise<void> => {
+      const call = limiter.run('create', signal, () => Promise.reject(new NodepoolError(code, 'slow down')));
+      await expect(call).rejects.toMatchObject({ code });
+    };
+    /** Queues so many calls and answers when they started, once all have. */
+    const startsOf = async ({ clock, quick, started }: ReturnType<typeof withLimiter>, count: number) => {
+      const before = started.length;
+      for (let index = 0; index < count; index += 1) void quick('read', `call ${index}`);
+      await clock.advance(60_000);
+      return started.slice(before).map(({ at }) => at);
+    };
+
+    it('keeps the next call back for 250 ms, and no longer', async () => {
+      const { clock, limiter, quick, names } = withLimiter();
+      await refused(limiter);
+      void quick('delete', 'delete');
+      await clock.advance(249);
+      expect(names()).toEqual([]);
+      await clock.advance(1);
+      expect(names()).toEqual(['delete']);
+    });
+
+    it('keeps calls apart by a gap that each success shortens until there is none', async () => {
+      const parts = withLimiter();
+      await refused(parts.limiter);
+      const starts = await startsOf(parts, 12);
+      const gaps = starts.slice(1).map((at, index) => Math.round(at - (starts[index] as number)));
+      // How long the next call waits is settled when a call starts, before its own success.
+      expect(gaps).toEqual([250, 200, 160, 128, 102, 82, 66, 52, 0, 0, 0]);
+    });
+
+    it('doubles the gap each time, up to 10 s', async () => {
+      const { clock, limiter } = withLimiter({ rateMs: 100 });
+      const starts: number[] = [];
+      const calls = Array.from({ length: 9 }, () =>
+        limiter.run('create', signal, () => {
+          starts.push(clock.now());
+          return Promise.reject(new NodepoolError('throttled', 'slow down'));
+        }),
+      );
+      const outcomes = Promise.allSettled(calls);
+      await clock.advance(60_000);
+      await outcomes;
+      const gaps = starts.slice(1).map((at, index) => at - (starts[index] as number));
+      expect(gaps).toEqual([250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    });
+
+    it('begins above the rate where that is slow already', async () => {
+      const { clock, limiter, quick, started } = withLimiter({ rateMs: 1000 });
+      await refused(limiter);
+      void quick('read', 'list');
+      await clock.advance(60_000);
+      expect(started).toEqual([{ name: 'list', at: 2000 }]);
+    });
+
+    it('counts once for all calls that were under way together', async () => {
+      const { clock, limiter, quick, names } = withLimiter({ concurrency: 10 });
+      await Promise.all(Array.from({ length: 10 }, () => refused(limiter)));
+      void quick('read', 'list');
+      await clock.advance(249);
+      expect(names()).toEqual([]);
+      await clock.advance(1);
+      expect(names()).toEqual(['list']);
+    });
+
+    it('is not made up for by the success of a call that had started before', async () => {
+      const { clock, limiter, long, quick, end, started } = withLimiter({ concurrency: 2 });
+      void long('create', 'early');
+      await refused(limiter);
+      await end('early');
+      for (const name of ['second', 'third']) void quick('read', name);
+      await clock.advance(1000);
+      expect(started.slice(1)).toEqual([
+        { name: 'second', at: 250 },
+        { name: 'third', at: 500 },
+      ]);
+    });
+
+    it('is told from other errors, which pass', async () => {
       const { limiter, quick, names } = withLimiter();
-      await expect(limiter.run('create', signal, () => Promise.reject(throttled()))).rejects.toThrow('slow down');
+      await refused(limiter, 'conflict');
       await quick('read', 'list');
       expect(names()).toEqual(['list']);
+    });
+  });
+
+  describe('reject', () => {
+    const noRoom = new NodepoolError('quota', 'no room');
+
+    it('refuses all that wait in the lane with the error, and starts none of them', async () => {
+      const { limiter, long, quick, end, names } = withLimiter();
+      const running = long('create', 'running');
+      const waiting = Promise.allSettled([quick('create', 'second'), quick('create', 'third')]);
+      limiter.reject('create', noRoom);
+      expect(await waiting).toEqual([1, 2].map(() => ({ status: 'rejected', reason: noRoom })));
+      await end('running');
+      await expect(running).resolves.toBeUndefined();
+      expect(names()).toEqual(['running']);
+    });
+
+    it('leaves other lanes alone, and calls that come later', async () => {
+      const { clock, limiter, quick, names } = withLimiter({ rateMs: 100 });
+      await quick('read', 'first');
+      void quick('delete', 'delete');
+      limiter.reject('create', noRoom);
+      void quick('create', 'create');
+      await clock.advance(200);
+      expect(names().sort()).toEqual(['create', 'delete', 'first']);
+    });
+
+    it('refuses a call once, even if its signal aborts after', async () => {
+      const { clock, limiter, quick } = withLimiter({ rateMs: 60_000 });
+      const stop = new AbortController();
+      await quick('create', 'first');
+      const refused = quick('create', 'refused', stop.signal);
+      limiter.reject('create', noRoom);
+      stop.abort();
+      await expect(refused).rejects.toBe(noRoom);
+      expect(clock.nextAt()).toBeNull();
     });
   });
 

@@ -46,7 +46,8 @@ interface Case {
   readonly step: SlotStep;
 }
 
-const wait = (listingAfter: number, until: number): SlotStep => ({ do: 'wait', listingAfter, until });
+const news = (listingAfter: number, until: number) => ({ listingAfter, for: 'news', until }) as const;
+const wait = (listingAfter: number, until: number): SlotStep => ({ do: 'wait', ...news(listingAfter, until) });
 const probe: SlotStep = { do: 'probe', address: '203.0.113.9', addressPrivate: '10.0.0.9' };
 
 const GONE = 'its server was missing in two listings, or is being deleted';
@@ -61,6 +62,8 @@ const TOO_EARLY = 'no server id, and the listing is not younger than attempt + g
 const GIVE_UP = `no server id after ${CREATE_ATTEMPTS_MAX} attempts`;
 const AGAIN = 'no server id';
 const PROBE = 'ACTIVE with an address';
+const FLOATING_IP = 'ACTIVE without an address, and it has to get a floating IP';
+const KNOCK = 'in BUILD with an address';
 const OTHERWISE = 'otherwise';
 
 const CASES: readonly Case[] = [
@@ -110,7 +113,25 @@ const CASES: readonly Case[] = [
     it: 'fails when its server was not seen ACTIVE within launch-timeout',
     row: LAUNCH_TIMEOUT,
     facts: { slot: known(LAUNCH + 1), server: building },
-    step: { do: 'fail', reason: 'launch-timeout', detail: null },
+    step: { do: 'fail', reason: 'launch-timeout', detail: 'last seen in BUILD, without an address' },
+  },
+  {
+    it: 'tells of a server that was ACTIVE in time but never had an address',
+    row: LAUNCH_TIMEOUT,
+    facts: { slot: known(LAUNCH + 1), server: { ...active, ip: null } },
+    step: { do: 'fail', reason: 'launch-timeout', detail: 'last seen ACTIVE, without an address' },
+  },
+  {
+    it: 'tells of a server that the cloud does not list',
+    row: LAUNCH_TIMEOUT,
+    facts: { slot: known(LAUNCH + 1) },
+    step: { do: 'fail', reason: 'launch-timeout', detail: 'the cloud does not list it' },
+  },
+  {
+    it: 'tells of a cloud that did not answer in the end',
+    row: LAUNCH_TIMEOUT,
+    facts: { slot: known(LAUNCH + 1), listedAt: null },
+    step: { do: 'fail', reason: 'launch-timeout', detail: 'the state of the cloud is unknown' },
   },
   {
     it: 'waits for it to become ACTIVE until launch-timeout has passed',
@@ -134,7 +155,7 @@ const CASES: readonly Case[] = [
     it: 'counts launch-timeout from its creation for a server of another version, whose attempt is not on record',
     row: LAUNCH_TIMEOUT,
     facts: { slot: aSlot({ serverId: SERVER, createdAt: NOW - LAUNCH - 1 }), server: building },
-    step: { do: 'fail', reason: 'launch-timeout', detail: null },
+    step: { do: 'fail', reason: 'launch-timeout', detail: 'last seen in BUILD, without an address' },
   },
   {
     it: 'creates nothing while the cloud is unknown, and has no deadline without an attempt',
@@ -182,7 +203,7 @@ const CASES: readonly Case[] = [
     it: 'does not create again before a listing is younger than attempt + grace',
     row: TOO_EARLY,
     facts: { slot: tried(2 * GRACE), listedAt: NOW - GRACE },
-    step: wait(NOW - GRACE, NOW - 2 * GRACE + LAUNCH),
+    step: { do: 'wait', listingAfter: NOW - GRACE, for: 'decision', until: NOW - 2 * GRACE + LAUNCH },
   },
   {
     it: 'creates again when a listing younger than attempt + grace does not show it',
@@ -213,6 +234,36 @@ const CASES: readonly Case[] = [
     row: PROBE,
     facts: { slot: known(5000), server: { ...active, ipPrivate: null } },
     step: { ...probe, addressPrivate: null },
+  },
+  {
+    it: 'gives its server a floating IP when it is ACTIVE and has to have one',
+    row: FLOATING_IP,
+    facts: { slot: known(5000), server: { ...active, ip: null, wantsFloatingIp: true } },
+    step: { do: 'attach-floating-ip', serverId: SERVER, ...news(NOW - 1, NOW - 5000 + LAUNCH) },
+  },
+  {
+    it: 'gives no floating IP to a server that is still in BUILD',
+    row: OTHERWISE,
+    facts: { slot: known(5000), server: { ...building, wantsFloatingIp: true } },
+    step: wait(NOW - 1, NOW - 5000 + LAUNCH),
+  },
+  {
+    it: 'asks SSH of a server that has its floating IP',
+    row: PROBE,
+    facts: { slot: known(5000), server: { ...active, wantsFloatingIp: true } },
+    step: probe,
+  },
+  {
+    it: 'knocks at a server in BUILD that has an address',
+    row: KNOCK,
+    facts: { slot: known(5000), server: { ...building, ip: '203.0.113.9' } },
+    step: { do: 'knock', address: '203.0.113.9', ...news(NOW - 1, NOW - 5000 + LAUNCH) },
+  },
+  {
+    it: 'does not knock at a server in BUILD without an address',
+    row: OTHERWISE,
+    facts: { slot: known(5000), server: building },
+    step: wait(NOW - 1, NOW - 5000 + LAUNCH),
   },
   {
     it: 'waits for an address when its server is ACTIVE without one',

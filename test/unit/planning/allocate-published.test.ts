@@ -81,6 +81,9 @@ const SUITES: readonly Suite[] = [
   },
 ];
 
+const onePlaceAt = (providers: readonly string[]): ReadonlyMap<string, number> =>
+  new Map(providers.map((name) => [name, 1]));
+
 const NOBODY = [{ name: 'zuul', current: new Map<string, number>() }];
 
 for (const { name: suite, eligible, pairs, scenarios } of SUITES) {
@@ -91,8 +94,7 @@ for (const { name: suite, eligible, pairs, scenarios } of SUITES) {
         requests: Object.entries(eligible).map(([label, providers], index) => ({
           label,
           amount: amounts[index] ?? 0,
-          subnodes: 0,
-          providers,
+          places: onePlaceAt(providers),
         })),
         targets: NOBODY,
         rounds: [],
@@ -138,7 +140,7 @@ function playRounds({ places, amounts }: RoundRobin, requests: readonly Omit<All
 }
 
 function request(label: number, ...providers: string[]): Omit<AllocationRequest, 'amount'> {
-  return { label: String(label), subnodes: 0, providers };
+  return { label: String(label), places: onePlaceAt(providers) };
 }
 
 describe('eleven rounds with eight labels, all from both providers', () => {

@@ -5,8 +5,16 @@ import type { Round } from '../../../src/planning/memory.ts';
 
 const emptyTarget = (name = 'zuul'): { name: string; current: Map<string, number> } => ({ name, current: new Map() });
 
-function aRequest(overrides: Partial<AllocationRequest> = {}): AllocationRequest {
-  return { label: 'small', amount: 1, subnodes: 0, providers: ['cloud'], ...overrides };
+interface RequestOverrides {
+  readonly label?: string;
+  readonly amount?: number;
+  /** Those of a node at each provider. */
+  readonly places?: number;
+  readonly providers?: readonly string[];
+}
+
+function aRequest({ places = 1, providers = ['cloud'], ...overrides }: RequestOverrides = {}): AllocationRequest {
+  return { label: 'small', amount: 1, places: new Map(providers.map((name) => [name, places])), ...overrides };
 }
 
 function allocateWith(overrides: Partial<AllocationInput>): ReturnType<typeof allocate> {
@@ -74,11 +82,11 @@ describe('spreading a grant over targets', () => {
   });
 });
 
-describe('labels with subnodes', () => {
+describe('labels whose nodes take several places', () => {
   it('grants only whole sets that fit', () => {
     const { grants } = allocateWith({
       providers: [{ name: 'cloud', available: 4 }],
-      requests: [aRequest({ amount: 4, subnodes: 2 })],
+      requests: [aRequest({ amount: 4, places: 3 })],
     });
     expect(amounts(grants)).toEqual(['1 small from cloud to zuul']);
   });
@@ -86,7 +94,7 @@ describe('labels with subnodes', () => {
   it('grants all of them where there are just enough places', () => {
     const { grants } = allocateWith({
       providers: [{ name: 'cloud', available: 12 }],
-      requests: [aRequest({ amount: 4, subnodes: 2 })],
+      requests: [aRequest({ amount: 4, places: 3 })],
     });
     expect(amounts(grants)).toEqual(['4 small from cloud to zuul']);
   });
@@ -94,7 +102,7 @@ describe('labels with subnodes', () => {
   it('grants nothing where a set is one place too big', () => {
     const { grants } = allocateWith({
       providers: [{ name: 'cloud', available: 2 }],
-      requests: [aRequest({ subnodes: 2 })],
+      requests: [aRequest({ places: 3 })],
     });
     expect(grants).toEqual([]);
   });
@@ -106,15 +114,31 @@ describe('labels with subnodes', () => {
         { name: 'p2', available: 3 },
         { name: 'p3', available: 2 },
       ],
-      requests: [aRequest({ subnodes: 2, providers: ['p1', 'p2', 'p3'] })],
+      requests: [aRequest({ places: 3, providers: ['p1', 'p2', 'p3'] })],
     });
     expect(amounts(grants)).toEqual(['1 small from p2 to zuul']);
+  });
+
+  it('grants what just fits although no binary fraction hits it', () => {
+    // A third of the quota each: 49 places, three nodes.
+    const { grants } = allocateWith({
+      providers: [{ name: 'cloud', available: 49 }],
+      requests: [aRequest({ amount: 9, places: 49 / 3 })],
+    });
+    expect(amounts(grants)).toEqual(['3 small from cloud to zuul']);
+  });
+
+  it('asks each provider for what fits there, where nodes take different places', () => {
+    const request = { ...aRequest({ amount: 6 }), places: new Map(Object.entries({ p1: 5, p2: 2.5 })) };
+    const providers = ['p1', 'p2'].map((name) => ({ name, available: 10 }));
+    const { grants } = allocateWith({ providers, requests: [request] });
+    expect(amounts(grants)).toEqual(['2 small from p1 to zuul', '4 small from p2 to zuul']);
   });
 
   it('weighs a label by the places that its nodes take', () => {
     const { grants } = allocateWith({
       providers: [{ name: 'cloud', available: 12 }],
-      requests: [aRequest({ amount: 12 }), aRequest({ label: 'set', amount: 4, subnodes: 2 })],
+      requests: [aRequest({ amount: 12 }), aRequest({ label: 'set', amount: 4, places: 3 })],
     });
     expect(amounts(grants)).toEqual(['6 small from cloud to zuul', '2 set from cloud to zuul']);
   });
@@ -205,7 +229,8 @@ describe('for any problem', () => {
   const LABELS = ['l1', 'l2', 'l3', 'l4', 'l5', 'l6'];
   const arbitraryRequest = fc.record({
     amount: fc.integer({ min: -2, max: 40 }),
-    subnodes: fc.integer({ min: 0, max: 4 }),
+    // Whole ones, and parts of the quota that no binary fraction hits.
+    places: fc.constantFrom(1, 1, 2, 3, 5, 10 / 3, 7 / 6, 40 / 7, 41),
     providers: fc.subarray(NAMES),
   });
   const arbitraryInput: fc.Arbitrary<AllocationInput> = fc
@@ -239,17 +264,16 @@ describe('for any problem', () => {
     fc.assert(
       fc.property(arbitraryInput, (input) => {
         const { grants } = allocate(input);
-        const placesOf = new Map(input.requests.map(({ label, subnodes }) => [label, 1 + subnodes]));
+        const placesOf = new Map(input.requests.map(({ label, places }) => [label, places]));
         for (const { name, available } of input.providers) {
           const there = grants.filter(({ provider }) => provider === name);
-          expect(sumBy(there, ({ label, amount }) => amount * (placesOf.get(label) ?? 0))).toBeLessThanOrEqual(
-            Math.max(0, available),
-          );
+          const taken = sumBy(there, ({ label, amount }) => amount * placesOf.get(label)!.get(name)!);
+          expect(taken).toBeLessThanOrEqual(Math.max(0, available) + 1e-6);
         }
-        for (const { label, amount, providers } of input.requests) {
+        for (const { label, amount, places } of input.requests) {
           const own = grants.filter((grant) => grant.label === label);
           expect(sumBy(own, (grant) => grant.amount)).toBeLessThanOrEqual(Math.max(0, amount));
-          expect(own.every((grant) => providers.includes(grant.provider))).toBe(true);
+          expect(own.every((grant) => places.has(grant.provider))).toBe(true);
         }
         expect(grants.every(({ amount }) => Number.isInteger(amount) && amount > 0)).toBe(true);
       }),
@@ -261,7 +285,9 @@ describe('for any problem', () => {
       fc.property(arbitraryInput, (input) => {
         const { grants, shares, rounds } = allocate(input);
         const asking = input.targets.length === 0 ? [] : input.requests.filter(({ amount }) => amount > 0);
-        const pairs = asking.flatMap(({ label, providers }) => providers.map((provider) => `${label} ${provider}`));
+        const pairs = asking.flatMap(({ label, places }) =>
+          [...places.keys()].map((provider) => `${label} ${provider}`),
+        );
         expect(shares.map(({ label, provider }) => `${label} ${provider}`).sort()).toEqual(pairs.sort());
         for (const { label, provider, granted } of shares) {
           const given = grants.filter((grant) => grant.label === label && grant.provider === provider);
@@ -285,10 +311,10 @@ describe('for any problem', () => {
         const request = input.requests[index] as AllocationRequest;
         const targets = [emptyTarget()];
         const { grants } = allocate({ ...input, targets, requests: [request], rounds: [] });
-        const places = 1 + request.subnodes;
-        const room = input.providers
-          .filter(({ name }) => request.providers.includes(name))
-          .map(({ available }) => Math.max(0, Math.floor(available / places)));
+        const room = input.providers.map(({ name, available }) => {
+          const places = request.places.get(name);
+          return places === undefined ? 0 : Math.max(0, Math.floor(available / places + 1e-6));
+        });
         expect(sumBy(grants, ({ amount }) => amount)).toBe(
           Math.min(
             Math.max(0, request.amount),
@@ -319,7 +345,7 @@ it('takes less than 5 ms for 50 labels, 20 providers and 10 targets', () => {
       aRequest({
         label: `l${index}`,
         amount: 10 + index,
-        subnodes: index % 3,
+        places: 1 + (index % 3),
         providers: providers.map(({ name }) => name),
       }),
     ),

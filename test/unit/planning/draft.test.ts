@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/planning/actions.ts';
+import { BARE_SERVER } from '../../../src/planning/amounts.ts';
 import { Draft } from '../../../src/planning/draft.ts';
 import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
-import type { Busy, World } from '../../../src/planning/world.ts';
-import { aConfig, aNode, aProvider, aWorld, NOW } from '../../support/builders.ts';
+import type { Busy, CloudView, World } from '../../../src/planning/world.ts';
+import { aCloudView, aConfig, aNode, aProvider, aTraits, aWorld, NOW } from '../../support/builders.ts';
 
 const check: Action = { kind: 'check-node', subject: 'node:1', reason: 'check-due', nodeId: 1 };
 const prepare: Action = { kind: 'prepare-node', subject: 'node:1', reason: 'next-step', nodeId: 1 };
@@ -51,10 +52,39 @@ describe('a draft', () => {
 
   it('wants the listing that the first decision needs', () => {
     const draft = draftWith();
-    draft.needServers('cloud', NOW + 5);
-    draft.needServers('cloud', NOW + 2, 'cleanup-due');
-    draft.needServers('cloud', NOW + 9);
-    expect([...draft.serverNeeds]).toEqual([['cloud', { after: NOW + 2, reason: 'cleanup-due' }]]);
+    draft.needServers('cloud', NOW + 5000);
+    draft.needServers('cloud', NOW + 2000);
+    draft.needServers('cloud', NOW + 9000);
+    expect([...draft.serverNeeds]).toEqual([['cloud', NOW + 2001]]);
+  });
+
+  describe('that needs a listing', () => {
+    const traits = aTraits({ listIntervalMs: 1000, pollIntervalMs: 5000 });
+    const needing = (view: Partial<CloudView>): Draft =>
+      draftWith({ clouds: new Map([['cloud', aCloudView({ traits, ...view })]]) });
+
+    it('for news waits for the next poll', () => {
+      const draft = needing({});
+      draft.needServers('cloud', NOW);
+      draft.needImages('cloud', NOW);
+      expect([draft.serverNeeds.get('cloud'), draft.imageNeeds.get('cloud')]).toEqual([NOW + 5000, NOW + 5000]);
+    });
+
+    it('for a decision has it as soon as the cloud may be listed, and not before it can decide', () => {
+      const draft = needing({});
+      draft.needServers('cloud', NOW - 1, 'decision');
+      draft.needImages('cloud', NOW + 3000, 'decision');
+      expect([draft.serverNeeds.get('cloud'), draft.imageNeeds.get('cloud')]).toEqual([NOW + 1000, NOW + 3001]);
+    });
+
+    it('has one of servers as soon as the cloud may be listed when something hints at news since the last', () => {
+      const dueAfter = (hintedAt: number): number | undefined => {
+        const draft = needing({ hintedAt });
+        draft.needServers('cloud', NOW);
+        return draft.serverNeeds.get('cloud');
+      };
+      expect([dueAfter(NOW), dueAfter(NOW + 1)]).toEqual([NOW + 5000, NOW + 1000]);
+    });
   });
 
   it('has seen something twice from the second listing on, and remembers only what it saw', () => {
@@ -65,12 +95,12 @@ describe('a draft', () => {
     expect([...now.sightings]).toEqual([['odd', NOW]]);
   });
 
-  it('gives each free place once', () => {
+  it('gives what there is once', () => {
     const draft = draftWith({ nodes: [aNode()], config: aConfig({ providers: [aProvider({ maxServers: 3 })] }) });
-    expect(draft.freePlaces('cloud')).toBe(2);
-    for (const left of [1, 0, 0]) {
-      draft.takePlace('cloud');
-      expect(draft.freePlaces('cloud')).toBe(left);
-    }
+    const left = (): number | undefined => draft.ledgers().get('cloud')?.left.servers;
+    expect(left()).toBe(2);
+    draft.charge('cloud', BARE_SERVER);
+    draft.charge('cloud', BARE_SERVER);
+    expect([left(), draft.world.nodes.length]).toEqual([0, 1]);
   });
 });

@@ -1,7 +1,7 @@
 /** Records that the original made: server ids without our tags, missing values, launches that were half done. */
 import { describe, expect, it } from 'vitest';
 import { serverId } from '../../../src/lib/ids.ts';
-import { countCapacities } from '../../../src/planning/capacity.ts';
+import { openLedgers } from '../../../src/planning/ledger.ts';
 import {
   aCloudView,
   aListing,
@@ -10,6 +10,7 @@ import {
   aServer,
   aWorld,
   cloudImagesOf,
+  limitsAt,
   NOW,
   serversOf,
   templatesOf,
@@ -22,9 +23,9 @@ describe('an adopted node', () => {
   it('takes one place of what the cloud allows, although its server has no tag', () => {
     const node = aNode({ id: 1 });
     const servers = aListing(serversOf(node).map((server) => ({ ...server, ...untagged })));
-    const cloud = aCloudView({ servers, limits: { servers: 10, readAt: NOW } });
+    const cloud = aCloudView({ servers, limits: limitsAt(NOW, { servers: 10 }) });
     const world = aWorld({ nodes: [node], clouds: new Map([['cloud', cloud]]) });
-    expect(countCapacities(world).get('cloud')).toMatchObject({ foreign: 0, available: 9 });
+    expect(openLedgers(world).get('cloud')).toMatchObject({ foreign: 0, left: { servers: 9 } });
   });
 
   it('is launched anew when it was half done: its ready script may have been under way', () => {

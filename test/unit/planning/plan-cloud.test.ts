@@ -9,6 +9,8 @@ import {
   aNode,
   anUnknownListing,
   aServer,
+  aTraits,
+  limitsAt,
   NOW,
   tagsOf,
 } from '../../support/builders.ts';
@@ -78,7 +80,7 @@ describe('a listing that a decision waits for', () => {
   });
 
   it('is asked for at the next millisecond where a cloud may be listed at any time', () => {
-    const world = waiting({ traits: { listIntervalMs: 0, listingLagMs: 0, concurrency: 1 } });
+    const world = waiting({ traits: aTraits({ listIntervalMs: 0, pollIntervalMs: 0 }) });
     expect([orders(world), restOf(world)]).toEqual([[], 1]);
     expect(orders({ ...world, now: NOW + 1 })).toEqual([LIST_SERVERS]);
   });
@@ -107,12 +109,13 @@ describe('the cron entry cleanup', () => {
   it('has both listings taken anew that are older than its firing', () => {
     const world = situation({
       ...firedAt(NOW),
-      cloud: { servers: aListing([], ago(1)), images: aListing([], ago(1)) },
+      cloud: { servers: aListing([], ago(1)), images: aListing([], ago(1)), accessories: aListing([], ago(1)) },
       images: [],
     });
     expect(orders(world).filter((order) => order.startsWith('list-'))).toEqual([
       'list-servers servers:cloud: cleanup-due',
       'list-images images:cloud: cleanup-due',
+      'list-accessories accessories:cloud: cleanup-due',
     ]);
   });
 
@@ -126,9 +129,39 @@ describe('the cron entry cleanup', () => {
   });
 });
 
+describe('what belongs to servers', () => {
+  const LIST = 'list-accessories accessories:cloud: cleanup-due';
+  const isAccessories = (order: string): boolean => order.includes('accessories');
+  const listed = (accessories: CloudView['accessories'], overrides: Partial<World> = {}): string[] =>
+    ordersIn({ ...firedAt(NOW), ...overrides, cloud: { accessories } }).filter(isAccessories);
+
+  it('is listed when the clean-up has fired since the last time, and not otherwise', () => {
+    expect([listed(aListing([], ago(1))), listed(aListing([], NOW))]).toEqual([[LIST], []]);
+    expect(listed(aListing([], ago(minutes(60))), { memory: EMPTY_MEMORY })).toEqual([]);
+  });
+
+  it('is not listed by a daemon that has just started, before the clean-up fires', () => {
+    const unknown = anUnknownListing(null, 0);
+    expect([listed(unknown, { memory: EMPTY_MEMORY }), listed(unknown)]).toEqual([[], [LIST]]);
+  });
+
+  it('is tried again after a failure when its pause is over', () => {
+    const world = situation({ ...firedAt(NOW), cloud: { accessories: anUnknownListing('HTTP 403', NOW + 3000) } });
+    expect([orders(world), restOf(world)]).toEqual([[], 3000]);
+    expect(orders({ ...world, now: NOW + 3000 })).toContain(LIST);
+  });
+
+  it('is not listed where the provider left the configuration', () => {
+    const config = aConfig({ labels: [], providers: [] });
+    const clouds = new Map([['cloud', aCloudView({ accessories: aListing([], ago(1)) })]]);
+    const world = situation({ ...firedAt(NOW), config, images: [], clouds, leases: new Set(['provider:cloud']) });
+    expect(orders(world).filter(isAccessories)).toEqual([]);
+  });
+});
+
 describe('what a cloud allows', () => {
   it('is read again after a minute, not before', () => {
-    const readAt = (at: number): World => situation({ cloud: { limits: { servers: 5, readAt: at } } });
+    const readAt = (at: number): World => situation({ cloud: { limits: limitsAt(at, { servers: 5 }) } });
     expect([orders(readAt(ago(59_999))), restOf(readAt(ago(59_999)))]).toEqual([[], 1]);
     expect(orders(readAt(ago(60_000)))).toEqual([READ_LIMITS]);
   });

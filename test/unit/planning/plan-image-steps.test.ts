@@ -127,7 +127,9 @@ describe('a build in a pool that is full', () => {
   it('waits for a place, however long, and says so', () => {
     const full = situation({ ...world, config: config(2) });
     expect(orders(full)).toEqual([]);
-    expect(notesOf(plan(full))).toEqual(['image ubuntu at cloud: waits for a free place for its template server']);
+    expect(notesOf(plan(full))).toEqual([
+      'image ubuntu at cloud: waits for a free place for its template server (1 server short)',
+    ]);
     expect(
       ordersIn({
         images: [IMAGE, building({ createdAt: ago(5 * TEMPLATE_LAUNCH_MS) })],
@@ -177,7 +179,9 @@ describe('a build that fails', () => {
     const late = launched({ attemptAt: ago(TEMPLATE_LAUNCH_MS + 1) });
     const mute = launched({ activeAt: ago(TEMPLATE_BOOT_MS + 1) });
     const booting = { servers: [template({ status: 'building', ip: null })] };
-    expect(orders(build(late, booting))).toEqual(['retire-image image:2: launch-timeout (counts)']);
+    expect(orders(build(late, booting))).toEqual([
+      'retire-image image:2: launch-timeout (last seen in BUILD, without an address, counts)',
+    ]);
     expect(orders(build({ ...late, attemptAt: ago(TEMPLATE_LAUNCH_MS) }, booting))).toEqual([]);
     expect(orders(build(mute))).toEqual(['retire-image image:2: boot-timeout (counts)']);
     expect(orders(build({ ...mute, activeAt: ago(TEMPLATE_BOOT_MS) }))).toEqual([
@@ -194,7 +198,7 @@ describe('a build that fails', () => {
   it('counts when the cloud could not save it, or not in time', () => {
     const image = launched({ ...setUp, saveAt: ago(5000), cloudImageId: cloudImageId('saved') });
     expect(orders(build(image, { images: [cloudImage(image, { status: 'error' })] }))).toEqual([
-      'retire-image image:2: save-failed (counts)',
+      'retire-image image:2: save-failed (the cloud shows it as error, counts)',
     ]);
     const slow = (age: number) => orders(build({ ...image, saveAt: ago(age) }, { images: [cloudImage(image)] }));
     expect([slow(IMAGE_SAVE_LIMIT_MS), slow(IMAGE_SAVE_LIMIT_MS + 1)]).toEqual([
@@ -203,9 +207,26 @@ describe('a build that fails', () => {
     ]);
   });
 
+  it('names its template as the server whose console may tell why', () => {
+    const { actions } = plan(build(launched(), { servers: [template({ status: 'error' })] }));
+    expect(actions).toMatchObject([{ kind: 'retire-image', consoleOf: TEMPLATE }]);
+  });
+
+  it('is not saved for ever: it counts when no image came of three save calls', () => {
+    const tried = (saveAttempt: number): string[] =>
+      orders(build(launched({ ...setUp, saveAt: ago(minutes(2)), saveAttempt })));
+    expect([tried(2), tried(3)]).toEqual([
+      ['save-image image:2: next-step (template)'],
+      ['retire-image image:2: save-failed (no image came of 3 save calls, counts)'],
+    ]);
+  });
+
   it('is retired when two listings miss the image that was being saved, not before', () => {
     const image = launched({ ...setUp, saveAt: ago(5000), cloudImageId: cloudImageId('saved') });
     const world = build(image);
-    expect([orders(world), orders(later(world))]).toEqual([[], ['retire-image image:2: save-failed (counts)']]);
+    expect([orders(world), orders(later(world))]).toEqual([
+      [],
+      ['retire-image image:2: save-failed (the cloud does not list it, counts)'],
+    ]);
   });
 });

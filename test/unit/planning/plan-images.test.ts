@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
-import type { FailureRecord, ImageRecord } from '../../../src/lifecycle/records.ts';
+import type { FailureRecord, ImageRecord, NodeRecord } from '../../../src/lifecycle/records.ts';
 import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
 import {
   aConfig,
+  aFlavor,
   aLabel,
   aListing,
   anImage,
@@ -15,6 +16,7 @@ import {
   aProviderImage,
   aServer,
   imagesNamed,
+  limitsAt,
   NOW,
   readyImagesOf,
   tagsOf,
@@ -60,7 +62,10 @@ describe('an image that is missing', () => {
   it('is not built while the state of the cloud is unknown, and says so', () => {
     const world = situation({ ...withoutImages, cloud: { servers: anUnknownListing('HTTP 503', NOW + 5000) } });
     expect([orders(world), restOf(world)]).toEqual([[], 5000]);
-    expect(notesOf(plan(world))).toEqual(['image ubuntu at cloud: not built while the state of the cloud is unknown']);
+    expect(notesOf(plan(world))).toEqual([
+      'image ubuntu at cloud: not built while the state of the cloud is unknown',
+      'provider cloud: its servers cannot be listed, so that nothing is created or given up there: HTTP 503',
+    ]);
   });
 
   it('is left to the daemon that holds the provider', () => {
@@ -85,6 +90,39 @@ describe('an image that is missing', () => {
   });
 });
 
+describe('a build at a provider that has refused everything', () => {
+  const refused: FailureRecord = {
+    kind: 'provider',
+    provider: 'cloud',
+    image: null,
+    az: null,
+    count: 2,
+    lastAt: ago(20_000),
+    lastError: 'over quota',
+    retryAt: ago(1),
+  };
+  const two = aConfig({ labels: [aLabel({ minReady: 0 }), aLabel({ name: 'other', image: 'debian', minReady: 0 })] });
+
+  it('is the only one that tries it after its rest', () => {
+    const world = situation({ ...withoutImages, config: two, failures: [refused] });
+    expect(orders(world)).toEqual(BUILD);
+    expect(notesOf(plan(world))).toEqual([
+      'image debian at cloud: waits for a launch that tries cloud after 2 failures: over quota',
+    ]);
+    expect(orders({ ...world, failures: [] })).toHaveLength(2);
+  });
+
+  it('waits while a node tries it, until its server is accepted', () => {
+    const images = [anImage({ image: 'debian' })];
+    const world = (node: Partial<NodeRecord>) =>
+      orders(
+        situation({ config: two, images, failures: [refused], nodes: [aNode({ state: 'building', ...node })] }),
+      ).filter((order) => order.startsWith('build-image'));
+    expect(world({ attempt: 1, attemptAt: ago(100) })).toEqual([]);
+    expect(world({ attempt: 1, attemptAt: ago(100), serverId: serverId('s') })).toEqual(BUILD);
+  });
+});
+
 describe('a build and the places of its provider', () => {
   const config = (maxServers: number) =>
     aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ maxServers })] });
@@ -96,10 +134,43 @@ describe('a build and the places of its provider', () => {
   });
 
   it('waits where the cloud has no place left for the project', () => {
-    const limits = { servers: 2, readAt: NOW };
+    const limits = limitsAt(NOW, { servers: 2 });
     const servers = (count: number) => aListing(Array.from({ length: count }, () => aServer()));
     expect(ordersIn({ ...withoutImages, cloud: { limits, servers: servers(2) } })).toEqual([]);
     expect(ordersIn({ ...withoutImages, cloud: { limits, servers: servers(1) } })).toEqual(BUILD);
+  });
+
+  it('waits where the cores of the project do not suffice, and names them', () => {
+    const limits = (cores: number) => limitsAt(NOW, { cores, flavors: [aFlavor()] });
+    const servers = aListing([aServer({ size: { cores: 37, ramMb: 8192 } })]);
+    const world = (cores: number) => situation({ ...withoutImages, cloud: { limits: limits(cores), servers } });
+    expect([orders(world(40)), orders(world(41))]).toEqual([[], BUILD]);
+    expect(notesOf(plan(world(40)))).toEqual([
+      'image ubuntu at cloud: waits for a free place at cloud for its template server (3 cores free of 40, 4 needed)',
+    ]);
+  });
+
+  it('does not begin where no flavor fits its template', () => {
+    const limits = limitsAt(NOW, { flavors: [aFlavor({ ramMb: 4096 })] });
+    const world = situation({ ...withoutImages, cloud: { limits } });
+    expect(orders(world)).toEqual([]);
+    expect(notesOf(plan(world))).toEqual(['image ubuntu at cloud: no flavor has 8192 MB of RAM (image ubuntu)']);
+  });
+
+  it('does not begin before the limits of the cloud are read', () => {
+    const cloud = { limits: null };
+    expect(ordersIn({ ...withoutImages, cloud })).toEqual(['read-limits limits:cloud: cleanup-due']);
+  });
+
+  it('leaves the cores that its template takes to no node', () => {
+    const labels = [aLabel(), aLabel({ name: 'other', image: 'debian' })];
+    const config = aConfig({ labels });
+    const limits = limitsAt(NOW, { cores: 11, flavors: [aFlavor()] });
+    const images = [anImage({ image: 'debian' })];
+    expect(ordersIn({ config, images, cloud: { limits } })).toEqual([
+      'build-image build:cloud/ubuntu: image-missing',
+      'launch-nodes supply: min-ready (other@cloud/any>zuul for min-ready)',
+    ]);
   });
 
   it('does not begin at a provider that is drained', () => {

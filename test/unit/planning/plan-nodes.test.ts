@@ -5,6 +5,7 @@ import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS } from '../../../src/lifecycle/limit
 import type { NodeState } from '../../../src/lifecycle/node-states.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
 import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
+import { plan } from '../../../src/planning/plan.ts';
 import type { Busy, Subject, World } from '../../../src/planning/world.ts';
 import type { Server } from '../../../src/providers/provider.ts';
 import {
@@ -18,6 +19,7 @@ import {
   aServer,
   aSubnode,
   aTarget,
+  aTraits,
   imagesNamed,
   NOW,
   serversOf,
@@ -86,7 +88,32 @@ describe('a node that is launched', () => {
     const node = launching({ attemptAt: ago(minutes(60) - 700) });
     const world = situation({ nodes: [node], cloud: { servers: anUnknownListing(null, NOW + 5000) } });
     expect([orders(world), restOf(world)]).toEqual([[], 701]);
-    expect(orders({ ...world, now: NOW + 701 })).toEqual(['retire-node node:1: launch-timeout (counts)']);
+    expect(orders({ ...world, now: NOW + 701 })).toEqual([
+      'retire-node node:1: launch-timeout (the state of the cloud is unknown, counts)',
+    ]);
+  });
+
+  it('is listed at a leisurely pace while its server boots, and at once when something hints at news', () => {
+    const node = launching();
+    const listed = [listedAs(node, { status: 'building', ip: null })];
+    const traits = aTraits({ listIntervalMs: 1000, pollIntervalMs: 5000 });
+    const world = (hintedAt: number): World =>
+      situation({ nodes: [node], cloud: { servers: aListing(listed), traits, hintedAt } });
+    expect([restOf(world(0)), restOf(world(NOW + 1))]).toEqual([5000, 1000]);
+  });
+
+  it('is knocked at when its server has an address before it is ACTIVE, beside the wait for a listing', () => {
+    const node = launching();
+    const cloud = { servers: aListing([listedAs(node, { status: 'building', ip: '203.0.113.7' })]) };
+    const world = situation({ nodes: [node], cloud });
+    expect([orders(world), restOf(world)]).toEqual([['knock-server node:1: next-step (203.0.113.7)'], 1000]);
+  });
+
+  it('gets a floating IP when its server needs one, beside the wait for the listing that shows it', () => {
+    const node = launching();
+    const cloud = { servers: aListing([listedAs(node, { ip: null, wantsFloatingIp: true })]) };
+    const world = situation({ nodes: [node], cloud });
+    expect([orders(world), restOf(world)]).toEqual([['attach-floating-ip node:1: next-step (s-1)'], 1000]);
   });
 
   it('is asked over SSH when its server has an address', () => {
@@ -163,6 +190,20 @@ describe('a launch that fails', () => {
   it('counts when its server vanished, so that a cloud that loses servers is not asked for more at once', () => {
     const world = situation({ nodes: [launching()], cloud: { servers: aListing([]) } });
     expect(orders(later(world))).toEqual(['retire-node node:1: server-gone (counts)']);
+  });
+
+  it('names the server whose console may tell why, of the subnode that failed too', () => {
+    const consoleOf = (node: NodeRecord, servers: readonly Server[]): unknown =>
+      plan(situation({ nodes: [node], cloud: { servers: aListing(servers) } })).actions.map((action) =>
+        action.kind === 'retire-node' ? action.consoleOf : null,
+      );
+    const node = launching();
+    expect(consoleOf(node, [listedAs(node, { status: 'error' })])).toEqual(['s-1']);
+    expect(consoleOf(node, [listedAs(node, { status: 'deleting' })])).toEqual([null]);
+    const subnode = aSubnode({ id: 5, state: 'building', serverId: serverId('s-5'), attempt: 1, attemptAt: ago(5000) });
+    const set = launching({ subnodes: [subnode] });
+    const failed = aServer({ id: serverId('s-5'), status: 'error' });
+    expect(consoleOf(set, [listedAs(set, {}), failed])).toEqual(['s-5']);
   });
 
   it('takes the whole set along: nothing is done for the others any more', () => {
@@ -306,15 +347,36 @@ describe('a node whose configuration has left', () => {
 
 describe('a node whose server is missing', () => {
   const empty = { servers: aListing<Server>([]) };
+  const isRetirement = (order: string): boolean => order.startsWith('retire-node');
 
-  it.each(['test', 'ready', 'used'] as const)(
-    'in state %s is retired when a second listing misses it, not before',
-    (state) => {
-      const world = situation({ nodes: [aNode({ id: 1, state })], cloud: empty });
-      expect([orders(world), restOf(world)]).toEqual([[], 1000]);
-      expect(orders(later(world))).toEqual(['retire-node node:1: server-gone']);
-    },
-  );
+  it.each(['test', 'ready'] as const)('in state %s is retired when a second listing misses it, not before', (state) => {
+    const world = situation({ nodes: [aNode({ id: 1, state })], cloud: empty });
+    expect([orders(world), restOf(world)]).toEqual([[], 1000]);
+    expect(orders(later(world))).toEqual(['retire-node node:1: server-gone']);
+  });
+
+  it('in state used is retired when it has been missing for five minutes, not before: a job runs on it', () => {
+    const world = situation({ nodes: [aNode({ id: 1, state: 'used' })], cloud: empty });
+    const almost = later(world, { ms: minutes(5) - 1 });
+    expect([...orders(later(world)), ...orders(almost)].filter(isRetirement)).toEqual([]);
+    expect(orders(later(almost, { ms: 1 }))).toContain('retire-node node:1: server-gone');
+  });
+
+  it('in state used begins anew when a listing showed its server in between', () => {
+    const node = aNode({ id: 1, state: 'used' });
+    const back = later(situation({ nodes: [node], cloud: empty }), { ms: minutes(4), servers: serversOf(node) });
+    const missingAgain = later(back, { servers: [] });
+    expect(orders(later(missingAgain, { ms: minutes(4) })).filter(isRetirement)).toEqual([]);
+  });
+
+  it('in state used is not looked for all the time: the next listing that matters is five minutes away', () => {
+    const config = { ...QUIET_CONFIG, cron: { ...QUIET_CONFIG.cron, cleanup: '0 0 1 1 *' } };
+    const world = situation({ config, nodes: [aNode({ id: 1, state: 'used' })], cloud: empty });
+    const { clouds } = world;
+    const list = 'list-servers servers:cloud: listing-needed';
+    expect(orders(later(world, { ms: minutes(5) - 1, clouds }))).not.toContain(list);
+    expect(orders(later(world, { ms: minutes(5), clouds }))).toContain(list);
+  });
 
   it('is listed again after the first miss', () => {
     const world = situation({ nodes: [aNode()], cloud: empty });
@@ -345,7 +407,7 @@ describe('a node whose server is missing', () => {
   });
 
   it('is not missing in listings that are too early to show it', () => {
-    const traits = { listIntervalMs: 1000, listingLagMs: 5000, concurrency: 1 };
+    const traits = aTraits({ listingLagMs: 5000 });
     const young = situation({ nodes: [aNode({ id: 1, attemptAt: ago(4000) })], cloud: { ...empty, traits } });
     const second = later(young);
     expect([orders(young), orders(second)]).toEqual([[], []]);

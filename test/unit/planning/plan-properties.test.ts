@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ImageRecord, NodeRecord } from '../../../src/lifecycle/records.ts';
+import { recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../../../src/lifecycle/records.ts';
 import type { Action, ActionKind } from '../../../src/planning/actions.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
+import type { Server, ServerSize } from '../../../src/providers/provider.ts';
 import { aRandomWorld } from '../../support/random-worlds.ts';
 
 const RUNS = { numRuns: 300, seed: 20_160_101 };
 
 /** Checks `holds` on random worlds. */
-function always(holds: (world: World) => void): void {
-  fc.assert(fc.property(aRandomWorld, holds), RUNS);
+function always(holds: (world: World) => void, numRuns = RUNS.numRuns): void {
+  fc.assert(fc.property(aRandomWorld, holds), { ...RUNS, numRuns });
 }
 
 /** Worlds that are acted on with all leases and switches, so that what is wrong has every chance to happen. */
@@ -39,23 +40,71 @@ function providerOf(world: World, action: Action): string | null {
   return recordOf(world, action)?.provider ?? ('provider' in action ? action.provider : null);
 }
 
-/** Servers that rows stand for at a provider: nodes, subnodes, templates. */
-function countRecorded({ nodes, images }: World, provider: string): number {
-  const sets = nodes.filter((node) => node.provider === provider).map(({ subnodes }) => 1 + subnodes.length);
-  const templates = images.filter(
-    (image) => image.provider === provider && (image.state === 'building' || image.serverId !== null),
+const RESOURCES = ['servers', 'cores', 'ramMb', 'floatingIps'] as const;
+type Sum = Record<(typeof RESOURCES)[number], number>;
+
+/** The smallest flavor with enough RAM and the right name; nothing where none fits. */
+function sizeFor(world: World, provider: string, image: string): ServerSize {
+  const { minRamMb, nameFilter } = world.config.providers.get(provider)?.images.get(image) ?? {};
+  const fitting = (world.clouds.get(provider)?.limits?.flavors ?? []).filter(
+    ({ name, ramMb }) => minRamMb !== undefined && ramMb >= minRamMb && name.includes(nameFilter ?? ''),
   );
-  return sets.reduce((sum, size) => sum + size, 0) + templates.length;
+  return fitting.toSorted((a, b) => a.ramMb - b.ramMb)[0] ?? { cores: 0, ramMb: 0 };
 }
 
-/** Servers that a plan adds to the rows, by provider. */
-function countAdded(actions: readonly Action[]): Map<string, number> {
-  const added = new Map<string, number>();
-  const add = (provider: string, count: number): void => void added.set(provider, (added.get(provider) ?? 0) + count);
+function add(sum: Sum, count: number, { cores, ramMb }: ServerSize): void {
+  sum.servers += count;
+  sum.cores += count * cores;
+  sum.ramMb += count * ramMb;
+  sum.floatingIps += count;
+}
+
+/** What the servers take that rows stand for at a provider: nodes, subnodes, templates. */
+function countRecorded(world: World, provider: string): Sum {
+  const sum = { servers: 0, cores: 0, ramMb: 0, floatingIps: 0 };
+  const { servers } = world.clouds.get(provider)!;
+  const listed = servers.known ? servers.items : [];
+  const addSlot = (kind: 'node' | 'subnode' | 'image', slot: ServerSlot & { id: number }, image: string): void => {
+    const isOwn = ({ id, tags }: Server): boolean =>
+      slot.serverId === null
+        ? tags?.installation === world.installation && tags.record === recordKey(kind, slot)
+        : id === slot.serverId;
+    add(sum, 1, listed.find(isOwn)?.size ?? sizeFor(world, provider, image));
+  };
+  for (const node of world.nodes.filter((row) => row.provider === provider)) {
+    const image = world.config.labels.get(node.label)?.image ?? '';
+    addSlot('node', node, image);
+    for (const subnode of node.subnodes) addSlot('subnode', subnode, image);
+  }
+  for (const image of world.images.filter((row) => row.provider === provider)) {
+    if (image.state === 'building' || image.serverId !== null) addSlot('image', image, image.image);
+  }
+  return sum;
+}
+
+/** What servers of others take. */
+function countForeign({ clouds, installation }: World, provider: string): Sum {
+  const sum = { servers: 0, cores: 0, ramMb: 0, floatingIps: 0 };
+  const { servers } = clouds.get(provider)!;
+  const foreign = servers.known ? servers.items.filter(({ tags }) => tags?.installation !== installation) : [];
+  for (const { size } of foreign) add(sum, 1, size ?? { cores: 0, ramMb: 0 });
+  return sum;
+}
+
+/** What a plan adds, by provider. */
+function countAdded(world: World, actions: readonly Action[]): Map<string, Sum> {
+  const added = new Map<string, Sum>();
+  const sumOf = (provider: string): Sum => {
+    const sum = added.get(provider) ?? { servers: 0, cores: 0, ramMb: 0, floatingIps: 0 };
+    added.set(provider, sum);
+    return sum;
+  };
   for (const action of actions) {
-    if (action.kind === 'build-image') add(action.provider, 1);
-    if (action.kind === 'launch-nodes')
-      for (const { provider, subnodes } of action.launches) add(provider, 1 + subnodes);
+    if (action.kind === 'build-image') add(sumOf(action.provider), 1, sizeFor(world, action.provider, action.image));
+    if (action.kind !== 'launch-nodes') continue;
+    for (const { provider, label, subnodes } of action.launches) {
+      add(sumOf(provider), 1 + subnodes, sizeFor(world, provider, world.config.labels.get(label)!.image));
+    }
   }
   return added;
 }
@@ -66,22 +115,58 @@ function isBusy({ busy, now }: World, { subject }: Action): boolean {
 }
 
 describe('whatever the world is like', () => {
-  it('no provider gets more servers than max-servers and the cloud allow', () => {
-    let launched = 0;
+  it('no provider gets more than max-servers, and than the cloud allows of anything', () => {
+    const launched: Sum = { servers: 0, cores: 0, ramMb: 0, floatingIps: 0 };
     always((world) => {
       const free = unhindered(world);
-      for (const [name, count] of countAdded(plan(free).actions)) {
-        const { servers, limits } = free.clouds.get(name)!;
-        const after = countRecorded(free, name) + count;
-        expect(after).toBeLessThanOrEqual(free.config.providers.get(name)!.maxServers);
-        const foreign = servers.known
-          ? servers.items.filter(({ tags }) => tags?.installation !== free.installation).length
-          : 0;
-        expect(after + foreign).toBeLessThanOrEqual(limits?.servers ?? Infinity);
-        launched += count;
+      for (const [name, added] of countAdded(free, plan(free).actions)) {
+        const limits = free.clouds.get(name)!.limits!;
+        const recorded = countRecorded(free, name);
+        const foreign = countForeign(free, name);
+        expect(recorded.servers + added.servers).toBeLessThanOrEqual(free.config.providers.get(name)!.maxServers);
+        for (const resource of RESOURCES) {
+          const limit = limits[resource];
+          if (limit === null || added[resource] === 0) continue;
+          // What others have of floating IPs is left out of the limit.
+          const others = resource === 'floatingIps' ? 0 : foreign[resource];
+          const after = recorded[resource] + others + added[resource];
+          expect({ resource, isWithin: after <= limit, after, limit }).toMatchObject({ isWithin: true });
+          launched[resource] += added[resource];
+        }
       }
     });
-    expect(launched).toBeGreaterThan(100);
+    // The worlds are such that every limit has come into play.
+
+    for (const resource of RESOURCES) expect(launched[resource]).toBeGreaterThan(50);
+  });
+
+  it('nothing is launched or built where no flavor fits', () => {
+    let without = 0;
+    always((world) => {
+      const free = unhindered(world);
+      for (const [name, { servers, cores }] of countAdded(free, plan(free).actions)) {
+        if (free.clouds.get(name)!.limits!.flavors.length === 0) without += servers;
+        else expect(cores).toBeGreaterThan(0);
+      }
+    });
+    expect(without).toBeGreaterThan(20);
+  });
+
+  it('a provider that refused everything gets nothing while it rests, and one launch at a time afterwards', () => {
+    let tried = 0;
+    always((world) => {
+      const free = unhindered(world);
+      const refusals = free.failures.filter(({ kind }) => kind === 'provider');
+      for (const action of plan(free).actions) {
+        const places = action.kind === 'launch-nodes' ? action.launches : action.kind === 'build-image' ? [action] : [];
+        for (const { provider, retryAt } of refusals) {
+          const here = places.filter((place) => place.provider === provider).length;
+          expect(here).toBeLessThanOrEqual(retryAt > free.now ? 0 : 1);
+          tried += here;
+        }
+      }
+    });
+    expect(tried).toBeGreaterThan(5);
   });
 
   it('a held node and its servers are left alone', () => {
@@ -182,6 +267,8 @@ describe('whatever the world is like', () => {
       'create-server': ['building'],
       'adopt-server': ['building'],
       'probe-server': ['building'],
+      'knock-server': ['building'],
+      'attach-floating-ip': ['building'],
       'prepare-node': ['building'],
       'check-node': ['ready'],
       'retire-node': ['building', 'test', 'ready', 'used'],
@@ -204,7 +291,7 @@ describe('whatever the world is like', () => {
         if (action.kind === 'delete-server' && action.slot.kind !== 'image')
           expect(recordOf(world, action)!.state).toBe('delete');
       }
-    });
+    }, 600);
     // The worlds are varied enough that every step of the table has come up.
     expect(Object.keys(STATES).filter((kind) => !seen.has(kind as ActionKind))).toEqual([]);
   });
@@ -232,6 +319,29 @@ describe('whatever the world is like', () => {
       }
     });
     expect(swept).toBeGreaterThan(50);
+  });
+
+  it('what is deleted beside servers carries our mark, is used by no listed server, and was seen before', () => {
+    const swept = new Map<string, number>();
+    always((world) => {
+      for (const action of plan(unhindered(world)).actions) {
+        if (action.kind !== 'delete-accessory') continue;
+        const { kind, id } = action.accessory;
+        const { accessories, servers } = world.clouds.get(action.provider)!;
+        const item = accessories.known ? accessories.items.find((accessory) => accessory.id === id) : undefined;
+        expect(item?.tags?.installation).toBe(world.installation);
+        expect(servers.known && servers.items.some((server) => server.id === item?.serverId)).toBe(false);
+        const before = world.memory.sightings.get(`accessory/${action.provider}/${kind}/${id}`);
+        expect(before).toBeLessThan(accessories.known ? accessories.takenAt : 0);
+        const building = [
+          ...world.nodes.filter(({ state }) => state === 'building').map((node) => recordKey('node', node)),
+          ...world.images.filter(({ state }) => state === 'building').map((image) => recordKey('image', image)),
+        ];
+        expect(building).not.toContain(item?.tags?.record);
+        swept.set(kind, (swept.get(kind) ?? 0) + 1);
+      }
+    });
+    expect([...swept.keys()].sort()).toEqual(['floating-ip', 'keypair', 'port']);
   });
 
   it('--no-deletes leaves every row, server and image in place', () => {

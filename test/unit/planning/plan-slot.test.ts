@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ProviderTraits, Server } from '../../../src/providers/provider.ts';
+import type { Server } from '../../../src/providers/provider.ts';
 import { serverId } from '../../../src/lib/ids.ts';
 import { DELETE_REPEAT_MS } from '../../../src/lifecycle/limits.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
@@ -10,6 +10,7 @@ import {
   anUnknownListing,
   aServer,
   aSubnode,
+  aTraits,
   INSTALLATION,
   NOW,
   serversOf,
@@ -19,7 +20,7 @@ import { ago, later, minutes, orders, ordersIn, restOf, situation } from '../../
 
 /** The default api-timeout; the default cloud lists without lag. */
 const GRACE = 60_000;
-const LAG: ProviderTraits = { listIntervalMs: 1000, listingLagMs: 5000, concurrency: 1 };
+const LAG = aTraits({ listingLagMs: 5000 });
 
 /** A node in DELETE whose server runs since a minute before. */
 const doomed = (overrides: Partial<NodeRecord> = {}): NodeRecord =>
@@ -51,6 +52,13 @@ describe('the deletion of a node', () => {
     const early = deleting(node, []);
     expect([orders(early), restOf(early)]).toEqual([[], 1000]);
     expect(orders(deleting(node, [], NOW + 1))).toEqual(REMOVE);
+  });
+
+  it('is not looked after more often than the cloud is polled', () => {
+    const node = doomed({ deleteAt: ago(5000) });
+    const traits = aTraits({ listIntervalMs: 1000, pollIntervalMs: 5000 });
+    const servers = aListing([{ ...serversOf(node)[0]!, status: 'deleting' as const }]);
+    expect(restOf(situation({ nodes: [node], cloud: { servers, traits } }))).toBe(5000);
   });
 
   it('waits as long as a listing shows the server, in whatever state', () => {
@@ -132,6 +140,12 @@ describe('the deletion of a node whose server the cloud may not have shown yet',
     expect(orders(deleting(unanswered(GRACE + 1), []))).toEqual(REMOVE);
   });
 
+  it('is decided as soon as the cloud may be listed, not at the next poll', () => {
+    const traits = aTraits({ listIntervalMs: 1000, pollIntervalMs: 5000 });
+    const world = situation({ nodes: [unanswered(GRACE)], cloud: { servers: aListing(), traits } });
+    expect(restOf(world)).toBe(1000);
+  });
+
   it('does not list before that: nothing could be decided', () => {
     const world = deleting(unanswered(10_000), []);
     expect([orders(world), restOf(world)]).toEqual([[], GRACE - 10_000 + 1]);
@@ -165,6 +179,19 @@ describe('the deletion of a node while the cloud is unknown', () => {
     const world = situation({ nodes: [doomed({ deleteAt: ago(DELETE_REPEAT_MS) })], cloud: unknown });
     expect([orders(world), restOf(world)]).toEqual([[], 1]);
     expect(orders({ ...world, now: NOW + 1 })).toEqual(DELETE);
+  });
+
+  it('waits for the next try of a listing that failed, and goes on with that: the cloud may be away', () => {
+    const failed = { servers: anUnknownListing('HTTP 503', NOW + 5000) };
+    const world = situation({ nodes: [doomed()], cloud: failed });
+    expect([orders(world), restOf(world)]).toEqual([[], 5000]);
+    expect(orders({ ...world, now: NOW + 5000 })).toEqual([...DELETE, 'list-servers servers:cloud: listing-needed']);
+  });
+
+  it('is found out by a listing when a deletion has failed', () => {
+    const resting = situation({ nodes: [doomed()], busy: new Map([['node:1', { until: NOW + 5000 }]]) });
+    expect([orders(resting), restOf(resting)]).toEqual([[], 1000]);
+    expect(orders({ ...resting, now: NOW + 1000 })).toEqual(['list-servers servers:cloud: listing-needed']);
   });
 
   it('waits for a listing where no server is known, and rests', () => {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { ConfigOverrides } from '../../support/builders.ts';
+import type { LabelConfig } from '../../../src/config/types.ts';
+import { serverId } from '../../../src/lib/ids.ts';
 import type { FailureRecord, NodeRecord } from '../../../src/lifecycle/records.ts';
 import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
+import type { CloudLimits } from '../../../src/providers/provider.ts';
 import {
   aCloudView,
   aConfig,
+  aFlavor,
   aLabel,
   aListing,
   anImage,
@@ -18,8 +21,10 @@ import {
   aSubnode,
   aTarget,
   imagesNamed,
+  limitsAt,
   NOW,
   readyImagesOf,
+  type ConfigOverrides,
 } from '../../support/builders.ts';
 import { ago, linesOf, notesOf, orders, restOf, situation, type Situation } from '../../support/planned.ts';
 
@@ -157,7 +162,7 @@ describe('places', () => {
   });
 
   it('are as many as the cloud allows beside the servers of others', () => {
-    const cloud = { limits: { servers: 6, readAt: NOW }, servers: aListing([aServer(), aServer()]) };
+    const cloud = { limits: limitsAt(NOW, { servers: 6 }), servers: aListing([aServer(), aServer()]) };
     expect(launches(pool({ config: places(96), cloud }))).toHaveLength(4);
   });
 
@@ -166,10 +171,106 @@ describe('places', () => {
   });
 
   it('are explained when they do not suffice', () => {
-    const world = pool({ config: places(3), nodes: [aNode()], cloud: { limits: { servers: 20, readAt: NOW } } });
+    const world = pool({ config: places(3), nodes: [aNode()], cloud: { limits: limitsAt(NOW, { servers: 20 }) } });
     expect(notesOf(plan(world))).toEqual([
-      'label small: 6 more for min-ready do not fit: there is room for 2 (cloud has 2 free of 3, the cloud allows 20)',
+      'label small: 6 more for min-ready do not fit: there is room for 2 (cloud has 2 servers free of 3, the cloud allows 20)',
     ]);
+  });
+});
+
+describe('cores, RAM and floating IPs', () => {
+  /** Labels `small` with 4 and `large` with 8 cores. */
+  const images = new Map([
+    ['ubuntu', aProviderImage()],
+    ['debian', aProviderImage({ name: 'debian', minRamMb: 16_000 })],
+  ]);
+  const flavors = [aFlavor(), aFlavor({ name: 'large', cores: 8, ramMb: 16_384 })];
+  const quota = (limits: Partial<CloudLimits>, labels: readonly Partial<LabelConfig>[]): World =>
+    pool({
+      config: { labels: labels.map((label) => aLabel(label)), providers: [aProvider({ images })] },
+      cloud: { limits: limitsAt(NOW, { flavors, ...limits }) },
+    });
+  const small = { minReady: 9 };
+  const large = { name: 'large', image: 'debian', minReady: 9 };
+
+  it.each<[Partial<CloudLimits>, number, string]>([
+    [{ cores: 19 }, 4, '19 cores free of 19, 4 needed'],
+    [{ ramMb: 40_959 }, 4, '40959 MB of RAM free of 40959, 8192 needed'],
+    [{ floatingIps: 3 }, 3, '3 floating IPs free of 3, 1 needed'],
+  ])('of %o are enough for %i nodes, and are named', (limits, count, left) => {
+    const world = quota(limits, [small]);
+    expect(launches(world)).toHaveLength(count);
+    expect(notesOf(plan(world))).toEqual([
+      `label small: ${9 - count} more for min-ready do not fit: there is room for ${count} (cloud has ${left})`,
+    ]);
+  });
+
+  it('are needed by every server of a set', () => {
+    expect(launches(quota({ cores: 23 }, [{ ...small, subnodes: 1 }]))).toHaveLength(2);
+  });
+
+  it('are divided between labels so that all fits, and what is over goes out in the next pass', () => {
+    const world = quota({ cores: 32, ramMb: 70_000, servers: 7 }, [small, large]);
+    let nodes: NodeRecord[] = [];
+    const passes = [1, 2, 3, 4].map(() => {
+      const given = launches({ ...world, nodes }).flatMap((launch) => /^(\w+)@/.exec(launch)?.[1] ?? []);
+      nodes = [...nodes, ...given.map((label) => aNode({ state: 'building', label }))];
+      return count(given);
+    });
+    // The last small one takes the seventh server.
+    expect(passes).toEqual([{ small: 4, large: 1 }, { small: 1 }, { small: 1 }, {}]);
+  });
+
+  it('go to a label that fits while another needs more than there is', () => {
+    expect(count(launches(quota({ cores: 8, floatingIps: 1 }, [large, small])).map((l) => l.split('@')[0]))).toEqual({
+      large: 1,
+    });
+    const tight = pool({
+      config: { labels: [aLabel(large), aLabel(small)], providers: [aProvider({ images })] },
+      cloud: {
+        limits: limitsAt(NOW, { flavors, cores: 20 }),
+        servers: aListing([aServer({ size: { cores: 14, ramMb: 1000 } })]),
+      },
+    });
+    expect(launches(tight)).toEqual(['small@cloud/any>zuul for min-ready']);
+    expect(notesOf(plan(tight))[0]).toBe(
+      'label large: 9 more for min-ready do not fit: there is room for 0 (cloud has 6 cores free of 20, 8 needed)',
+    );
+  });
+
+  it('are no obstacle while the flavors are not known', () => {
+    expect(launches(quota({ cores: 0, ramMb: 0, flavors: [] }, [small]))).toHaveLength(9);
+  });
+
+  it.each<[string, Partial<CloudLimits>, string]>([
+    ['has no flavor', { flavors: [aFlavor()] }, 'no flavor has 16000 MB of RAM (image debian)'],
+    ['has no flavor of that name', {}, "no flavor has 8192 MB of RAM and 'performance' in its name (image ubuntu)"],
+    ['never has the cores', { cores: 15 }, 'needs 16 cores, of which the cloud allows 15 in all'],
+    ['never has the servers', { servers: 1 }, 'needs 2 servers, of which the cloud allows 1 in all'],
+  ])('are an obstacle for good where the cloud %s', (_, limits, obstacle) => {
+    const isNamed = obstacle.includes('performance');
+    const named = new Map([['ubuntu', aProviderImage({ nameFilter: 'performance' })]]);
+    const world = pool({
+      config: {
+        labels: [aLabel(isNamed ? {} : { image: 'debian', subnodes: 1 })],
+        providers: [aProvider({ images: isNamed ? named : images })],
+      },
+      cloud: { limits: limitsAt(NOW, { flavors, ...limits }) },
+    });
+    expect(orders(world)).toEqual([]);
+    expect(notesOf(plan(world))).toEqual([
+      `label small at cloud: ${obstacle}`,
+      'label small: 2 more for min-ready do not fit: there is room for 0 (cloud has nothing that fits)',
+    ]);
+  });
+
+  it('do not keep another provider from supplying what this one cannot', () => {
+    const clouds = new Map([
+      ['cloud', aCloudView({ limits: limitsAt(NOW, { flavors: [aFlavor({ ramMb: 1024 })] }) })],
+      ['else', aCloudView({ limits: limitsAt(NOW, { flavors, cores: 8 }) })],
+    ]);
+    const config = { labels: [aLabel({ providers: ['cloud', 'else'], minReady: 3 })] };
+    expect(count(launches(pool({ config, clouds })))).toEqual({ 'small@else/any>zuul for min-ready': 2 });
   });
 });
 
@@ -260,7 +361,7 @@ describe('a provider that cannot supply a label now', () => {
     const world = pool({ failures: [failing({ kind: 'provider', image: null, count: 1, lastError: 'over quota' })] });
     expect([orders(world), restOf(world)]).toEqual([[], 5000]);
     expect(obstacle(world)).toEqual(['not tried before 2026-01-15T12:00:05.000Z after 1 failures: over quota']);
-    expect(launches({ ...world, now: NOW + 5000 })).toHaveLength(2);
+    expect(launches({ ...world, now: NOW + 5000 })).toHaveLength(1);
   });
 
   it('rests for the image whose launches fail, not for others', () => {
@@ -352,5 +453,44 @@ describe('a place on probation', () => {
       other: 2,
       small: 1,
     });
+  });
+});
+
+describe('a provider on probation', () => {
+  const refused = failing({ kind: 'provider', image: null, count: 1, lastError: 'over quota', retryAt: ago(1) });
+  const config: ConfigOverrides = {
+    labels: ['l', 'm'].map((name) => aLabel({ name, providers: ['cloud', 'else'], minReady: 2 })),
+    providers: ['cloud', 'else'].map((name) => aProvider({ name, maxServers: 2, availabilityZones: ['a', 'b'] })),
+    targets: ['t', 'u'].map((name) => aTarget({ name })),
+  };
+  const byProvider = (world: World): Record<string, number> =>
+    count(launches(world).flatMap((launch) => /@(\w+)/.exec(launch)?.[1] ?? []));
+
+  it('is tried by one launch after its rest, whatever labels, targets and zones there are', () => {
+    expect(byProvider(pool({ config, failures: [refused] }))).toEqual({ cloud: 1, else: 2 });
+    expect(byProvider(pool({ config }))).toEqual({ cloud: 2, else: 2 });
+  });
+
+  it('is not tried by another before the cloud has accepted the servers of the first', () => {
+    const world = (node: NodeRecord): World =>
+      pool({ config: { labels: [aLabel({ minReady: 4 })] }, failures: [refused], nodes: [node] });
+    const sent = { id: 1, state: 'building', attempt: 1, attemptAt: ago(100) } as const;
+    const accepted = { ...sent, serverId: serverId('node-server-1') };
+    expect(launches(world(aNode(sent)))).toEqual([]);
+    expect(launches(world(aNode({ ...accepted, subnodes: [aSubnode({ state: 'building' })] })))).toEqual([]);
+    expect(launches(world(aNode(accepted)))).toHaveLength(1);
+  });
+
+  it('is tried by a template instead, where one is due', () => {
+    const labels = [aLabel(), aLabel({ name: 'other', image: 'debian' })];
+    const world = pool({ config: { labels }, images: [anImage()], failures: [refused] });
+    expect(orders(world)).toEqual(['build-image build:cloud/debian: image-missing']);
+  });
+
+  it('says so', () => {
+    const world = pool({ failures: [refused] });
+    expect(notesOf(plan(world))).toEqual([
+      'label small: 1 of 2 missing nodes are not launched now (cloud is tried by one launch at a time after 1 failures: over quota)',
+    ]);
   });
 });

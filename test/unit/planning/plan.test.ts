@@ -60,7 +60,10 @@ describe('a plan', () => {
     expect(plan(world)).toEqual({
       actions: [],
       notes: [
-        { about: 'label small', text: '1 more for min-ready do not fit: there is room for 0 (cloud has 0 free of 4)' },
+        {
+          about: 'label small',
+          text: '1 more for min-ready do not fit: there is room for 0 (cloud has 0 servers free of 4)',
+        },
       ],
       memory: {
         rounds: [],

@@ -5,7 +5,7 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { FakeCloud } from '../../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../../src/providers/fake/index.ts';
 import type { ServerSpec } from '../../../src/providers/provider.ts';
-import { aProvider, INSTALLATION } from '../../support/builders.ts';
+import { aProvider, aProviderImage, INSTALLATION } from '../../support/builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
@@ -19,6 +19,8 @@ const SPEC: ServerSpec = {
   az: null,
   configDrive: true,
   keypair: null,
+  userData: null,
+  volumeGb: null,
   tags,
   metadata: {},
 };
@@ -235,7 +237,7 @@ describe('FakeCloud', () => {
       await expect(create()).rejects.toMatchObject({ code: 'quota' });
       await clock.advance(1);
       await expect(create()).resolves.toEqual(expect.any(String));
-      expect(await cloud.limits(signal)).toEqual({ servers: 1 });
+      expect(await cloud.limits(signal)).toMatchObject({ servers: 1 });
     });
 
     it('fails every call while it is down, and has everything when it is back', async () => {
@@ -250,6 +252,11 @@ describe('FakeCloud', () => {
         cloud.listServers(signal),
         cloud.listImages(signal),
         cloud.limits(signal),
+        cloud.listAccessories(signal),
+        cloud.deleteAccessory({ kind: 'keypair', id: 'k1' }, signal),
+        cloud.createKeypair({ publicKey: 'ssh-ed25519 AAAA', tags }, signal),
+        cloud.attachFloatingIp(id, tags, signal),
+        cloud.readConsole(id, signal),
       ];
       const reason = expect.objectContaining({ code: 'unavailable' }) as unknown;
       expect(await Promise.allSettled(calls)).toEqual(calls.map(() => ({ status: 'rejected', reason })));
@@ -314,6 +321,153 @@ describe('FakeCloud', () => {
   });
 });
 
+describe('FakeCloud, beside its servers', () => {
+  describe('key pairs', () => {
+    const key = { publicKey: 'ssh-ed25519 AAAA', tags };
+
+    it('are named after the installation and the record', async () => {
+      const { cloud } = withCloud();
+      expect(await cloud.createKeypair(key, signal)).toBe(`nodepool-${INSTALLATION}-node-1-k`);
+      expect(cloud.keypair(`nodepool-${INSTALLATION}-node-1-k`)).toBe('ssh-ed25519 AAAA');
+    });
+
+    it('outlive the server that was created with them', async () => {
+      const { cloud, create } = withCloud();
+      const keypair = await cloud.createKeypair(key, signal);
+      await cloud.deleteServer(await create({ keypair }), signal);
+      expect(await cloud.listAccessories(signal)).toMatchObject([{ kind: 'keypair', id: keypair }]);
+    });
+
+    it('are taken to be there when the configuration names them, and only then', async () => {
+      const images = new Map([['ubuntu', aProviderImage({ keyName: 'of-nodes' })]]);
+      const { create } = withCloud({}, { keypair: 'of-the-provider', images });
+      await expect(create({ keypair: 'of-the-provider' })).resolves.toEqual(expect.any(String));
+      await expect(create({ keypair: 'of-nodes' })).resolves.toEqual(expect.any(String));
+      await expect(create({ keypair: 'of-nobody' })).rejects.toMatchObject({
+        code: 'rejected',
+        message: 'key pair of-nobody does not exist',
+      });
+    });
+  });
+
+  describe('with a pool of floating IPs', () => {
+    const withPool = (fake: Partial<FakeCloudConfig> = {}, overrides: Partial<ProviderConfig> = {}) =>
+      withCloud(fake, { pool: 'external', ...overrides });
+
+    it('shows a server without a public address until it was given one', async () => {
+      const { clock, cloud, create, list } = withPool({ bootTimeMs: 1000 });
+      const id = await create();
+      await clock.advance(999);
+      expect(await list()).toMatchObject([{ status: 'building', ip: null, wantsFloatingIp: false }]);
+      await clock.advance(1);
+      expect(await list()).toMatchObject([
+        { status: 'active', ip: null, ipPrivate: '172.16.0.0', wantsFloatingIp: true },
+      ]);
+      await cloud.attachFloatingIp(id, tags, signal);
+      expect(await list()).toMatchObject([{ status: 'active', ip: '10.0.0.0', wantsFloatingIp: false }]);
+    });
+
+    it('shows the address as late as everything else', async () => {
+      const { clock, cloud, create, list } = withPool({ listingLagMs: 5000 });
+      const id = await create();
+      await clock.advance(5000);
+      await cloud.attachFloatingIp(id, tags, signal);
+      await clock.advance(4999);
+      expect(await list()).toMatchObject([{ ip: null, wantsFloatingIp: true }]);
+      await clock.advance(1);
+      expect(await list()).toMatchObject([{ ip: '10.0.0.0', wantsFloatingIp: false }]);
+    });
+
+    it('answers SSH at the address only when the server has it', async () => {
+      const { cloud, create } = withPool();
+      const id = await create();
+      expect(cloud.reach('10.0.0.0')).toBeNull();
+      await cloud.attachFloatingIp(id, tags, signal);
+      expect(cloud.reach('10.0.0.0')).toMatchObject({ id });
+    });
+
+    it('attaches nothing to a server that is building or gone', async () => {
+      const { clock, cloud, create } = withPool({ bootTimeMs: 1000 });
+      const id = await create();
+      await expect(cloud.attachFloatingIp(id, tags, signal)).rejects.toMatchObject({ code: 'conflict' });
+      await cloud.deleteServer(id, signal);
+      await clock.advance(1000);
+      await expect(cloud.attachFloatingIp(id, tags, signal)).rejects.toMatchObject({ code: 'not-found' });
+      expect(await cloud.listAccessories(signal)).toEqual([]);
+    });
+
+    it('leaves the floating IP behind when the deletion of its server is over, not before', async () => {
+      const { clock, cloud, create } = withPool({ deleteTimeMs: 1000 });
+      const id = await create();
+      await cloud.attachFloatingIp(id, tags, signal);
+      await cloud.deleteServer(id, signal);
+      await clock.advance(999);
+      expect(await cloud.listAccessories(signal)).toMatchObject([{ serverId: id }]);
+      await clock.advance(1);
+      const owner = { installation: INSTALLATION, record: 'node-1-k' };
+      expect(await cloud.listAccessories(signal)).toEqual([
+        { kind: 'floating-ip', id: expect.any(String) as unknown, name: '10.0.0.0', serverId: null, tags: owner },
+      ]);
+    });
+
+    it('takes the address from a server whose floating IP is deleted', async () => {
+      const { cloud, create, list } = withPool();
+      const id = await create();
+      await cloud.attachFloatingIp(id, tags, signal);
+      for (const accessory of await cloud.listAccessories(signal)) await cloud.deleteAccessory(accessory, signal);
+      expect(await list()).toMatchObject([{ ip: null, wantsFloatingIp: true }]);
+      expect(cloud.reach('10.0.0.0')).toBeNull();
+    });
+
+    it('gives no more of them than it offers', async () => {
+      const { cloud, create } = withPool();
+      cloud.offer({ floatingIps: 1 });
+      await cloud.attachFloatingIp(await create(), tags, signal);
+      await expect(cloud.attachFloatingIp(await create(), tags, signal)).rejects.toMatchObject({ code: 'quota' });
+      const [used] = await cloud.listAccessories(signal);
+      if (used) await cloud.deleteAccessory(used, signal);
+      await expect(cloud.attachFloatingIp(await create(), tags, signal)).resolves.toBeUndefined();
+    });
+
+    it('makes servers with public addresses where floating IPs are switched off', async () => {
+      const { create, list } = withPool({}, { floatingIps: false });
+      await create();
+      expect(await list()).toMatchObject([{ ip: '10.0.0.0', wantsFloatingIp: false }]);
+    });
+  });
+
+  it('answers the limits that it was told to offer, and else that none is known', async () => {
+    const { cloud } = withCloud({ quota: 4 });
+    const unknown = { cores: null, ramMb: null, floatingIps: null, flavors: [] };
+    expect(await cloud.limits(signal)).toEqual({ servers: 4, ...unknown });
+    const flavors = [{ id: '1', name: 'm1', cores: 2, ramMb: 2048, diskGb: 20 }];
+    cloud.offer({ cores: 8, flavors });
+    expect(await cloud.limits(signal)).toEqual({ servers: 4, ...unknown, cores: 8, flavors });
+  });
+
+  describe('consoles', () => {
+    it('are empty before the boot is over, and show the host key when SSH answers, not before', async () => {
+      const { clock, cloud, create } = withCloud({ bootTimeMs: 1000, sshDelayMs: 500 });
+      const id = await create();
+      await clock.advance(999);
+      expect(await cloud.readConsole(id, signal)).toBe('');
+      await clock.advance(500);
+      expect(await cloud.readConsole(id, signal)).toBe('Booting node-1\nStarting network\n');
+      await clock.advance(1);
+      expect(await cloud.readConsole(id, signal)).toMatch(
+        /-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI\S{43} root@node-1\n-----END SSH HOST KEY KEYS-----\n/,
+      );
+    });
+
+    it('are gone with their servers', async () => {
+      const { cloud, create } = withCloud();
+      const id = await create();
+      await cloud.deleteServer(id, signal);
+      await expect(cloud.readConsole(id, signal)).rejects.toMatchObject({ code: 'not-found' });
+    });
+  });
+});
+
 describe('createFakeDriver', () => {
   const makeDriver = (clouds?: Map<string, FakeCloud>) =>
     createFakeDriver({
@@ -328,8 +482,15 @@ describe('createFakeDriver', () => {
     await driver(aProvider()).cloud.createServer(SPEC, signal);
     const { cloud, traits } = driver(aProvider({ fake: { ...aProvider().fake, listingLagMs: 300, quota: 1 } }));
     expect(traits.listingLagMs).toBe(300);
-    expect(await cloud.limits(signal)).toEqual({ servers: 1 });
+    expect(await cloud.limits(signal)).toMatchObject({ servers: 1 });
     await expect(cloud.createServer(SPEC, signal)).rejects.toMatchObject({ code: 'quota' });
+  });
+
+  it('finds nothing wrong with a configuration but that its cloud is switched off', async () => {
+    const driver = makeDriver();
+    expect(await driver(aProvider()).inspect(signal)).toMatchObject([{ level: 'ok', about: 'cloud' }]);
+    const down = aProvider({ fake: { ...aProvider().fake, down: true } });
+    expect(await driver(down).inspect(signal)).toMatchObject([{ level: 'error', about: 'cloud' }]);
   });
 
   it('gives each provider a cloud of its own, with other addresses', async () => {

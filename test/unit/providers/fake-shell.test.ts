@@ -11,7 +11,13 @@ import { createFakeClock } from '../../support/fake-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
 const signal = new AbortController().signal;
-const SPEC = { name: 'node-1', image: { base: 'Fake Precise' }, az: null, tags: {} } as unknown as ServerSpec;
+const SPEC = {
+  name: 'node-1',
+  image: { base: 'Fake Precise' },
+  az: null,
+  keypair: null,
+  tags: {},
+} as unknown as ServerSpec;
 
 /** One server of a fake cloud and the way into it. */
 async function withServer(fake: Partial<FakeCloudConfig> = {}) {
@@ -19,14 +25,76 @@ async function withServer(fake: Partial<FakeCloudConfig> = {}) {
   const config = aProvider({ fake: { ...aProvider().fake, ...fake } });
   const cloud = new FakeCloud({ clock, random: createSeededRandom(1), config, block: 0 });
   const id: ServerId = await cloud.createServer(SPEC, signal);
-  const target: LoginTarget = { address: '10.0.0.0', usernames: ['root', 'ubuntu'], privateKeyPath: null };
+  const usernames = ['root', 'ubuntu'];
+  const target: LoginTarget = { address: '10.0.0.0', usernames, privateKeyPath: null, hostKey: null };
   return { clock, cloud, id, target, shell: createFakeShell(cloud, silentLog) };
 }
 
 describe('createFakeShell', () => {
   it('lets the first user in when the server is up', async () => {
     const { shell, target } = await withServer();
-    await expect(shell.probe(target, signal)).resolves.toBe('root');
+    await expect(shell.probe(target, signal)).resolves.toMatchObject({ username: 'root' });
+  });
+
+  describe('host keys', () => {
+    it('are shown at every login, the same each time, and differ between servers', async () => {
+      const { cloud, shell, target } = await withServer();
+      await cloud.createServer(SPEC, signal);
+      const { hostKey } = await shell.probe(target, signal);
+      expect(hostKey).toMatch(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[\w+/]{43}$/);
+      expect(await shell.probe({ ...target, hostKey }, signal)).toEqual({ username: 'root', hostKey });
+      expect((await shell.probe({ ...target, address: '10.0.0.1' }, signal)).hostKey).not.toBe(hostKey);
+    });
+
+    it('are those on the console', async () => {
+      const { cloud, id, shell, target } = await withServer();
+      const { hostKey } = await shell.probe(target, signal);
+      expect(await cloud.readConsole(id, signal)).toContain(`${hostKey} root@node-1\n`);
+    });
+
+    it('keep everything from being done when they are not those expected', async () => {
+      const { cloud, id, shell, target } = await withServer();
+      const { hostKey } = await shell.probe(target, signal);
+      cloud.afflict(id, 'host-key-changed');
+      const expected = { ...target, hostKey };
+      const calls = [
+        shell.probe(expected, signal),
+        shell.run(expected, { line: 'true' }, signal),
+        shell.writeFiles(expected, [{ path: '/etc/nodepool/role', content: 'sub\n', mode: 0o644 }], signal),
+      ];
+      const reason = expect.objectContaining({ code: 'host-key-changed' }) as unknown;
+      expect(await Promise.allSettled(calls)).toEqual(calls.map(() => ({ status: 'rejected', reason })));
+      expect([cloud.commandsOf(id), cloud.filesOf(id)]).toEqual([[], new Map()]);
+    });
+
+    it('are taken as they come by who expects none', async () => {
+      const { cloud, id, shell, target } = await withServer();
+      const before = await shell.probe(target, signal);
+      cloud.afflict(id, 'host-key-changed');
+      expect((await shell.probe(target, signal)).hostKey).not.toBe(before.hostKey);
+      expect(await cloud.readConsole(id, signal)).toContain(before.hostKey);
+    });
+  });
+
+  describe('a knock', () => {
+    it('is answered as soon as somebody could log in, not before', async () => {
+      const { clock, shell, target } = await withServer({ bootTimeMs: 1000, sshDelayMs: 500 });
+      await clock.advance(1499);
+      await expect(shell.knock(target.address, signal)).rejects.toMatchObject({ code: 'unreachable' });
+      await clock.advance(1);
+      await expect(shell.knock(target.address, signal)).resolves.toBeUndefined();
+    });
+
+    it('is answered by a server that lets nobody in, too', async () => {
+      const { cloud, id, shell, target } = await withServer();
+      cloud.afflict(id, 'login-refused');
+      await expect(shell.knock(target.address, signal)).resolves.toBeUndefined();
+    });
+
+    it('is not made when the signal has aborted', async () => {
+      const { shell, target } = await withServer();
+      await expect(shell.knock(target.address, AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' });
+    });
   });
 
   it('keeps the files and commands of each server, of a file the last content', async () => {
@@ -48,7 +116,7 @@ describe('createFakeShell', () => {
     await clock.advance(1499);
     await expect(shell.probe(target, signal)).rejects.toMatchObject({ code: 'unreachable' });
     await clock.advance(1);
-    await expect(shell.probe(target, signal)).resolves.toBe('root');
+    await expect(shell.probe(target, signal)).resolves.toMatchObject({ username: 'root' });
   });
 
   it('answers neither for a server that is being deleted nor for one that is gone', async () => {
@@ -76,7 +144,7 @@ describe('createFakeShell', () => {
 
   it('fails commands, and nothing else, on servers hit by failScripts', async () => {
     const { shell, target } = await withServer({ failScripts: 1 });
-    await expect(shell.probe(target, signal)).resolves.toBe('root');
+    await expect(shell.probe(target, signal)).resolves.toMatchObject({ username: 'root' });
     await expect(shell.writeFiles(target, [], signal)).resolves.toBeUndefined();
     await expect(shell.run(target, { line: 'true' }, signal)).rejects.toMatchObject({ code: 'command-failed' });
   });

@@ -5,11 +5,12 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { serverId } from '../../../src/lib/ids.ts';
 import type { Cloud, DriverFactory, Provider, Server } from '../../../src/providers/provider.ts';
 import { createProviders } from '../../../src/providers/registry.ts';
+import type { SupervisedProvider } from '../../../src/providers/supervised.ts';
 import { aConfig, aProvider, aServer, imagesNamed } from '../../support/builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const signal = new AbortController().signal;
-const target = { address: '10.0.0.1', usernames: ['jenkins'], privateKeyPath: null };
+const target = { address: '10.0.0.1', usernames: ['jenkins'], privateKeyPath: null, hostKey: null };
 
 /** A driver whose clouds list one server named after the region, and the configurations that it was given. */
 function withProviders() {
@@ -20,7 +21,8 @@ function withProviders() {
     if (state.fault) throw state.fault;
     made.push(config);
     const listServers = state.listServers ?? (async () => [aServer({ id: serverId(config.regionName ?? 'none') })]);
-    return { cloud: { listServers }, shell: {}, traits: { concurrency: 2 } } as unknown as Provider;
+    const inspect: Provider['inspect'] = async () => [{ level: 'ok', about: 'region', text: config.regionName ?? '' }];
+    return { cloud: { listServers }, shell: {}, traits: { concurrency: 2 }, inspect } as unknown as Provider;
   };
   const log: Log = { ...silentLog, error: (fields, message) => void errors.push([fields, message]) };
   const clock = createFakeClock();
@@ -42,6 +44,12 @@ describe('createProviders', () => {
     expect(await regionOf('rax')).toBe('DFW');
     expect(await regionOf('hp')).toBe('East');
     expect(providers.get('other')).toBeNull();
+  });
+
+  it("inspects a provider with its driver's own eyes", async () => {
+    const { providers, configure } = withProviders();
+    configure({ name: 'rax', regionName: 'DFW' });
+    expect(await providers.get('rax')?.inspect(signal)).toEqual([{ level: 'ok', about: 'region', text: 'DFW' }]);
   });
 
   describe('a new configuration', () => {
@@ -100,16 +108,22 @@ describe('createProviders', () => {
     it('answers every call with one sentence, while the others work', async () => {
       const { providers, configure, regionOf } = withProviders();
       configure({ name: 'rax', driver: 'openstack' }, { name: 'hp', regionName: 'East' });
-      const rax = providers.get('rax') as Provider;
+      const rax = providers.get('rax') as SupervisedProvider;
       const id = serverId('s1');
       const outcomes = await Promise.allSettled([
         rax.cloud.listServers(signal),
-        rax.cloud.createServer({} as never, signal),
+        rax.cloud.createServer({} as never, signal, () => Promise.reject(new Error('admitted'))),
         rax.cloud.deleteServer(id, signal),
         rax.cloud.listImages(signal),
         rax.cloud.saveImage(id, {} as never, signal),
         rax.cloud.deleteImage('i1' as never, signal),
         rax.cloud.limits(signal),
+        rax.cloud.listAccessories(signal),
+        rax.cloud.deleteAccessory({ kind: 'keypair', id: 'k1' }, signal),
+        rax.cloud.createKeypair({} as never, signal),
+        rax.cloud.attachFloatingIp(id, {} as never, signal),
+        rax.cloud.readConsole(id, signal),
+        rax.shell.knock(target.address, signal),
         rax.shell.probe(target, signal),
         rax.shell.run(target, { line: 'true' }, signal),
         rax.shell.writeFiles(target, [], signal),
@@ -117,6 +131,13 @@ describe('createProviders', () => {
       const reason = expect.objectContaining({ code: 'unavailable', message: unknown }) as unknown;
       expect(outcomes).toEqual(outcomes.map(() => ({ status: 'rejected', reason })));
       expect(await regionOf('hp')).toBe('East');
+    });
+
+    it('is found wrong by an inspection, with the same sentence', async () => {
+      const { providers, configure } = withProviders();
+      configure({ name: 'rax', driver: 'openstack' });
+      const findings = await providers.get('rax')?.inspect(signal);
+      expect(findings).toEqual([{ level: 'error', about: 'driver', text: unknown }]);
     });
 
     it('does not take a property of every object for a driver', async () => {

@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { NodepoolError } from '../../../src/lib/errors.ts';
 import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
 import { Limiter } from '../../../src/lib/limiter.ts';
-import type { Cloud, ServerSpec } from '../../../src/providers/provider.ts';
+import type { Cloud, CloudLimits, ServerSpec } from '../../../src/providers/provider.ts';
 import { supervise, TASK_NAMES, type CallReport } from '../../../src/providers/supervised.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const signal = new AbortController().signal;
 const spec = { name: 'devstack-precise-7' } as ServerSpec;
+const admitted = async (): Promise<void> => undefined;
+const LIMITS: CloudLimits = { servers: 5, cores: null, ramMb: null, floatingIps: null, flavors: [] };
+const tags = { installation: 'u', record: 'image-1-1', attempt: 1 };
 const never = (): Promise<never> => new Promise(() => undefined);
 
 const answers: Cloud = {
@@ -17,7 +20,12 @@ const answers: Cloud = {
   listImages: async () => [],
   saveImage: async () => cloudImageId('i1'),
   deleteImage: async () => undefined,
-  limits: async () => ({ servers: 5 }),
+  limits: async () => LIMITS,
+  listAccessories: async () => [],
+  deleteAccessory: async () => undefined,
+  createKeypair: async () => 'k1',
+  attachFloatingIp: async () => undefined,
+  readConsole: async () => 'login:',
 };
 
 /** A supervised cloud that answers everything at once but for `calls`, and the reports on its calls. */
@@ -35,32 +43,141 @@ function withCloud(calls: Partial<Cloud> = {}, options: { rateMs?: number } = {}
 describe('supervise', () => {
   it('passes each call on with its arguments, answers what it answers, and reports it', async () => {
     const seen: unknown[] = [];
-    const { cloud, reports } = withCloud({
-      createServer: async (...args) => (seen.push(args.slice(0, -1)), serverId('s9')),
-      deleteServer: async (...args) => void seen.push(args.slice(0, -1)),
-      saveImage: async (...args) => (seen.push(args.slice(0, -1)), cloudImageId('i9')),
-      deleteImage: async (...args) => void seen.push(args.slice(0, -1)),
+    const recorded = Object.entries(answers).map(([call, answer]) => {
+      const record = (...args: unknown[]): unknown => {
+        seen.push([call, ...args.slice(0, -1)]);
+        return (answer as () => unknown)();
+      };
+      return [call, record];
     });
-    const imageSpec = { name: 'template', meta: {}, tags: { installation: 'u', record: 'image-1-1', attempt: 1 } };
+    const { cloud, reports } = withCloud(Object.fromEntries(recorded) as Cloud);
+    const imageSpec = { name: 'template', meta: {}, tags };
+    const keypair = { publicKey: 'ssh-rsa AAAA', tags };
+    const accessory = { kind: 'keypair', id: 'k1' } as const;
     expect([
       await cloud.listServers(signal),
-      await cloud.createServer(spec, signal),
+      await cloud.createServer(spec, signal, admitted),
       await cloud.deleteServer(serverId('s9'), signal),
       await cloud.listImages(signal),
       await cloud.saveImage(serverId('s9'), imageSpec, signal),
       await cloud.deleteImage(cloudImageId('i9'), signal),
       await cloud.limits(signal),
-    ]).toEqual([[], 's9', undefined, [], 'i9', undefined, { servers: 5 }]);
-    expect(seen).toEqual([[spec], ['s9'], ['s9', imageSpec], ['i9']]);
-    const calls = ['listServers', 'createServer', 'deleteServer', 'listImages', 'saveImage', 'deleteImage', 'limits'];
+      await cloud.listAccessories(signal),
+      await cloud.deleteAccessory(accessory, signal),
+      await cloud.createKeypair(keypair, signal),
+      await cloud.attachFloatingIp(serverId('s9'), tags, signal),
+      await cloud.readConsole(serverId('s9'), signal),
+    ]).toEqual([[], 's1', undefined, [], 'i1', undefined, LIMITS, [], undefined, 'k1', undefined, 'login:']);
+    expect(seen).toEqual([
+      ['listServers'],
+      ['createServer', spec],
+      ['deleteServer', 's9'],
+      ['listImages'],
+      ['saveImage', 's9', imageSpec],
+      ['deleteImage', 'i9'],
+      ['limits'],
+      ['listAccessories'],
+      ['deleteAccessory', accessory],
+      ['createKeypair', keypair],
+      ['attachFloatingIp', 's9', tags],
+      ['readConsole', 's9'],
+    ]);
+    const calls = Object.keys(TASK_NAMES);
     expect(reports).toEqual(calls.map((call) => ({ provider: 'rax', call, ms: 0, error: null })));
-    expect(calls).toEqual(Object.keys(TASK_NAMES));
+  });
+
+  describe('admission', () => {
+    it('is asked for when the turn of a create has come, before anything is sent', async () => {
+      const steps: string[] = [];
+      const { cloud, clock } = withCloud(
+        { createServer: async () => (steps.push(`sent at ${clock.now()}`), serverId('s1')) },
+        { rateMs: 1000 },
+      );
+      await cloud.limits(signal);
+      const call = cloud.createServer(spec, signal, async () => {
+        steps.push(`asked at ${clock.now()}`);
+        await clock.sleep(50);
+      });
+      await clock.advance(999);
+      expect(steps).toEqual([]);
+      await clock.advance(51);
+      await call;
+      expect(steps).toEqual(['asked at 1000', 'sent at 1050']);
+    });
+
+    it('ends the call with what it throws, unsent and unreported, and frees its place', async () => {
+      let sent = 0;
+      const { cloud, reports } = withCloud({ createServer: async () => ((sent += 1), serverId('s1')) });
+      const lost = new Error('another daemon has the row');
+      await expect(cloud.createServer(spec, signal, () => Promise.reject(lost))).rejects.toBe(lost);
+      expect([sent, reports]).toEqual([0, []]);
+      await expect(cloud.createServer(spec, signal, admitted)).resolves.toBe('s1');
+    });
+
+    it('does not count against the time limit', async () => {
+      const { cloud, clock, reports } = withCloud();
+      const call = cloud.createServer(spec, signal, () => clock.sleep(90_000));
+      await clock.advance(90_000);
+      await expect(call).resolves.toBe('s1');
+      expect(reports).toMatchObject([{ call: 'createServer', ms: 0 }]);
+    });
+
+    it('does not send a call that was abandoned meanwhile', async () => {
+      let sent = 0;
+      const { cloud, clock } = withCloud({ createServer: async () => ((sent += 1), serverId('s1')) });
+      const stop = new AbortController();
+      const call = cloud.createServer(spec, stop.signal, () => clock.sleep(50));
+      const outcome = expect(call).rejects.toMatchObject({ code: 'aborted' });
+      stop.abort();
+      await clock.advance(50);
+      await outcome;
+      expect(sent).toBe(0);
+    });
+  });
+
+  describe('a create refused for the quota', () => {
+    const noRoom = new NodepoolError('quota', 'no room');
+
+    it('has the creates that wait refused with the same error, unasked, unsent and unreported', async () => {
+      let asked = 0;
+      const { cloud, reports } = withCloud({ createServer: () => Promise.reject(noRoom) });
+      const admission = async (): Promise<void> => void (asked += 1);
+      const calls = Array.from({ length: 3 }, () => cloud.createServer(spec, signal, admission));
+      const reason: unknown = noRoom;
+      expect(await Promise.allSettled(calls)).toEqual(calls.map(() => ({ status: 'rejected', reason })));
+      expect(asked).toBe(1);
+      expect(reports).toMatchObject([{ call: 'createServer', error: { code: 'quota' } }]);
+    });
+
+    it('lets all other calls that wait go on, and creates that come later', async () => {
+      const outcomes = [() => Promise.reject(noRoom), () => Promise.resolve(serverId('s2'))];
+      const { cloud, clock } = withCloud({ createServer: () => outcomes.shift()?.() ?? never() }, { rateMs: 100 });
+      const refused = cloud.createServer(spec, signal, admitted).catch((error: unknown) => error);
+      const others = [
+        cloud.createKeypair({ publicKey: 'ssh-rsa AAAA', tags }, signal),
+        cloud.attachFloatingIp(serverId('s1'), tags, signal),
+        cloud.saveImage(serverId('s1'), { name: 'template', meta: {}, tags }, signal),
+        cloud.deleteServer(serverId('s1'), signal),
+      ];
+      expect(await refused).toBe(noRoom);
+      const later = cloud.createServer(spec, signal, admitted);
+      await clock.advance(1000);
+      expect(await Promise.all([...others, later])).toEqual(['k1', undefined, 'i1', undefined, 's2']);
+    });
+
+    it.each(['rejected', 'unavailable', 'throttled', 'conflict'] as const)('differs from %s', async (code) => {
+      const outcomes = [() => Promise.reject(new NodepoolError(code, 'said the cloud')), async () => serverId('s2')];
+      const { cloud, clock } = withCloud({ createServer: () => outcomes.shift()?.() ?? never() });
+      const calls = Promise.allSettled([1, 2].map(() => cloud.createServer(spec, signal, admitted)));
+      await clock.advance(1000);
+      expect(await calls).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 's2' }]);
+    });
   });
 
   describe('time limit', () => {
     it('gives a call up as unavailable when its time is over, even if the driver heeds no signal', async () => {
       const { cloud, clock, reports } = withCloud({ createServer: never });
-      const call = cloud.createServer(spec, signal);
+      const call = cloud.createServer(spec, signal, admitted);
       const outcome = expect(call).rejects.toMatchObject({
         code: 'unavailable',
         message: 'rax did not answer createServer within 60 s',
@@ -95,14 +212,14 @@ describe('supervise', () => {
       await cloud.limits(signal);
       const second = cloud.limits(signal);
       await clock.advance(90_000);
-      await expect(second).resolves.toEqual({ servers: 5 });
+      await expect(second).resolves.toEqual(LIMITS);
     });
 
     it('holds for each call from its own start', async () => {
       const { cloud, clock, reports } = withCloud({ listServers: never, createServer: never, deleteServer: never });
       const calls = [cloud.listServers(signal)];
       await clock.advance(20_000);
-      calls.push(cloud.createServer(spec, signal) as Promise<never>);
+      calls.push(cloud.createServer(spec, signal, admitted) as Promise<never>);
       await clock.advance(20_000);
       calls.push(cloud.deleteServer(serverId('s1'), signal) as Promise<never>);
       const settled = Promise.allSettled(calls);
@@ -116,17 +233,17 @@ describe('supervise', () => {
     });
 
     it('leaves the signal of a call alone that ended in time', async () => {
-      let answer: (limits: { servers: null }) => void = () => undefined;
+      let answer: (limits: CloudLimits) => void = () => undefined;
       let given: AbortSignal | undefined;
-      const limits = (own: AbortSignal): Promise<{ servers: null }> => {
+      const limits = (own: AbortSignal): Promise<CloudLimits> => {
         given = own;
         return new Promise((resolve) => (answer = resolve));
       };
       const { cloud, clock } = withCloud({ limits, createServer: never });
       const call = cloud.limits(signal);
-      const hanging = cloud.createServer(spec, signal).catch((error: unknown) => error);
+      const hanging = cloud.createServer(spec, signal, admitted).catch((error: unknown) => error);
       await clock.advance(10_000);
-      answer({ servers: null });
+      answer(LIMITS);
       await call;
       await clock.advance(50_000);
       await hanging;
@@ -134,12 +251,12 @@ describe('supervise', () => {
     });
 
     it('leaves no sleep behind when no call is under way', async () => {
-      let answer: (limits: { servers: null }) => void = () => undefined;
+      let answer: (limits: CloudLimits) => void = () => undefined;
       const { cloud, clock } = withCloud({ limits: () => new Promise((resolve) => (answer = resolve)) });
       const call = cloud.limits(signal);
       await clock.advance(0);
       expect(clock.nextAt()).toBe(60_000);
-      answer({ servers: null });
+      answer(LIMITS);
       await call;
       expect(clock.nextAt()).toBeNull();
     });
@@ -150,7 +267,7 @@ describe('supervise', () => {
       const next = cloud.limits(signal);
       await clock.advance(60_000);
       await first;
-      await expect(next).resolves.toEqual({ servers: 5 });
+      await expect(next).resolves.toEqual(LIMITS);
     });
   });
 
@@ -158,7 +275,7 @@ describe('supervise', () => {
     it('ends a call under way as aborted, even if the driver heeds no signal', async () => {
       const { cloud, clock, reports } = withCloud({ createServer: never });
       const stop = new AbortController();
-      const call = cloud.createServer(spec, stop.signal);
+      const call = cloud.createServer(spec, stop.signal, admitted);
       await clock.advance(0);
       stop.abort();
       await expect(call).rejects.toMatchObject({ code: 'aborted' });
@@ -174,22 +291,25 @@ describe('supervise', () => {
         },
       });
       const stop = new AbortController();
-      const calls = Promise.allSettled([cloud.createServer(spec, signal), cloud.createServer(spec, stop.signal)]);
+      const calls = Promise.allSettled([
+        cloud.createServer(spec, signal, admitted),
+        cloud.createServer(spec, stop.signal, admitted),
+      ]);
       void calls;
       stop.abort();
-      await expect(cloud.createServer(spec, stop.signal)).rejects.toMatchObject({ code: 'aborted' });
+      await expect(cloud.createServer(spec, stop.signal, admitted)).rejects.toMatchObject({ code: 'aborted' });
       expect(sent).toBe(1);
       expect(reports).toEqual([]);
     });
   });
 
   describe('errors', () => {
-    it.each(['not-found', 'quota', 'throttled', 'rejected', 'unavailable', 'auth', 'aborted'] as const)(
+    it.each(['not-found', 'quota', 'throttled', 'conflict', 'rejected', 'unavailable', 'auth', 'aborted'] as const)(
       'passes %s on as it is',
       async (code) => {
         const error = new NodepoolError(code, 'said the cloud');
         const { cloud, reports } = withCloud({ createServer: () => Promise.reject(error) });
-        await expect(cloud.createServer(spec, signal)).rejects.toBe(error);
+        await expect(cloud.createServer(spec, signal, admitted)).rejects.toBe(error);
         expect(reports[0]?.error).toBe(error);
       },
     );
@@ -222,7 +342,7 @@ describe('supervise', () => {
 
   it('sends deletions and listings while a create hangs', async () => {
     const { cloud } = withCloud({ createServer: never });
-    void cloud.createServer(spec, signal);
+    void cloud.createServer(spec, signal, admitted);
     await expect(cloud.deleteServer(serverId('s1'), signal)).resolves.toBeUndefined();
     await expect(cloud.listServers(signal)).resolves.toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
+import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
-import { createKeyMaker, openSshPublicKey } from '../../../src/remote/key-pair.ts';
+import { createEcdsaKeyMaker, createKeyMaker, openSshPublicKey } from '../../../src/remote/key-pair.ts';
 
 // Made by ssh-keygen, which also wrote the line below.
 const PUBLIC_PEM = `-----BEGIN PUBLIC KEY-----
@@ -19,9 +20,19 @@ const PUBLIC_LINE =
   'n9I9cCx1DY1vt85pGEpi1x8PQK0/lNMQ6Z4zlk6qf3R7rTwA6xQEGwpITO3VIRTcy99tIePkY3wDaT5VyTL0GucHYYXYJxPKtz6NOis4DmG7kdhB' +
   'qHelo+Lc2nBXJ7sn6185PWG7RrvszYPl0QFchTWKgsxZ';
 
+const P256_PEM = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEc4+r45N28sDF1eQmBLtyqONExIw9
+iQSBqLZRcb8tTsQE1NMSR4vPmo7LyoamAi81KeSFYYYWCi87aQdULLte/Q==
+-----END PUBLIC KEY-----
+`;
+const P256_LINE =
+  'ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHOPq+OTdvLAxdXkJgS7cqjjRMSM' +
+  'PYkEgai2UXG/LU7EBNTTEkeLz5qOy8qGpgIvNSnkhWGGFgovO2kHVCy7Xv0=';
+
 describe('openSshPublicKey', () => {
   it('writes a key as ssh-keygen does', () => {
     expect(openSshPublicKey(createPublicKey(PUBLIC_PEM))).toBe(PUBLIC_LINE);
+    expect(openSshPublicKey(createPublicKey(P256_PEM))).toBe(P256_LINE);
   });
 });
 
@@ -38,5 +49,15 @@ describe('createKeyMaker', () => {
     const maker = createKeyMaker();
     const [first, second] = await Promise.all([maker.make(), maker.make()]);
     expect(first.privateKey).not.toBe(second.privateKey);
+  });
+});
+
+describe('createEcdsaKeyMaker', () => {
+  it('makes a key on P-256 as SEC 1, which ssh2 reads, with the matching public line', async () => {
+    const { privateKey, publicKey } = await createEcdsaKeyMaker().make();
+    expect(privateKey).toMatch(/^-----BEGIN EC PRIVATE KEY-----\n[^]*\n-----END EC PRIVATE KEY-----\n$/);
+    const parsed = ssh2.utils.parseKey(privateKey);
+    if (parsed instanceof Error) throw parsed;
+    expect(publicKey).toBe(`ecdsa-sha2-nistp256 ${parsed.getPublicSSH().toString('base64')}\n`);
   });
 });

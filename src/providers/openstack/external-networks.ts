@@ -1,0 +1,88 @@
+/** Where floating IPs come from, and which servers can have one. */
+import type { ProviderConfig } from '../../config/types.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
+import type { CloudAccess } from './access.ts';
+import type { Networks } from './networks.ts';
+import { listAll } from './pages.ts';
+import { objectOf, requireText, textOf, type Json } from './parse.ts';
+import { remember } from './remember.ts';
+import type { Session } from './session.ts';
+
+export interface ExternalNetworks {
+  /** Which servers can have a floating IP; null: none. */
+  floating(signal: AbortSignal): Promise<FloatingReach | null>;
+  /** Id of the external network for a port on the network with this id; `rejected` when there is none. */
+  externalFor(networkId: string, signal: AbortSignal): Promise<string>;
+}
+
+export interface FloatingReach {
+  /** Whether a server on the network of this name can have one. */
+  readonly canFloat: (networkName: string) => boolean;
+}
+
+export interface ExternalNetworksDeps {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly networks: Pick<Networks, 'list' | 'idOf'>;
+  readonly config: Pick<ProviderConfig, 'pool' | 'floatingIps'>;
+  readonly access: Pick<CloudAccess, 'usesFloatingIps' | 'isPrivate'>;
+}
+
+const MAX_AGE_MS = 10 * 60_000;
+
+/** The interfaces of routers that join a network of the project: plain, distributed and highly available ones. */
+const ROUTER_INTERFACE = /^network:(router_interface|ha_router_replicated_interface)/;
+
+/** By the `pool` of the configuration, or else by the routers of the project. */
+export function createExternalNetworks(deps: ExternalNetworksDeps): ExternalNetworks {
+  const { session, clock, networks, config, access } = deps;
+  const gateways = remember({ clock, maxAgeMs: MAX_AGE_MS, read: (signal) => readGateways(session, signal) });
+
+  const floating = async (signal: AbortSignal): Promise<FloatingReach | null> => {
+    if (!config.floatingIps || !access.usesFloatingIps || access.isPrivate) return null;
+    if (!(await session.has('network', signal))) return null;
+    if (config.pool !== null) return { canFloat: () => true };
+    const externals = await gateways.get(signal);
+    if (externals.size === 0) return null;
+    const all = await networks.list(signal);
+    const names = new Set(all.filter(({ id }) => externals.has(id)).map(({ name }) => name));
+    return { canFloat: (name) => names.has(name) };
+  };
+
+  const externalFor = async (networkId: string, signal: AbortSignal): Promise<string> => {
+    if (config.pool !== null) return networks.idOf(config.pool, signal);
+    const external = (await gateways.get(signal)).get(networkId);
+    if (external !== undefined) return external;
+    throw new NodepoolError(
+      'rejected',
+      `no router of the project connects network ${networkId} with an external one: name where floating IPs come from as "pool"`,
+    );
+  };
+
+  return { floating, externalFor };
+}
+
+/** The external network that a router of the project connects each network with, by ids. */
+async function readGateways(session: Session, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const { id: project } = await session.project(signal);
+  const externals = new Map<string, string>();
+  const follow = async (router: Json): Promise<void> => {
+    const external = textOf(objectOf(router.external_gateway_info).network_id);
+    if (external === null) return;
+    const query = { device_id: requireText(router, 'id') };
+    const ports = await listAll(session, { service: 'network', path: '/ports', key: 'ports', query, signal });
+    for (const port of ports.filter(({ device_owner }) => ROUTER_INTERFACE.test(textOf(device_owner) ?? ''))) {
+      externals.set(requireText(port, 'network_id'), external);
+    }
+  };
+  try {
+    const query = { tenant_id: project };
+    const routers = await listAll(session, { service: 'network', path: '/routers', key: 'routers', query, signal });
+    await Promise.all(routers.map(follow));
+  } catch (error) {
+    // A network service without routers has no floating IPs either.
+    if (!isNodepoolError(error, 'not-found')) throw error;
+  }
+  return externals;
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../../../lib/clock.ts';
+import { createDeadlines } from '../../../lib/deadlines.ts';
+import { NodepoolError } from '../../../lib/errors.ts';
+import { onAbort } from '../../../lib/on-abort.ts';
+
+/** Runs something that heeds the signal it is given; `what` names it in messages. */
+export type Bounded = <T>(what: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
+/**
+ * Puts one time limit around whole calls, repetitions and pauses included. The signal given to `run` aborts with the
+ * error to reject with: `unavailable` when the time is up, `aborted` when the caller's signal aborts.
+ */
+export function createBounded(clock: Clock, limitMs: number): Bounded {
+  const deadlines = createDeadlines(clock, limitMs);
+  return async (what, signal, run) => {
+    const own = new AbortController();
+    const release = [
+      onAbort(signal, () => own.abort(new NodepoolError('aborted', `${what} was abandoned`))),
+      deadlines.start(() =>
+        own.abort(new NodepoolError('unavailable', `${what}: no answer within ${limitMs / 1000} s`)),
+      ),
+    ];
+    try {
+      return await run(own.signal);
+    } finally {
+      for (const end of release) end();
+    }
+  };
+}
+
+/** Settles as `promise` does, unless `signal` aborts before: then with `aborted`, while the work goes on for others. */
+export async function waitFor<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+  let release: () => void = () => undefined;
+  const interruption = new Promise<never>((_, reject) => {
+    release = onAbort(signal, () => reject(new NodepoolError('aborted', `waiting for ${what} was abandoned`)));
+  });
+  try {
+    return await Promise.race([promise, interruption]);
+  } finally {
+    release();
+  }
+}
+
+/** Callers that come while `run` is under way share it. Its result is not kept. */
+export function createSingleFlight<T>(what: string, run: () => Promise<T>): (signal: AbortSignal) => Promise<T> {
+  let flight: Promise<T> | null = null;
+  return (signal) => {
+    if (flight === null) {
+      const own = run().finally(() => (flight = null));
+      // It has no handler when all who waited have left.
+      own.catch(() => undefined);
+      flight = own;
+    }
+    return waitFor(flight, signal, what);
+  };
+}

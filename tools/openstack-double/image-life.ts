@@ -1,0 +1,36 @@
+/** What Glance says of an image at some time, and the troubles that can come over one. */
+import { existsAt, type Image, type Moment } from './records.ts';
+
+export type ImageStatus = 'queued' | 'saving' | 'active' | 'killed';
+
+/** null: it is not there. */
+export function imageStatusAt(image: Image, time: Moment): ImageStatus | null {
+  if (!existsAt(image, time)) return null;
+  if (image.killedAt <= time) return 'killed';
+  if (image.activeAt <= time) return 'active';
+  return image.savingAt <= time ? 'saving' : 'queued';
+}
+
+export type ImageTrouble =
+  /** Is never saved: stays queued. */
+  | { readonly kind: 'stuck' }
+  /** Its data cannot be taken in. */
+  | { readonly kind: 'killed' }
+  /** Is gone without anybody having deleted it, when it would have been active, or at once where it is. */
+  | { readonly kind: 'vanish' };
+
+export function afflictImage(image: Image, trouble: ImageTrouble, now: Moment): void {
+  const settlesAt = Math.max(now, image.activeAt);
+  switch (trouble.kind) {
+    case 'stuck':
+      image.savingAt = Infinity;
+      image.activeAt = Infinity;
+      break;
+    case 'killed':
+      image.killedAt = settlesAt;
+      image.activeAt = Infinity;
+      break;
+    case 'vanish':
+      image.goneAt = settlesAt;
+  }
+}
