@@ -1,4 +1,5 @@
 import { describeError, isNodepoolError } from '../lib/errors.ts';
+import { tryRestMs } from '../lifecycle/limits.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { providerPlace } from '../planning/places.ts';
 import type { ActionContext, Rest } from './context.ts';
@@ -17,11 +18,13 @@ export async function attachFloatingIp(
 ): Promise<Rest | void> {
   const { world, clock, book, failures } = context;
   const { cloud, traits } = context.provider(slot.provider);
-  const tags = { installation: world.installation, record: slot.key, attempt: slotRecord(context, slot).attempt };
+  const { attempt, attemptAt } = slotRecord(context, slot);
+  const tags = { installation: world.installation, record: slot.key, attempt };
   try {
     await cloud.attachFloatingIp(serverId, tags, signal);
     book.hint(slot.provider, clock.now());
-    return { restMs: traits.listIntervalMs + LISTING_MS };
+    const ageMs = clock.now() - (attemptAt ?? clock.now());
+    return { restMs: tryRestMs({ leastMs: traits.listIntervalMs + LISTING_MS, ageMs }) };
   } catch (error) {
     if (!isNodepoolError(error, 'quota', 'rejected', 'auth')) throw laterIfBusy(error);
     const isProviderWide = error.code !== 'rejected';

@@ -2,7 +2,7 @@
 import { isNodepoolError } from '../lib/errors.ts';
 import { formatTemplate } from '../lib/template.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
-import { DELETE_REPEAT_MS, SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
+import { SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { buildPlace, providerPlace } from '../planning/places.ts';
@@ -12,6 +12,7 @@ import type { LoginTarget } from '../remote/shell.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
 import { insist } from './insist.ts';
 import { laterIfBusy } from './later-if-busy.ts';
+import { laterIfRefused } from './later-if-refused.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, providerOf } from './server-spec.ts';
 import { findLostKey, ownKeyOf } from './template-key.ts';
@@ -68,7 +69,8 @@ export async function setupImage(
     await withTimeLimit(limit, signal, (own) => runSetup(context, image, own));
   } catch (error) {
     if (!isNodepoolError(error, ...SETUP_FAILURES)) throw error;
-    return failSlot(context, slot, { reason: loginFailure(error) ?? 'script-failed', error, counts: true, signal });
+    const reason = error.code === 'host-key-changed' ? error.code : 'script-failed';
+    return failSlot(context, slot, { reason, error, counts: true, signal });
   }
   const done = { kind: 'setup-done', reason: 'next-step' };
   const patch = { setupDoneAt: clock.now() };
@@ -192,7 +194,7 @@ export async function deleteCloudImage(
   for (const id of action.cloudImageIds) {
     // Some clouds keep an image as long as disks depend on it: that may be for days.
     await cloud.deleteImage(id, signal).catch((error: unknown) => {
-      throw laterIfBusy(error, DELETE_REPEAT_MS);
+      throw laterIfRefused(error);
     });
   }
   // Should the cloud keep it all the same, its tag has no row soon, and the sweep asks again.

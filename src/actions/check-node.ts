@@ -1,10 +1,17 @@
-import { describeError, isNodepoolError } from '../lib/errors.ts';
+import { describeError, isNodepoolError, type NodepoolError } from '../lib/errors.ts';
 import { CHECK_REPEAT_MS } from '../lifecycle/limits.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import { findNode, type ActionContext, type Rest } from './context.ts';
 import { loginTo } from './prepare-node.ts';
 import { probe, UNANSWERED } from './probe.ts';
 import { failSlot } from './retire.ts';
+
+/** A private key that cannot be used says nothing about the node: it is checked again when the check is due again. */
+async function postponeCheck({ store, clock }: ActionContext, { id }: NodeRecord, error: NodepoolError): Promise<void> {
+  const event = { kind: 'check-failed', reason: 'check-due', detail: describeError(error) };
+  await store.patch('node', id, { state: 'ready' }, { checkedAt: clock.now(), checkFailures: 0 }, event);
+}
 
 /** Whether a ready node still lets us in. It counts failures; what follows from them the planner decides. */
 export async function checkNode(
@@ -15,10 +22,12 @@ export async function checkNode(
   const node = findNode(context, nodeId);
   const { store, clock, world } = context;
   try {
-    await probe(context, node.provider, loginTo(context, node, node), signal);
-    await store.patch('node', nodeId, { state: 'ready' }, { checkedAt: clock.now(), checkFailures: 0 });
+    const { hostKey } = await probe(context, node.provider, loginTo(context, node, node), signal);
+    // Another version of the program may have launched it: then this is the first login that is known.
+    await store.patch('node', nodeId, { state: 'ready' }, { checkedAt: clock.now(), checkFailures: 0, hostKey });
   } catch (error) {
-    if (!isNodepoolError(error, ...UNANSWERED, 'host-key-changed')) throw error;
+    if (!isNodepoolError(error, ...UNANSWERED, 'host-key-changed', 'config')) throw error;
+    if (error.code === 'config') return postponeCheck(context, node, error);
     if (error.code === 'host-key-changed' && world.switches.deletes) {
       const slot = { kind: 'node', id: nodeId, provider: node.provider, key: '' } as const;
       return failSlot(context, slot, { reason: error.code, error, counts: false, signal });

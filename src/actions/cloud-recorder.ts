@@ -7,7 +7,7 @@ export interface CloudRecorder {
   recordServers(provider: string, takenAt: number, items: readonly Server[]): void;
   recordImages(provider: string, takenAt: number, items: readonly CloudImage[]): void;
   recordAccessories(provider: string, takenAt: number, items: readonly Accessory[]): void;
-  /** It was deleted since its listing was taken. */
+  /** It was deleted, or could not be, since its listing was taken: it counts as gone until the next one. */
   dropAccessory(provider: string, accessory: Pick<Accessory, 'kind' | 'id'>): void;
   /** Something has happened at `at` that a listing of servers is likely to show. */
   hint(provider: string, at: number): void;

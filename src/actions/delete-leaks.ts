@@ -3,9 +3,14 @@ import type { ActionOf } from '../planning/actions.ts';
 import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
 import type { ActionContext, Rest } from './context.ts';
 import { describeAccessory } from './describe-action.ts';
+import { laterIfRefused } from './later-if-refused.ts';
 
 /** Listings may show it for a while yet: it is asked for again only after that. */
 const AFTER_DELETION: Rest = { restMs: DELETE_REPEAT_MS };
+
+function laterIfInUse(error: unknown): never {
+  throw laterIfRefused(error);
+}
 
 export async function deleteLeakedServer(
   action: ActionOf<'delete-leaked-server'>,
@@ -13,7 +18,7 @@ export async function deleteLeakedServer(
   signal: AbortSignal,
 ): Promise<Rest> {
   const { provider, serverId, owner } = action;
-  await context.provider(provider).cloud.deleteServer(serverId, signal);
+  await context.provider(provider).cloud.deleteServer(serverId, signal).catch(laterIfInUse);
   context.log.warn({ provider, server: serverId, owner }, 'deleted a leaked server');
   const event = { kind: 'leak-deleted', reason: 'leaked', detail: `server ${serverId} of ${owner}` };
   await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
@@ -26,8 +31,12 @@ export async function deleteAccessory(
   signal: AbortSignal,
 ): Promise<void> {
   const { provider, accessory, owner } = action;
-  await context.provider(provider).cloud.deleteAccessory(accessory, signal);
-  context.book.dropAccessory(provider, accessory);
+  try {
+    await context.provider(provider).cloud.deleteAccessory(accessory, signal);
+  } finally {
+    // What something uses after all, or the cloud does not give up, is left alone until a new listing shows it.
+    context.book.dropAccessory(provider, accessory);
+  }
   const what = describeAccessory(accessory);
   context.log.warn({ provider, accessory: accessory.id, owner }, `deleted a leaked ${what}`);
   const event = { kind: 'leak-deleted', reason: 'leaked', detail: `${what} of ${owner}` };
@@ -40,7 +49,7 @@ export async function deleteLeakedImage(
   signal: AbortSignal,
 ): Promise<Rest> {
   const { provider, cloudImageId, owner } = action;
-  await context.provider(provider).cloud.deleteImage(cloudImageId, signal);
+  await context.provider(provider).cloud.deleteImage(cloudImageId, signal).catch(laterIfInUse);
   context.log.warn({ provider, image: cloudImageId, owner }, 'deleted a leaked image');
   const event = { kind: 'leak-deleted', reason: 'leaked', detail: `image ${cloudImageId} of ${owner}` };
   await context.store.events.add({ kind: 'provider', id: 0, provider }, event);

@@ -1,9 +1,9 @@
 /** The last steps of a launch, on servers that all answer: `/etc/nodepool` files, ready script, READY. */
-import { isNodepoolError } from '../lib/errors.ts';
+import { isNodepoolError, type ErrorCode, type NodepoolError } from '../lib/errors.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { NODE_FILES_LIMIT_MS, READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord, ServerSlot } from '../lifecycle/records.ts';
-import type { ActionOf } from '../planning/actions.ts';
+import type { ActionOf, Reason } from '../planning/actions.ts';
 import { launchPlace, providerPlace } from '../planning/places.ts';
 import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
 import { readyCommand } from '../remote/scripts.ts';
@@ -12,6 +12,15 @@ import { findNode, type ActionContext } from './context.ts';
 import { insist } from './insist.ts';
 import { failSlot } from './retire.ts';
 import { nodeImage, providerOf } from './server-spec.ts';
+
+/** Errors of a preparation that end the launch; `config` is that of a private key that cannot be used. */
+const PREPARATION_FAILURES = [
+  'command-failed',
+  'unreachable',
+  'login-refused',
+  'host-key-changed',
+  'config',
+] as const satisfies readonly ErrorCode[];
 
 export async function prepareNode(
   { nodeId }: ActionOf<'prepare-node'>,
@@ -23,13 +32,17 @@ export async function prepareNode(
     await writeNodeFiles(context, node, signal);
     if (!(await runReadyScript(context, node, signal))) return;
   } catch (error) {
-    if (!isNodepoolError(error, 'command-failed', 'unreachable', 'login-refused', 'host-key-changed')) throw error;
+    if (!isNodepoolError(error, ...PREPARATION_FAILURES)) throw error;
     const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;
-    const reason = error.code === 'host-key-changed' ? error.code : 'script-failed';
-    await failSlot(context, slot, { reason, error, counts: true, signal });
+    await failSlot(context, slot, { reason: reasonOf(error), error, counts: true, signal });
     return;
   }
   await finishLaunch(context, node, signal);
+}
+
+function reasonOf({ code }: NodepoolError): Reason {
+  if (code === 'config') return 'key-unusable';
+  return code === 'host-key-changed' ? code : 'script-failed';
 }
 
 async function finishLaunch(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {
@@ -43,7 +56,7 @@ async function finishLaunch(context: ActionContext, node: NodeRecord, signal: Ab
   const image = world.config.labels.get(label)?.image ?? null;
   metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms });
   await failures.clear(launchPlace(node, image), world.failures);
-  await failures.clear(providerPlace(provider), world.failures);
+  await failures.clear(providerPlace(provider), world.failures, node.attemptAt ?? 0);
 }
 
 async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 /** How a new server is found to be up: somebody answers, and lets us in. */
 import { isNodepoolError } from '../lib/errors.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
-import { KNOCK_LIMIT_MS } from '../lifecycle/limits.ts';
-import type { ActionOf, SlotRef } from '../planning/actions.ts';
+import { KNOCK_LIMIT_MS, TEMPLATE_BOOT_MS, tryRestMs } from '../lifecycle/limits.ts';
+import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
 import type { Login } from '../remote/shell.ts';
 import { confirmHostKey } from './consoles.ts';
 import { findImage, findNode, findSubnode, type ActionContext, type Rest } from './context.ts';
@@ -28,15 +28,17 @@ export async function knockServer(
 ): Promise<Rest> {
   const { shell } = context.provider(slot.provider);
   const { clock, book } = context;
+  const { attemptAt } = slotRecord(context, slot);
+  const ageMs = clock.now() - (attemptAt ?? clock.now());
   try {
     const limit = { clock, ms: KNOCK_LIMIT_MS, what: 'the knock' };
     await withTimeLimit(limit, signal, (own) => shell.knock(address, own));
   } catch (error) {
     if (!isNodepoolError(error, ...UNANSWERED)) throw error;
-    return { restMs: KNOCK_INTERVAL_MS };
+    return { restMs: tryRestMs({ leastMs: KNOCK_INTERVAL_MS, ageMs }) };
   }
   book.hint(slot.provider, clock.now());
-  return { restMs: ANSWERED_INTERVAL_MS };
+  return { restMs: tryRestMs({ leastMs: ANSWERED_INTERVAL_MS, ageMs }) };
 }
 
 export async function probeServer(
@@ -48,20 +50,34 @@ export async function probeServer(
   const lostKey = await findLostKey(context, slot);
   if (lostKey !== null)
     return failSlot(context, slot, { reason: 'script-interrupted', error: lostKey, counts: false, signal });
-  const { activeAt, hostKey, serverId } = slotRecord(context, slot);
-  const { usernames, privateKeyPath, image } = loginOf(context, slot);
+  const { hostKey, serverId } = slotRecord(context, slot);
+  const { usernames, privateKeyPath, image } = await loginOf(context, slot);
   try {
     const login = await probe(context, slot.provider, { address, usernames, privateKeyPath, hostKey }, signal);
     await confirmHostKey(context, { provider: slot.provider, serverId, image, hostKey: login.hostKey }, signal);
     await recordReachable(context, action, login);
   } catch (error) {
-    if (isNodepoolError(error, 'host-key-changed'))
-      return failSlot(context, slot, { reason: 'host-key-changed', error, counts: true, signal });
-    if (!isNodepoolError(error, ...UNANSWERED)) throw error;
+    const reason = failureOf(context, slot, error);
+    if (reason !== null) return failSlot(context, slot, { reason, error, counts: true, signal });
     // The boot time limit counts from the first time that it should have answered.
-    if (activeAt === null) await context.store.patch(slot.kind, slot.id, {}, { activeAt: context.clock.now() });
+    if (slotRecord(context, slot).activeAt === null)
+      await context.store.patch(slot.kind, slot.id, {}, { activeAt: context.clock.now() });
     return { restMs: PROBE_INTERVAL_MS };
   }
+}
+
+/** Why the launch has failed with this error; null: it may be tried again. Throws an error that tells nothing of it. */
+function failureOf(context: ActionContext, slot: SlotRef, error: unknown): Reason | null {
+  if (isNodepoolError(error, 'host-key-changed')) return 'host-key-changed';
+  if (isNodepoolError(error, 'config')) return 'key-unusable';
+  if (!isNodepoolError(error, ...UNANSWERED)) throw error;
+  const deadline = (slotRecord(context, slot).activeAt ?? Infinity) + bootTimeoutMs(context, slot);
+  // The next try would come too late. Later the planner would find the same, but not what the server answered.
+  return context.clock.now() + PROBE_INTERVAL_MS > deadline ? 'boot-timeout' : null;
+}
+
+function bootTimeoutMs({ world }: ActionContext, { kind, provider }: SlotRef): number {
+  return kind === 'image' ? TEMPLATE_BOOT_MS : providerOf(world.config, provider).bootTimeoutMs;
 }
 
 interface LoginFacts {
@@ -71,12 +87,12 @@ interface LoginFacts {
   readonly image: string;
 }
 
-function loginOf(context: ActionContext, slot: SlotRef): LoginFacts {
+async function loginOf(context: ActionContext, slot: SlotRef): Promise<LoginFacts> {
   const { config } = context.world;
   if (slot.kind === 'image') {
     const record = findImage(context, slot.id);
     const { privateKey } = imageOf(providerOf(config, record.provider), record.image);
-    const ownKey = ownKeyOf(context, slot);
+    const ownKey = await ownKeyOf(context, slot);
     const privateKeyPath = ownKey === null ? privateKey : context.templateKeys.path(ownKey);
     return { usernames: TEMPLATE_USERS, privateKeyPath, image: `base of ${record.image}` };
   }

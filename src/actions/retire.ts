@@ -18,8 +18,8 @@ const LAUNCH_METRICS: Partial<Record<Reason, string>> = {
   'image-removed': 'nodepool',
 };
 
-/** Failures of a server that let us in: its console may tell more. The planner knows those of one that did not. */
-const TOLD_BY_CONSOLE: ReadonlySet<Reason> = new Set<Reason>(['script-failed', 'host-key-changed']);
+/** Failures of a server that answers, or does not: its console may tell more. The planner knows the others. */
+const TOLD_BY_CONSOLE: ReadonlySet<Reason> = new Set<Reason>(['boot-timeout', 'script-failed', 'host-key-changed']);
 
 export async function retireNode(
   { reason, detail, isFailure: counts, consoleOf, nodeId }: ActionOf<'retire-node'>,

@@ -1,11 +1,11 @@
 /** The steps of one server: create, adopt, delete, forget. How it is reached stands in `probe-server.ts`. */
-import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
+import { describeError, isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
 import { CREATE_ATTEMPTS_MAX } from '../lifecycle/limits.ts';
 import type { SlotPatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import { providerPlace } from '../planning/places.ts';
-import type { ActionContext } from './context.ts';
-import { laterIfBusy } from './later-if-busy.ts';
+import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { laterIfRefused } from './later-if-refused.ts';
 import { failSlot } from './retire.ts';
 import { planServer, type PlannedServer } from './server-spec.ts';
 import { deleteOwnKey, withOwnKey } from './template-key.ts';
@@ -24,6 +24,7 @@ export async function createServer(
   const fence = { isLost: false };
   // When the turn of the call has come: who loses the compare-and-set has no business creating anything.
   const admitted = async (): Promise<void> => {
+    refuseDuringRest(context, slot);
     fence.isLost = !(await context.store.recordAttempt(slot, action.attempt, names));
     if (fence.isLost) throw new NodepoolError('aborted', `somebody else goes on with ${action.subject}`);
   };
@@ -36,6 +37,15 @@ export async function createServer(
   } catch (error) {
     if (!fence.isLost) await handleRefusal(context, { slot, attempt, signal }, error);
   }
+}
+
+/**
+ * What the provider has refused to others while this one waited for its turn is not asked for again. A template is: there
+ * are few, and one that an operator has built now may tell whether the trouble is over.
+ */
+function refuseDuringRest({ failures }: ActionContext, { kind, provider }: SlotRef): void {
+  const refusal = kind === 'image' ? null : failures.errorAt(providerPlace(provider));
+  if (refusal !== null) throw new NodepoolError('quota', refusal);
 }
 
 interface Try {
@@ -56,6 +66,17 @@ async function planOrFail(context: ActionContext, { slot, attempt, signal }: Try
   }
 }
 
+/** `config` comes from this host: the key of a template cannot be kept here. */
+const REFUSALS = [
+  'quota',
+  'throttled',
+  'conflict',
+  'rejected',
+  'auth',
+  'not-found',
+  'config',
+] as const satisfies readonly ErrorCode[];
+
 /**
  * Answers that promise that nothing was created end the attempt; after any other a listing has to tell. A call that
  * failed before its turn had come has no attempt on record: then these writes find no row.
@@ -65,7 +86,7 @@ async function handleRefusal(context: ActionContext, { slot, attempt, signal }: 
     // What the call can still do counts from its end.
     await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: context.clock.now() });
   }
-  if (!isNodepoolError(error, 'quota', 'throttled', 'conflict', 'rejected', 'auth', 'not-found')) throw error;
+  if (!isNodepoolError(error, ...REFUSALS)) throw error;
   await context.store.patch(slot.kind, slot.id, { attempt }, { attemptAt: null });
   // Some clouds say "conflict", too, to what can never be done.
   if (error.code === 'throttled' || (error.code === 'conflict' && attempt < CREATE_ATTEMPTS_MAX)) throw error;
@@ -95,12 +116,23 @@ export async function deleteServer(
   signal: AbortSignal,
 ): Promise<void> {
   const { cloud } = context.provider(slot.provider);
-  const answers = await Promise.allSettled(serverIds.map((id) => cloud.deleteServer(id, signal)));
-  const refused = answers.find((answer) => answer.status === 'rejected');
-  if (refused !== undefined) throw laterIfBusy(refused.reason);
-  // Before that is on record: who is cut off in between is followed by one who asks for all of it again.
-  await deleteOwnKey(context, slot, signal);
-  await context.store.patch(slot.kind, slot.id, {}, { deleteAt: context.clock.now() });
+  const { clock, store } = context;
+  try {
+    const answers = await Promise.allSettled(serverIds.map((id) => cloud.deleteServer(id, signal)));
+    const refused = answers.find((answer) => answer.status === 'rejected');
+    if (refused !== undefined) throw refused.reason;
+    // Before that is on record: who is cut off in between is followed by one who asks for all of it again.
+    await deleteOwnKey(context, slot, signal);
+  } catch (error) {
+    throw laterIfRefused(error, clock.now() - unwantedSince(context, slot));
+  }
+  await store.patch(slot.kind, slot.id, {}, { deleteAt: clock.now() });
+}
+
+/** When the record came into the state in which its server is to go. */
+function unwantedSince(context: ActionContext, { kind, id }: SlotRef): number {
+  if (kind === 'image') return findImage(context, id).stateAt;
+  return (kind === 'node' ? findNode(context, id) : findSubnode(context, id).node).stateAt;
 }
 
 export async function forgetServer({ slot }: ActionOf<'forget-server'>, { store }: ActionContext): Promise<void> {

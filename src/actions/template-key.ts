@@ -36,7 +36,8 @@ export async function withOwnKey(
     return { ...spec, keypair: await cloud.createKeypair({ publicKey, tags: spec.tags }, signal) };
   } catch (error) {
     // Neither says anything about servers: only this build has to wait.
-    if (isNodepoolError(error, 'quota', 'conflict')) throw new NodepoolError('rejected', error.message, { cause: error });
+    if (isNodepoolError(error, 'quota', 'conflict'))
+      throw new NodepoolError('rejected', error.message, { cause: error });
     throw error;
   }
 }

@@ -2,11 +2,11 @@
  * Holds the configuration in force and replaces it when the files change. A broken or missing file is reported
  * once and changes nothing: the last good configuration stays.
  */
-import { statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { securePathOf, type LoadOptions } from './database.ts';
+import { fileStamp } from './file-stamp.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { formatProblem, type Problem } from './problems.ts';
 import type { Config } from './types.ts';
@@ -89,15 +89,5 @@ function createWarner(log: Log): (warnings: readonly Problem[]) => void {
 
 /** Changes whenever one of the files is written, replaced, removed or made. */
 function fingerprint(options: LoadOptions): string {
-  return [options.path, securePathOf(options)].map((path) => (path === null ? '' : stamp(path))).join(' ');
-}
-
-function stamp(path: string): string {
-  try {
-    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
-    return [ino, size, mtimeMs, ctimeMs].join('/');
-  } catch {
-    // Why it cannot be looked at is said when it is read.
-    return 'missing';
-  }
+  return [options.path, securePathOf(options)].map((path) => (path === null ? '' : fileStamp(path))).join(' ');
 }

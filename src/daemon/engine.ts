@@ -125,9 +125,10 @@ export class EngineCore {
   async #observe(): Promise<Observation> {
     const { store, config: current, providers } = this.#deps;
     this.#installation ??= await store.installation();
-    await this.#refreshConfig();
+    const isDue = await this.#refreshConfig();
     const config = current();
-    if (config !== this.#config) providers.configure(config);
+    // Providers look at their own files, too, such as clouds.yaml.
+    if (isDue || config !== this.#config) providers.configure(config);
     await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }));
     return observe({
       deps: this.#deps,
@@ -140,12 +141,14 @@ export class EngineCore {
     });
   }
 
-  async #refreshConfig(): Promise<void> {
+  /** Whether it was time to look at the configuration. */
+  async #refreshConfig(): Promise<boolean> {
     const now = this.#deps.clock.now();
     // Either way: the clock may have been set back.
-    if (Math.abs(now - this.#configAt) < CONFIG_INTERVAL_MS) return;
+    if (Math.abs(now - this.#configAt) < CONFIG_INTERVAL_MS) return false;
     this.#configAt = now;
     await this.#deps.refreshConfig();
+    return true;
   }
 
   #apply(result: Plan, world: World): void {

@@ -30,7 +30,7 @@ type Run = (signal: AbortSignal) => Promise<Rest | void>;
 /** `since` tells when the clock was set back: a rest of seconds must not become one of hours. */
 interface Resting {
   readonly since: number;
-  readonly until: number;
+  readonly rest: Exclude<Busy, { readonly until: 'done' }>;
 }
 
 /** How long a subject rests after an error, by the error's retry class, in milliseconds. */
@@ -40,9 +40,9 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
   const running = new Map<Subject, RunningTask & { own: AbortController; done: Promise<void> }>();
   const resting = new Map<Subject, Resting>();
 
-  function rest(subject: Subject, ms: number): void {
+  function rest(subject: Subject, ms: number, failure: { readonly error?: string } = {}): void {
     const since = clock.now();
-    resting.set(subject, { since, until: since + ms });
+    resting.set(subject, { since, rest: { until: since + ms, ...failure } });
   }
 
   async function conduct({ subject, kind }: Omit<RunningTask, 'since'>, run: () => ReturnType<Run>): Promise<void> {
@@ -50,7 +50,7 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
       const wish = await run();
       if (wish) rest(subject, wish.restMs);
     } catch (error) {
-      rest(subject, restAfter(error));
+      rest(subject, restAfter(error), isNodepoolError(error, 'aborted') ? {} : { error: describeError(error) });
       reportError(log, { subject, kind }, error);
     } finally {
       running.delete(subject);
@@ -76,9 +76,9 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
 
 function busyNow(running: Iterable<Subject>, resting: Map<Subject, Resting>, now: number): Map<Subject, Busy> {
   const busy = new Map<Subject, Busy>();
-  for (const [subject, { since, until }] of resting) {
-    if (until <= now || now < since) resting.delete(subject);
-    else busy.set(subject, { until });
+  for (const [subject, { since, rest }] of resting) {
+    if (rest.until <= now || now < since) resting.delete(subject);
+    else busy.set(subject, rest);
   }
   for (const subject of running) busy.set(subject, { until: 'done' });
   return busy;

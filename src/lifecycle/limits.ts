@@ -38,6 +38,11 @@ export function patienceMs(ageMs: number): number {
   return Math.min(MINUTE, Math.max(0, ageMs) / 60);
 }
 
+/** How long what is tried in vain rests before the next try: longer with its age, and never so long that others notice. */
+export function tryRestMs({ leastMs, ageMs }: { leastMs: number; ageMs: number }): number {
+  return Math.max(leastMs, Math.min(10 * SECOND, patienceMs(ageMs)));
+}
+
 /** A deletion that shows no effect is asked for again after this long. */
 export const DELETE_REPEAT_MS = MINUTE;
 /** A ready node whose periodic check fails is checked again after this long, */
@@ -45,12 +50,14 @@ export const CHECK_REPEAT_MS = 10 * SECOND;
 /** and retired after this many failures in a row. */
 export const CHECK_FAILURES_MAX = 3;
 
-/** Failed launches at one place before the next try has to wait. */
+/** Failed launches at one place before the next try has to wait for long. */
 const LAUNCH_FAILURES_FREE = 2;
+/** What is refused at once must not be asked for again at once, a hundred times in a second. */
+const LAUNCH_PAUSE_MS = SECOND;
 
 /** When a launch may be tried again after `count` failures in a row at the same provider, image and zone. */
 export function launchRetryDelayMs(count: number): number {
-  if (count <= LAUNCH_FAILURES_FREE) return 0;
+  if (count <= LAUNCH_FAILURES_FREE) return LAUNCH_PAUSE_MS;
   return Math.min(10 * MINUTE, 5 * SECOND * 2 ** (count - LAUNCH_FAILURES_FREE - 1));
 }
 

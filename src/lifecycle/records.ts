@@ -44,7 +44,7 @@ export interface NodeRecord extends ServerSlot {
   readonly imageId: number | null;
   /** The ready script was started (it cannot be repeated: a restart in between fails the node). */
   readonly scriptAt: number | null;
-  /** Last periodic check that succeeded. */
+  /** Last periodic check that succeeded, or could not be made. */
   readonly checkedAt: number | null;
   /** Periodic checks failed since. */
   readonly checkFailures: number;

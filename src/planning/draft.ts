@@ -25,6 +25,7 @@ export class Draft {
   /** When the listings that decisions wait for are due, by provider. */
   readonly serverNeeds = new Map<string, number>();
   readonly imageNeeds = new Map<string, number>();
+  readonly accessoryNeeds = new Map<string, number>();
   /** Places whose failures this plan has counted. */
   readonly countedFailures = new Set<string>();
   #nextWakeAt = Infinity;
@@ -120,6 +121,12 @@ export class Draft {
     const { takenAt } = view.images;
     const isUrgent = awaited === 'decision';
     need(this.imageNeeds, provider, Math.max(after + 1, takenAt + intervalOf(view.traits, isUrgent)));
+  }
+
+  /** The same of what belongs to servers, which nothing but the search for leftovers waits for. */
+  needAccessories(provider: string, after: number): void {
+    const view = this.world.clouds.get(provider);
+    if (view !== undefined) need(this.accessoryNeeds, provider, after + view.traits.pollIntervalMs);
   }
 
   /**

@@ -73,7 +73,8 @@ interface Removal {
 
 function planRemoval(draft: Draft, { provider, accessory, takenAt }: Removal): void {
   const { kind, id, name, serverId, tags } = accessory;
-  if (!draft.seenTwice(`accessory/${provider}/${kind}/${id}`, takenAt)) return;
+  // The second look need not wait for the next clean-up.
+  if (!draft.seenTwice(`accessory/${provider}/${kind}/${id}`, takenAt)) return draft.needAccessories(provider, takenAt);
   // A server that was made between the two listings uses what the older one cannot know of.
   if (serverId !== null && (draft.cloud(provider).servers.takenAt ?? 0) <= takenAt) {
     draft.needServers(provider, takenAt);

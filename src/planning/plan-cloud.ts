@@ -54,13 +54,16 @@ function describeSilence(kind: Wish['action']['kind'], error: string): string {
     : `its images cannot be listed, so that none is saved or given up there: ${error}`;
 }
 
-/** Nothing waits for what servers leave behind: it is looked for when the clean-up fires, and never before. */
+/** Nothing waits for what servers leave behind: it is looked for when the clean-up fires, and again when it found some. */
 function planAccessoryListing(draft: Draft, provider: string, listing: Listing<unknown>): void {
   const { cleanup } = draft.world.memory.cron.firedAt;
-  if (cleanup === null || (listing.known && listing.takenAt >= cleanup)) return;
+  if (cleanup === null) return;
+  const isSeen = listing.known && listing.takenAt >= cleanup;
+  const dueAt = isSeen ? draft.accessoryNeeds.get(provider) : listing.known ? cleanup : listing.retryAt;
+  if (dueAt === undefined) return;
   const subject = `accessories:${provider}` as const;
-  const dueAt = listing.known ? cleanup : listing.retryAt;
-  orderAt(draft, dueAt, { kind: 'list-accessories', subject, provider, reason: 'cleanup-due' });
+  const reason = isSeen ? 'listing-needed' : 'cleanup-due';
+  orderAt(draft, dueAt, { kind: 'list-accessories', subject, provider, reason });
 }
 
 /** Orders the action when it is due, or wakes then. */

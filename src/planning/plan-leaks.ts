@@ -3,6 +3,7 @@
  * or rows deleted by hand. Rows are read after the listing was taken and are committed before the create call,
  * so a server in the listing without a row has lost its row; it is deleted once a second listing shows it too.
  */
+import { patienceMs } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
 import type { CloudImage, Server } from '../providers/provider.ts';
 import type { Draft } from './draft.ts';
@@ -52,7 +53,8 @@ function planLeakedServers(draft: Draft, provider: string, owners: ReadonlyMap<s
   const { servers } = draft.cloud(provider);
   for (const server of servers.items) {
     if (server.status === 'deleting' || !isLeaked(draft, server, owners)) continue;
-    if (!draft.seenTwice(`leak/${provider}/${server.id}`, servers.takenAt ?? 0)) {
+    const seenMs = draft.seenFor(`leak/${provider}/${server.id}`, servers.takenAt ?? 0);
+    if (seenMs === 0) {
       draft.needServers(provider, servers.takenAt ?? 0);
       continue;
     }
@@ -65,7 +67,7 @@ function planLeakedServers(draft: Draft, provider: string, owners: ReadonlyMap<s
       owner: server.tags?.record ?? '',
     });
     // Until a listing no longer shows it the pool does not know that it is gone.
-    draft.needServers(provider, servers.takenAt ?? 0);
+    draft.needServers(provider, (servers.takenAt ?? 0) + patienceMs(seenMs));
   }
 }
 
@@ -73,7 +75,8 @@ function planLeakedImages(draft: Draft, provider: string, owners: ReadonlyMap<st
   const { images } = draft.cloud(provider);
   for (const image of images.items) {
     if (image.status === 'deleting' || !isLeaked(draft, image, owners)) continue;
-    if (!draft.seenTwice(`leak-image/${provider}/${image.id}`, images.takenAt ?? 0)) {
+    const seenMs = draft.seenFor(`leak-image/${provider}/${image.id}`, images.takenAt ?? 0);
+    if (seenMs === 0) {
       draft.needImages(provider, images.takenAt ?? 0);
       continue;
     }
@@ -85,7 +88,7 @@ function planLeakedImages(draft: Draft, provider: string, owners: ReadonlyMap<st
       cloudImageId: image.id,
       owner: image.tags?.record ?? '',
     });
-    draft.needImages(provider, images.takenAt ?? 0);
+    draft.needImages(provider, (images.takenAt ?? 0) + patienceMs(seenMs));
   }
 }
 

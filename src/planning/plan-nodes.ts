@@ -44,20 +44,29 @@ function planLiving(draft: Draft, node: NodeRecord): void {
 function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
   const slots = node.state === 'ready' ? nodeSlots(node) : [ownSlot(node)];
   for (const owned of slots) {
-    const reason = lossOf(draft, owned, node);
-    if (reason === null) continue;
-    retire(draft, node, { reason, detail: owned.ref.kind === 'node' ? null : slotSubject(owned.ref) });
+    const loss = lossOf(draft, owned, node);
+    if (loss === null) continue;
+    const { reason, fault } = loss;
+    const said = [owned.ref.kind === 'node' ? null : slotSubject(owned.ref), fault].filter((part) => part !== null);
+    retire(draft, node, { reason, detail: said.length === 0 ? null : said.join(': ') });
     return true;
   }
   return false;
 }
 
-function lossOf(draft: Draft, owned: OwnedSlot, { state }: NodeRecord): Reason | null {
-  if (isServerMissing(draft, owned, state === 'used' ? USED_SERVER_MISSING_MS : 0)) return 'server-gone';
+interface Loss {
+  readonly reason: Reason;
+  /** The cloud's own words, if it has any. */
+  readonly fault: string | null;
+}
+
+function lossOf(draft: Draft, owned: OwnedSlot, { state }: NodeRecord): Loss | null {
+  const gone = { reason: 'server-gone', fault: null } as const;
+  if (isServerMissing(draft, owned, state === 'used' ? USED_SERVER_MISSING_MS : 0)) return gone;
   if (state !== 'ready' || owned.slot.serverId === null) return null;
-  const status = draft.cloud(owned.ref.provider).servers.find(owned.slot.serverId)?.status;
-  if (status === 'error') return 'server-error';
-  return status === 'deleting' ? 'server-gone' : null;
+  const server = draft.cloud(owned.ref.provider).servers.find(owned.slot.serverId);
+  if (server?.status === 'error') return { reason: 'server-error', fault: server.fault };
+  return server?.status === 'deleting' ? gone : null;
 }
 
 function departedReason(draft: Draft, node: NodeRecord): Reason | null {

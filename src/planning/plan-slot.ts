@@ -1,7 +1,7 @@
 /** Plans the server of one record: node, subnode or template. What is particular to each comes from its planner. */
 import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
-import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
+import { DELETE_REPEAT_MS, patienceMs } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
 import { nextSlotStep, type SlotFailure, type SlotStep, type Wait } from '../lifecycle/slot-steps.ts';
 import type { SlotRef } from './actions.ts';
@@ -35,6 +35,9 @@ const TOLD_BY_CONSOLE: ReadonlySet<SlotFailure> = new Set<SlotFailure>([
   'launch-timeout',
   'boot-timeout',
 ]);
+
+/** What is still there so long after its deletion was due is worth a note. */
+const LINGERING_MS = 5 * DELETE_REPEAT_MS;
 
 /** For a provider whose configuration has left. */
 const DEFAULT_API_TIMEOUT_MS = 60_000;
@@ -151,18 +154,37 @@ export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolea
   const canTell = takenAt > decidableAfter;
   const ids = new Set(slotServers(draft, { ref, slot }).map(({ id }) => id));
   if (ids.size === 0 && canTell) return true;
+  const patience = patienceMs(noteLingering(draft, ref, { ids, takenAt }));
   // A known server is deleted by its id while no listing can tell whether it is there.
   if (!canTell && slot.serverId !== null) ids.add(slot.serverId);
   const isOrdered = orderDeletion(draft, { ref, slot }, [...ids]);
   // After a deletion that failed a listing tells whether the whole cloud is away.
   if (isOrdered && !draft.isResting(slotSubject(ref))) return false;
   // How long the cloud takes to delete is its business; what a create call may still do ends at a known time.
-  draft.needServers(ref.provider, Math.max(decidableAfter, takenAt), awaitedOf(slot));
+  draft.needServers(ref.provider, Math.max(decidableAfter, takenAt + patience), awaitedOf(slot, canTell));
   return false;
 }
 
-function awaitedOf({ serverId }: ServerSlot): Wait['for'] {
-  return serverId === null ? 'decision' : 'news';
+function awaitedOf({ serverId }: ServerSlot, canTell: boolean): Wait['for'] {
+  return serverId === null && !canTell ? 'decision' : 'news';
+}
+
+/** For how long listings have shown servers that are to be gone, in milliseconds. One that stays is worth a note. */
+function noteLingering(
+  draft: Draft,
+  { kind, id: record, provider }: SlotRef,
+  { ids, takenAt }: { ids: ReadonlySet<ServerId>; takenAt: number },
+): number {
+  const times = Array.from(ids, (id) => draft.seenFor(`lingering/${provider}/${id}`, takenAt));
+  const longestMs = Math.max(0, ...times);
+  if (longestMs >= LINGERING_MS) {
+    const minutes = Math.floor(longestMs / 60_000);
+    draft.note(
+      `${kind} ${record}`,
+      `is to go, but its server ${[...ids].join(', ')} is still listed after ${minutes} min`,
+    );
+  }
+  return longestMs;
 }
 
 /** Whether a deletion is due: the first, or a repetition of one that showed no effect. */

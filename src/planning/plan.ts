@@ -29,12 +29,23 @@ export function plan(world: World): Plan {
   if (cron.firedAt.cleanup !== world.memory.cron.firedAt.cleanup) planHistory(draft);
   // Last: it orders the listings that the others asked for.
   planListings(draft);
+  noteFailures(draft);
   return {
     actions: draft.actions,
     notes: draft.notes,
     memory: { rounds, sightings: draft.sightings, cron },
     nextWakeAt: Math.min(draft.nextWakeAt, nextFiringAt, world.now + LONGEST_REST_MS),
   };
+}
+
+/** What failed and is left alone for a while: nothing else says so of a step that is simply tried again. */
+function noteFailures(draft: Draft): void {
+  const { busy, now } = draft.world;
+  for (const [subject, rest] of busy) {
+    if (rest.until === 'done' || rest.until <= now || rest.error === undefined) continue;
+    const retryAt = new Date(rest.until).toISOString();
+    draft.note(subject.replace(':', ' '), `its last step failed and is tried again at ${retryAt}: ${rest.error}`);
+  }
 }
 
 /** Old events and answered intents go when the clean-up fires. */

@@ -64,4 +64,6 @@ export type Subject =
   | `accessories:${string}`
   | `leak:${string}/${string}`;
 
-export type Busy = { readonly until: 'done' } | { readonly until: number };
+export type Busy =
+  | { readonly until: 'done' }
+  | { readonly until: number; /** Why its last action failed; absent: it did not. */ readonly error?: string };

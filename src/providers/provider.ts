@@ -155,6 +155,16 @@ export interface Provider {
   readonly traits: ProviderTraits;
   /** Tries what the configuration names (credentials, catalogue, quota, flavors, networks, images), changing nothing. */
   inspect(signal: AbortSignal): Promise<readonly Finding[]>;
+  /**
+   * Whether what it was made from beside its configuration, such as a file with its credentials, has changed, so that it
+   * has to be made anew. Asked each second: to answer that nothing has changed costs next to nothing.
+   */
+  isOutdated(): boolean;
+  /**
+   * Gives back what it holds, such as open connections, when the calls under way have ended. A call that comes later works
+   * all the same.
+   */
+  close(): Promise<void>;
 }
 
 /** One thing that was looked at, and how it is: a sentence that says what to do where it is not right. */
@@ -175,5 +185,5 @@ export interface ProviderTraits {
   readonly concurrency: number;
 }
 
-/** Makes a provider from its configuration; called again when that changes. */
+/** Makes a provider from its configuration; called again when that changes, or when the provider is outdated. */
 export type DriverFactory = (config: ProviderConfig) => Provider;

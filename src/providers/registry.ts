@@ -5,14 +5,16 @@ import { describeError, NodepoolError } from '../lib/errors.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { DriverFactory } from './provider.ts';
+import { createUsage } from './usage.ts';
 import { supervise, type CallReport, type SupervisedProvider } from './supervised.ts';
 
 /** The providers that the daemon works with. */
 export interface Providers {
   /**
-   * Brings the providers in line with `config`: makes new ones, and makes those again whose configuration changed by
-   * value or whose driver failed. What has left the configuration stays until it is forgotten, so that it can drain.
-   * Never throws; calls under way at a provider that is replaced go on.
+   * Brings the providers in line with `config`, and with what else they are made from: makes new ones, and makes those
+   * again whose configuration changed by value, that are outdated, or whose driver failed. What has left the configuration
+   * stays until it is forgotten, so that it can drain. Never throws; calls under way at a provider that is replaced go on,
+   * and when they have ended it is closed. To be called often: as long as nothing changed it costs next to nothing.
    */
   configure(config: Pick<Config, 'providers'>): void;
   get(name: string): SupervisedProvider | null;
@@ -35,44 +37,73 @@ interface Entry {
   readonly provider: SupervisedProvider;
   /** Why its driver could not be made; null: it works. */
   readonly fault: string | null;
+  readonly isOutdated: () => boolean;
+  /** Nobody is handed it any more. */
+  readonly retire: () => void;
 }
 
 export function createProviders(deps: ProvidersDeps): Providers {
   const entries = new Map<string, Entry>();
+  const faults = createFaultReport(deps.log);
 
   const refresh = (config: ProviderConfig): void => {
-    const old = entries.get(config.name);
-    if (old?.fault === null && isDeepStrictEqual(old.config, config)) return;
+    const { name } = config;
+    const old = entries.get(name);
+    const isSame = old !== undefined && isDeepStrictEqual(old.config, config);
+    if (isSame && !old.isOutdated()) return faults.end(name);
     const entry = makeEntry(config, deps);
-    entries.set(config.name, entry);
-    if (entry.fault !== null && entry.fault !== old?.fault) deps.log.error({ provider: config.name }, entry.fault);
-    if (entry.fault === null && old) deps.log.info({ provider: config.name }, 'the provider has its new configuration');
+    if (entry.fault === null) {
+      faults.end(name);
+      if (old) deps.log.info({ provider: name }, 'the provider has its new configuration');
+    } else if (isSame && old.fault === null) {
+      // A file that is being written, or that somebody got wrong, does not stop what works.
+      return faults.begin(name, `${entry.fault}; what was read before stays in force`);
+    } else {
+      faults.begin(name, entry.fault);
+    }
+    entries.set(name, entry);
+    old?.retire();
   };
 
   return {
-    configure: (config) => {
-      for (const provider of config.providers.values()) refresh(provider);
+    configure: ({ providers }) => {
+      const leaving = [...entries.values()].filter(({ config }) => !providers.has(config.name));
+      for (const config of [...providers.values(), ...leaving.map((entry) => entry.config)]) refresh(config);
     },
     get: (name) => entries.get(name)?.provider ?? null,
     entries: () => [...entries].map(([name, { provider }]) => [name, provider] as const),
     forget: (name) => {
+      entries.get(name)?.retire();
       entries.delete(name);
+      faults.end(name);
     },
+  };
+}
+
+/** Says what is wrong with a provider once, for as long as it is. */
+function createFaultReport(log: Log): { begin(provider: string, fault: string): void; end(provider: string): void } {
+  const known = new Map<string, string>();
+  return {
+    begin: (provider, fault) => {
+      if (known.get(provider) !== fault) log.error({ provider }, fault);
+      known.set(provider, fault);
+    },
+    end: (provider) => void known.delete(provider),
   };
 }
 
 function makeEntry(config: ProviderConfig, deps: ProvidersDeps): Entry {
   try {
-    return { config, provider: makeProvider(config, deps), fault: null };
+    return { config, fault: null, ...makeProvider(config, deps) };
   } catch (error) {
     // One provider with a bad configuration must not stop the others: it answers every call with this sentence.
     const fault = `provider ${config.name} cannot be used: ${describeError(error)}`;
-    return { config, provider: brokenProvider(fault), fault };
+    return { config, provider: brokenProvider(fault), fault, isOutdated: () => true, retire: () => undefined };
   }
 }
 
-function makeProvider(config: ProviderConfig, deps: ProvidersDeps): SupervisedProvider {
-  const { factories, clock, onCall } = deps;
+function makeProvider(config: ProviderConfig, deps: ProvidersDeps): Pick<Entry, 'provider' | 'isOutdated' | 'retire'> {
+  const { factories, clock, onCall, log } = deps;
   const factory = Object.hasOwn(factories, config.driver) ? factories[config.driver] : undefined;
   if (!factory) {
     const known = Object.keys(factories).join(', ');
@@ -81,8 +112,20 @@ function makeProvider(config: ProviderConfig, deps: ProvidersDeps): SupervisedPr
   const driver = factory(config);
   const { cloud, shell, traits } = driver;
   const limiter = new Limiter({ clock, rateMs: config.rateMs, concurrency: traits.concurrency });
-  const supervision = { provider: config.name, limiter, apiTimeoutMs: config.apiTimeoutMs, clock, onCall };
-  return { cloud: supervise(cloud, supervision), shell, traits, inspect: (signal) => driver.inspect(signal) };
+  const usage = createUsage(() =>
+    driver.close().catch((error: unknown) => {
+      // It is of no use to anybody, open or closed.
+      log.warn({ provider: config.name, err: error }, 'a provider that was replaced could not be closed');
+    }),
+  );
+  const supervision = { provider: config.name, limiter, usage, apiTimeoutMs: config.apiTimeoutMs, clock, onCall };
+  const provider: SupervisedProvider = {
+    cloud: supervise(cloud, supervision),
+    shell,
+    traits,
+    inspect: (signal) => usage.during(() => driver.inspect(signal)),
+  };
+  return { provider, isOutdated: () => driver.isOutdated(), retire: usage.retire };
 }
 
 /**

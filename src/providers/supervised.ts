@@ -10,6 +10,7 @@ import { onAbort } from '../lib/on-abort.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
 import type { ServerId } from '../lib/ids.ts';
 import type { Cloud, CloudCall, Provider, ServerSpec } from './provider.ts';
+import type { Usage } from './usage.ts';
 
 /** The last part of the classic timing key `nodepool.task.<provider>.<task>` for each call. */
 export const TASK_NAMES = {
@@ -53,7 +54,7 @@ export interface SupervisedCloud extends Omit<Cloud, 'createServer'> {
 }
 
 /** A provider as the registry hands it out. */
-export interface SupervisedProvider extends Omit<Provider, 'cloud'> {
+export interface SupervisedProvider extends Omit<Provider, 'cloud' | 'isOutdated' | 'close'> {
   readonly cloud: SupervisedCloud;
 }
 
@@ -70,6 +71,8 @@ export interface Supervision {
   /** Name of the provider, for reports and messages. */
   readonly provider: string;
   readonly limiter: Limiter;
+  /** Counts calls, those that wait for their turn too. */
+  readonly usage: Pick<Usage, 'during'>;
   /** From the start of a call, not counting its wait for a turn, until it counts as unanswered. */
   readonly apiTimeoutMs: number;
   readonly clock: Clock;
@@ -84,22 +87,23 @@ type Send<T> = (signal: AbortSignal) => Promise<T>;
  * server is refused for the quota, those that wait for their turn are not sent: they are refused with the same error.
  */
 export function supervise(cloud: Cloud, supervision: Supervision): SupervisedCloud {
-  const { limiter } = supervision;
+  const { limiter, usage } = supervision;
   const watched = watchCalls(supervision);
   const perform = <T>(call: CloudCall, signal: AbortSignal, send: Send<T>): Promise<T> =>
-    limiter.run(LANES[call], signal, () => watched(call, signal, send));
+    usage.during(() => limiter.run(LANES[call], signal, () => watched(call, signal, send)));
 
+  const create: SupervisedCloud['createServer'] = async (spec, signal, admitted) => {
+    await admitted();
+    if (signal.aborted) throw abandoned('createServer');
+    try {
+      return await watched('createServer', signal, (own) => cloud.createServer(spec, own));
+    } catch (error) {
+      if (isNodepoolError(error, 'quota')) limiter.reject(LANES.createServer, error);
+      throw error;
+    }
+  };
   const createServer: SupervisedCloud['createServer'] = (spec, signal, admitted) =>
-    limiter.run(LANES.createServer, signal, async () => {
-      await admitted();
-      if (signal.aborted) throw abandoned('createServer');
-      try {
-        return await watched('createServer', signal, (own) => cloud.createServer(spec, own));
-      } catch (error) {
-        if (isNodepoolError(error, 'quota')) limiter.reject(LANES.createServer, error);
-        throw error;
-      }
-    });
+    usage.during(() => limiter.run(LANES.createServer, signal, () => create(spec, signal, admitted)));
 
   return {
     createServer,

@@ -44,7 +44,7 @@ export function prepareTemplate(username: string, scripts: readonly RemoteFile[]
 
 /**
  * Runs the set-up script `script` on the template server named `serverName`. `env` is the daemon's environment, of which
- * the script gets the NODEPOOL_* variables.
+ * the script gets the NODEPOOL_* variables but for the passphrase of SSH keys.
  */
 export function setupCommand(script: string, serverName: string, env: Environment): RemoteCommand {
   const call = [`PATH=${SETUP_PATH}`, ...nodepoolVariables(env), ...invocation(script, serverName)].join(' ');
@@ -64,10 +64,13 @@ function invocation(script: string, argument: string): readonly string[] {
   return [`./${quote(script)}`, quote(argument)];
 }
 
+/** Unlocks the daemon's own keys: no server needs it, and command lines are shown to everybody on one. */
+const NOT_PASSED_ON = 'NODEPOOL_SSH_PASSPHRASE';
+
 /** In the order of their names; names that no shell could assign to are left out. */
 function nodepoolVariables(env: Environment): readonly string[] {
   const entries = Object.entries(env).filter((entry): entry is [string, string] => {
-    return /^NODEPOOL_\w+$/.test(entry[0]) && entry[1] !== undefined;
+    return /^NODEPOOL_\w+$/.test(entry[0]) && entry[0] !== NOT_PASSED_ON && entry[1] !== undefined;
   });
   return assignments(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
 }

@@ -1,22 +1,13 @@
 /** What the cases of the contract are written with: calls that wait, with time passing, for what they want to see. */
 import { expect } from 'vitest';
 import type { CloudImageId, ServerId } from '../../src/lib/ids.ts';
-import type {
-  Accessory,
-  Cloud,
-  CloudImage,
-  Provider,
-  ProviderTraits,
-  Server,
-  ServerSpec,
-  Tags,
-} from '../../src/providers/provider.ts';
+import type { Accessory, Cloud, CloudImage, Provider, Server, ServerSpec, Tags } from '../../src/providers/provider.ts';
+
+/** A driver at work, bare or supervised. */
+export type DriverAtWork = Pick<Provider, 'cloud' | 'traits' | 'inspect'>;
 
 /** A driver at work on a cloud without servers, key pairs and floating IPs. */
-export interface ContractSubject {
-  readonly cloud: Cloud;
-  readonly traits: ProviderTraits;
-  readonly inspect: Provider['inspect'];
+export interface ContractSubject extends DriverAtWork {
   /** Name or id of an image that the cloud can boot from. */
   readonly baseImage: string;
   /** Ids in the cloud's own form that it has never given out. */

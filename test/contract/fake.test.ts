@@ -2,12 +2,13 @@ import type { FakeCloudConfig, ProviderConfig } from '../../src/config/types.ts'
 import { silentLog } from '../../src/lib/log.ts';
 import type { FakeCloud } from '../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../src/providers/fake/index.ts';
-import type { Cloud, DriverFactory, Provider } from '../../src/providers/provider.ts';
+import type { Cloud, DriverFactory } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
 import type { SupervisedProvider } from '../../src/providers/supervised.ts';
 import { aConfig, aProvider } from '../support/builders.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
+import type { DriverAtWork } from './contract-bench.ts';
 import { describeProviderContract } from './provider-contract.ts';
 
 const SLOW: Partial<FakeCloudConfig> = { bootTimeMs: 20_000, deleteTimeMs: 15_000 };
@@ -27,7 +28,7 @@ const pools: Readonly<Record<string, Partial<ProviderConfig>>> = {
 for (const [name, settings] of Object.entries(clouds)) {
   for (const [kind, keys] of Object.entries(pools)) {
     const config = aProvider({ ...keys, fake: { ...aProvider().fake, ...settings } });
-    const subject = (wrap: (driver: DriverFactory, clock: FakeClock) => Provider) => () => {
+    const subject = (wrap: (driver: DriverFactory, clock: FakeClock) => DriverAtWork) => () => {
       const clock = createFakeClock();
       const own = new Map<string, FakeCloud>();
       const driver = createFakeDriver({ clock, random: createSeededRandom(1), log: silentLog, clouds: own });

@@ -2,7 +2,7 @@ import { afterEach } from 'vitest';
 import type { ProviderConfig } from '../../src/config/types.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createOpenStackDriver } from '../../src/providers/openstack/index.ts';
-import type { Cloud, DriverFactory, Provider } from '../../src/providers/provider.ts';
+import type { Cloud, DriverFactory } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
 import type { SupervisedProvider } from '../../src/providers/supervised.ts';
 import {
@@ -14,6 +14,7 @@ import {
 import { aConfig, aProvider } from '../support/builders.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
+import type { DriverAtWork } from './contract-bench.ts';
 import { describeProviderContract, type ContractSubject } from './provider-contract.ts';
 
 const SLOW = { bootMs: 15_000, bootSpreadMs: 10_000, deleteMs: 15_000, imageMs: 30_000 };
@@ -38,7 +39,7 @@ afterEach(async () => {
 });
 
 const subject =
-  (options: OpenStackDoubleOptions, wrap: (made: Made, clock: FakeClock) => Provider) =>
+  (options: OpenStackDoubleOptions, wrap: (made: Made, clock: FakeClock) => DriverAtWork) =>
   async (): Promise<ContractSubject> => {
     const clock = createFakeClock();
     const random = createSeededRandom(1);

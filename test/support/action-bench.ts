@@ -69,6 +69,7 @@ export function anActionBench(world: World, { cloud = {}, shell = {}, store = {}
     failures: {
       record: (place) => Promise.resolve(void failures.push(place)),
       clear: () => Promise.resolve(),
+      errorAt: () => null,
     },
     book: recorded({}, note),
     consoles: createConsoleMemory(),

@@ -96,6 +96,8 @@ export class Mortal {
       shell: this.wrap(shell, ['run', 'writeFiles']),
       traits,
       inspect: (signal) => this.read(() => provider.inspect(signal)),
+      isOutdated: () => provider.isOutdated(),
+      close: () => provider.close(),
     };
   }
 }

@@ -40,6 +40,8 @@ export function createFakeDriver({ clock, random, log, clouds = new Map() }: Fak
         concurrency: CONCURRENCY,
       },
       inspect: async () => [inspectFake(config)],
+      isOutdated: () => false,
+      close: async () => undefined,
     };
   };
 }

@@ -36,11 +36,11 @@ export function createAccessories(deps: AccessoriesDeps): Accessories {
     return { installation, record: 'unattached' };
   };
 
-  const fromFloatingIp = (ip: FloatingIp, all: readonly Port[]): readonly Accessory[] => {
-    const server = ip.serverId ?? all.find(({ id }) => id === ip.portId)?.serverId ?? null;
+  const fromFloatingIp = (ip: FloatingIp): readonly Accessory[] => {
+    const { id, address: name, serverId } = ip;
     // It is in use by something that is no server, such as a load balancer.
-    if (ip.portId !== null && server === null) return [];
-    return [{ kind: 'floating-ip', id: ip.id, name: ip.address, serverId: server, tags: ownerOf(ip) }];
+    if (ip.portId !== null && serverId === null) return [];
+    return [{ kind: 'floating-ip', id, name, serverId, tags: ownerOf(ip) }];
   };
 
   const fromPort = ({ id, addresses, serverId }: Port): readonly Accessory[] => {
@@ -58,7 +58,7 @@ export function createAccessories(deps: AccessoriesDeps): Accessories {
       ...names.map(
         (name) => ({ kind: 'keypair', id: name, name, serverId: null, tags: readKeypairName(name) }) as const,
       ),
-      ...ips.flatMap((ip) => fromFloatingIp(ip, allPorts)),
+      ...ips.flatMap(fromFloatingIp),
       ...allPorts.flatMap(fromPort),
     ];
   };

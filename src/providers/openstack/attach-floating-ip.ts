@@ -14,14 +14,14 @@ import { floatingIpDescription } from './tags.ts';
 export interface AttachDeps {
   readonly session: Session;
   readonly networks: Pick<Networks, 'list'>;
-  readonly externals: Pick<ExternalNetworks, 'externalFor'>;
+  readonly externals: Pick<ExternalNetworks, 'wayTo'>;
   readonly ports: Pick<Ports, 'ofServer' | 'serverExists'>;
   readonly floatingIps: Pick<FloatingIps, 'ofPort'>;
   readonly access: Pick<CloudAccess, 'networks'>;
 }
 
-/** Resolves with the id of the floating IP that the server has then, new or not. */
-export type AttachFloatingIp = (id: ServerId, tags: Tags, signal: AbortSignal) => Promise<string>;
+/** Resolves with the id of the floating IP that the server has then, new or not; null: it is not the pool's. */
+export type AttachFloatingIp = (id: ServerId, tags: Tags, signal: AbortSignal) => Promise<string | null>;
 
 /** A floating IP is made with its port in one call: there is no moment at which it belongs to nobody. */
 export function createAttachFloatingIp(deps: AttachDeps): AttachFloatingIp {
@@ -40,11 +40,14 @@ export function createAttachFloatingIp(deps: AttachDeps): AttachFloatingIp {
       : new NodepoolError('not-found', `server ${id} does not exist`);
 
   return async (id, tags, signal) => {
-    const place = choosePlace(await ports.ofServer(id, signal), await natDestinations(signal));
-    if (place === null) throw await whyNowhere(id, signal);
-    const { port, ipv4 } = place;
+    const [best, ...others] = placesOf(await ports.ofServer(id, signal), await natDestinations(signal));
+    if (best === undefined) throw await whyNowhere(id, signal);
+    const places = [best, ...others];
+    const networkIds = places.map(({ port }) => port.networkId);
+    const { network, externalNetwork } = await externals.wayTo(networkIds, signal);
+    const { port, ipv4 } = places.find((place) => place.port.networkId === network) ?? best;
     const floatingip = {
-      floating_network_id: await externals.externalFor(port.networkId, signal),
+      floating_network_id: externalNetwork,
       port_id: port.id,
       // A port may have several addresses; without this Neutron would refuse it.
       fixed_ip_address: ipv4,
@@ -61,7 +64,7 @@ export function createAttachFloatingIp(deps: AttachDeps): AttachFloatingIp {
       // That the port has one already is what was asked for; there are other conflicts.
       const [attached] = await floatingIps.ofPort(port.id, signal);
       if (attached === undefined) throw error;
-      return attached.id;
+      return attached.tags === null ? null : attached.id;
     }
   };
 }
@@ -71,11 +74,12 @@ interface Place {
   readonly ipv4: string;
 }
 
-/** Where the floating IP of a server leads to: its first port, or the one on a network that was named for it. */
-function choosePlace(ports: readonly Port[], natDestinations: ReadonlySet<string>): Place | null {
+/** Where the floating IP of a server may lead to: its ports, or those alone that are on a network named for it. */
+function placesOf(ports: readonly Port[], natDestinations: ReadonlySet<string>): readonly Place[] {
   const places = ports.flatMap((port) => {
     const ipv4 = port.addresses.find(isIPv4);
     return ipv4 === undefined ? [] : [{ port, ipv4 }];
   });
-  return places.find(({ port }) => natDestinations.has(port.networkId)) ?? places[0] ?? null;
+  const named = places.filter(({ port }) => natDestinations.has(port.networkId));
+  return named.length > 0 ? named : places;
 }

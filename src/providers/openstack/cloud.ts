@@ -44,9 +44,11 @@ export function createOpenStackCloud(deps: OpenStackCloudDeps): OpenStackCloud {
       return parts.createServer(spec, signal);
     },
     deleteServer: async (id, signal) => {
-      // One that cannot be deleted now is left without a server, and found as such later.
-      await Promise.allSettled(sightings.floatingIpsOf(id).map((ip) => floatingIps.remove(ip, signal)));
+      // One that cannot be deleted now is left without a server, and found as such later. A network service that does not
+      // answer must not keep the server.
+      const freed = Promise.allSettled(sightings.floatingIpsOf(id).map((ip) => floatingIps.remove(ip, signal)));
       await servers.delete(id, signal);
+      await freed;
     },
     listImages: (signal) => images.list(signal),
     saveImage: (id, spec, signal) => {
@@ -63,7 +65,8 @@ export function createOpenStackCloud(deps: OpenStackCloudDeps): OpenStackCloud {
     },
     attachFloatingIp: async (id, tags, signal) => {
       sightings.workFor(tags);
-      sightings.addFloatingIp(id, await parts.attachFloatingIp(id, tags, signal));
+      const floatingIp = await parts.attachFloatingIp(id, tags, signal);
+      if (floatingIp !== null) sightings.addFloatingIp(id, floatingIp);
     },
     readConsole: (id, signal) => servers.readConsole(id, signal),
   };
@@ -96,7 +99,7 @@ function createNetworkParts({ session, access, config, clock }: OpenStackCloudDe
   const networks = createNetworks({ session, clock, config, access });
   const externals = createExternalNetworks({ session, clock, networks, config, access });
   const ports = createPorts(session);
-  const floatingIps = createFloatingIps(session);
+  const floatingIps = createFloatingIps({ session, ports });
   const attachFloatingIp = createAttachFloatingIp({ session, networks, externals, ports, floatingIps, access });
   return { networks, externals, ports, floatingIps, attachFloatingIp };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ProviderConfig } from '../../config/types.ts';
 import { chooseFlavor } from '../../lib/choose-flavor.ts';
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
@@ -7,7 +8,7 @@ import type { Images } from './images.ts';
 import type { Networks } from './networks.ts';
 import { requireObject, requireText } from './parse.ts';
 import type { Remembered } from './remember.ts';
-import { serverBody } from './server-body.ts';
+import { serverBody, type ServerParts } from './server-body.ts';
 import type { Session } from './session.ts';
 
 export interface CreateServerDeps {
@@ -18,8 +19,8 @@ export interface CreateServerDeps {
   readonly config: Pick<ProviderConfig, 'securityGroups'>;
 }
 
-/** After a refused create the flavors are read again, unless they are this young. */
-const FRESH_FLAVORS_MS = 10_000;
+/** After a refused create, what names of the configuration stand for is looked up again unless it was this late. */
+const FRESH_MS = 10_000;
 
 /** Makes a server of what a spec names; what is not there, or not to be told from others, is `rejected`. */
 export function createServerMaker(deps: CreateServerDeps): Cloud['createServer'] {
@@ -36,23 +37,26 @@ export function createServerMaker(deps: CreateServerDeps): Cloud['createServer']
     }
   };
 
-  return async (spec, signal) => {
+  const lookUp = async (spec: ServerSpec, signal: AbortSignal, maxAgeMs?: number): Promise<ServerParts> => {
     const [known, imageId, networkIds] = await Promise.all([
-      flavors.get(signal),
-      'id' in spec.image ? spec.image.id : images.findBase(spec.image.base, signal),
-      networks.requested(signal),
+      flavors.get(signal, maxAgeMs),
+      'id' in spec.image ? spec.image.id : images.findBase(spec.image.base, signal, maxAgeMs),
+      networks.requested(signal, maxAgeMs),
     ]);
-    const bodyWith = ({ id: flavorId }: Flavor): unknown =>
-      serverBody(spec, { flavorId, imageId, networkIds, securityGroups: config.securityGroups });
-    const flavor = pickFlavor(known, spec);
+    return { flavorId: pickFlavor(known, spec).id, imageId, networkIds, securityGroups: config.securityGroups };
+  };
+
+  return async (spec, signal) => {
+    const parts = await lookUp(spec, signal);
+    const body = serverBody(spec, parts);
     try {
-      return await post(bodyWith(flavor), signal);
+      return await post(body, signal);
     } catch (error) {
       if (!isNodepoolError(error, 'rejected')) throw error;
-      const current = await flavors.get(signal, FRESH_FLAVORS_MS);
-      if (current.some(({ id }) => id === flavor.id)) throw error;
-      // The flavor was removed since the flavors were read; nothing was created, so another may be tried.
-      return post(bodyWith(pickFlavor(current, spec)), signal);
+      const current = await lookUp(spec, signal, FRESH_MS);
+      if (isDeepStrictEqual(current, parts)) throw error;
+      // What was named before is gone, and something else has its place; nothing was created, so that may be tried.
+      return post(serverBody(spec, current), signal);
     }
   };
 }

@@ -8,10 +8,11 @@ import { createConnections } from './http/connections.ts';
 import { createExchange, type Answer } from './http/exchange.ts';
 import { createKeystone } from './identity/keystone.ts';
 import { pickMicroversion, readMicroversions, versionDocumentUrl, type MicroversionRange } from './microversions.ts';
+import { remember } from './remember.ts';
 import { createServiceCalls, type ServiceCall } from './service-calls.ts';
 import { requestUrl } from './service-request.ts';
 import type { Session } from './session.ts';
-import { createBounded, createSingleFlight } from './http/time-bounds.ts';
+import { createBounded } from './http/time-bounds.ts';
 import { createTokenKeeper } from './identity/token-keeper.ts';
 import { createTransport } from './http/transport.ts';
 
@@ -27,6 +28,9 @@ export interface SessionDeps {
 }
 
 const SERVICES: readonly ServiceName[] = ['identity', 'compute', 'image', 'network'];
+
+/** A cloud that is being upgraded, or hidden by its proxy for a while, shows what it can at the next look. */
+const MICROVERSIONS_AGE_MS = 10 * 60_000;
 
 /** For what is done for all callers, and does not end because one of them leaves. */
 const NEVER = new AbortController().signal;
@@ -46,7 +50,7 @@ export function createSession({ access, clock, random, log, env, apiTimeoutMs }:
     login: () => bounded(`logging in to ${access.source}`, NEVER, (signal) => keystone.login(signal)),
   });
   const call = createServiceCalls({ access, clock, transport, bounded, tokens });
-  const microversions = createMicroversionRange(call);
+  const microversions = remember({ clock, maxAgeMs: MICROVERSIONS_AGE_MS, read: (signal) => readRange(call, signal) });
 
   return {
     send: async (request) => {
@@ -58,7 +62,7 @@ export function createSession({ access, clock, random, log, env, apiTimeoutMs }:
     },
     project: async (signal) => (await tokens.get(signal)).project,
     has: async (service, signal) => 'url' in locateService(service, access, await tokens.get(signal)),
-    bestMicroversion: async (wanted, signal) => pickMicroversion(wanted, await microversions(signal)),
+    bestMicroversion: async (wanted, signal) => pickMicroversion(wanted, await microversions.get(signal)),
     endpoints: async (signal) => {
       const token = await tokens.get(signal);
       const found = new Map<ServiceName, string>();
@@ -72,27 +76,18 @@ export function createSession({ access, clock, random, log, env, apiTimeoutMs }:
   };
 }
 
-/** What the compute service supports, asked once; null: no microversions. A failure is not kept. */
-function createMicroversionRange(
+/** What the compute service supports; null: no microversions. */
+async function readRange(
   call: (request: ServiceCall) => Promise<Answer>,
-): (signal: AbortSignal) => Promise<MicroversionRange | null> {
-  let known: { readonly range: MicroversionRange | null } | null = null;
-
-  const ask = createSingleFlight('the versions of the compute service', async () => {
-    known = { range: await readRange(call) };
-    return known.range;
-  });
-  return async (signal) => (known ? known.range : ask(signal));
-}
-
-async function readRange(call: (request: ServiceCall) => Promise<Answer>): Promise<MicroversionRange | null> {
+  signal: AbortSignal,
+): Promise<MicroversionRange | null> {
   try {
     const answer = await call({
       service: 'compute',
       method: 'GET',
       path: '/',
       urlBelow: versionDocumentUrl,
-      signal: NEVER,
+      signal,
     });
     return readMicroversions(answer.body);
   } catch (error) {

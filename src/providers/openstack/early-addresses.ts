@@ -51,7 +51,8 @@ export function createEarlyAddresses({ ports, networks, clock }: EarlyAddressesD
       const isBare = ({ tags, status, addresses }: ServerFacts): boolean =>
         tags !== null && status === 'building' && addresses.fixed.length === 0;
       const isMissing = (server: ServerFacts): boolean => isBare(server) && !known.has(server.id);
-      if (servers.some(isMissing) && clock.now() - readAt >= INTERVAL_MS) await read(signal);
+      // Either way: the clock may have been set back.
+      if (servers.some(isMissing) && Math.abs(clock.now() - readAt) >= INTERVAL_MS) await read(signal);
       return servers.map((server) => {
         const fixed = isBare(server) ? known.get(server.id) : undefined;
         return fixed === undefined ? server : { ...server, addresses: { ...server.addresses, fixed } };

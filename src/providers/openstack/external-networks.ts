@@ -12,8 +12,17 @@ import type { Session } from './session.ts';
 export interface ExternalNetworks {
   /** Which servers can have a floating IP; null: none. */
   floating(signal: AbortSignal): Promise<FloatingReach | null>;
-  /** Id of the external network for a port on the network with this id; `rejected` when there is none. */
-  externalFor(networkId: string, signal: AbortSignal): Promise<string>;
+  /**
+   * On which of a server's networks, given by their ids with the best first, a floating IP can lead to it; `rejected` when
+   * there is none.
+   */
+  wayTo(networkIds: readonly string[], signal: AbortSignal): Promise<FloatingWay>;
+}
+
+/** By ids. */
+export interface FloatingWay {
+  readonly externalNetwork: string;
+  readonly network: string;
 }
 
 export interface FloatingReach {
@@ -50,17 +59,28 @@ export function createExternalNetworks(deps: ExternalNetworksDeps): ExternalNetw
     return { canFloat: (name) => names.has(name) };
   };
 
-  const externalFor = async (networkId: string, signal: AbortSignal): Promise<string> => {
-    if (config.pool !== null) return networks.idOf(config.pool, signal);
-    const external = (await gateways.get(signal)).get(networkId);
-    if (external !== undefined) return external;
+  const fromPool = async (pool: string, networkIds: readonly string[], signal: AbortSignal): Promise<FloatingWay> => {
+    const externalNetwork = await networks.idOf(pool, signal);
+    const [first = '', ...others] = new Set(networkIds);
+    if (others.length === 0) return { externalNetwork, network: first };
+    const known = await gateways.get(signal);
+    // The router to the pool may be another project's, which cannot be seen: whether there is one, Neutron knows.
+    return { externalNetwork, network: networkIds.find((id) => known.get(id) === externalNetwork) ?? first };
+  };
+
+  const wayTo = async (networkIds: readonly string[], signal: AbortSignal): Promise<FloatingWay> => {
+    if (config.pool !== null) return fromPool(config.pool, networkIds, signal);
+    const known = await gateways.get(signal);
+    const network = networkIds.find((id) => known.has(id)) ?? '';
+    const externalNetwork = known.get(network);
+    if (externalNetwork !== undefined) return { externalNetwork, network };
     throw new NodepoolError(
       'rejected',
-      `no router of the project connects network ${networkId} with an external one: name where floating IPs come from as "pool"`,
+      `no router of the project connects network ${networkIds.join(' or ')} with an external one: name where floating IPs come from as "pool"`,
     );
   };
 
-  return { floating, externalFor };
+  return { floating, wayTo };
 }
 
 /** The external network that a router of the project connects each network with, by ids. */

@@ -3,6 +3,7 @@ import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { serverId, type ServerId } from '../../lib/ids.ts';
 import { listAll } from './pages.ts';
 import { objectOf, requireText, textOf, type Json } from './parse.ts';
+import type { Port, Ports } from './ports.ts';
 import { remove } from './remove.ts';
 import type { Session } from './session.ts';
 import { readFloatingIpDescription, type RecordTags } from './tags.ts';
@@ -12,9 +13,7 @@ export interface FloatingIp {
   readonly address: string;
   /** null: attached to nothing. */
   readonly portId: string | null;
-  /** The address that it leads to. */
-  readonly fixedAddress: string | null;
-  /** What its port belongs to; null: nothing, or the cloud does not say. */
+  /** What its port belongs to; null: nothing that is a server. */
   readonly serverId: ServerId | null;
   readonly tags: RecordTags | null;
 }
@@ -29,10 +28,20 @@ export interface FloatingIps {
   removeUnattached(id: string, signal: AbortSignal): Promise<void>;
 }
 
-export function createFloatingIps(session: Session): FloatingIps {
+export interface FloatingIpsDeps {
+  readonly session: Session;
+  readonly ports: Pick<Ports, 'list'>;
+}
+
+export function createFloatingIps({ session, ports }: FloatingIpsDeps): FloatingIps {
   const read = async (query: Record<string, string>, signal: AbortSignal): Promise<readonly FloatingIp[]> => {
     const request = { service: 'network', path: '/floatingips', key: 'floatingips', query, signal } as const;
-    return (await listAll(session, request)).map(readFloatingIp);
+    const found = await listAll(session, request);
+    // Before Rocky Neutron did not say what the port belongs to. The address behind it does not tell: projects may have
+    // several networks with the same addresses.
+    const areOwnersMissing = found.some((ip) => textOf(ip.port_id) !== null && ip.port_details === undefined);
+    const all = areOwnersMissing ? await ports.list(signal) : [];
+    return found.map((ip) => readFloatingIp(ip, all));
   };
 
   const list = async (signal: AbortSignal): Promise<readonly FloatingIp[]> => {
@@ -60,14 +69,15 @@ export function createFloatingIps(session: Session): FloatingIps {
   return { list, ofPort: (id, signal) => read({ port_id: id }, signal), remove: removeById, removeUnattached };
 }
 
-function readFloatingIp(ip: Json): FloatingIp {
+function readFloatingIp(ip: Json, ports: readonly Port[]): FloatingIp {
+  const portId = textOf(ip.port_id);
   const device = textOf(objectOf(ip.port_details).device_id);
+  const owner = device ?? ports.find(({ id }) => id === portId)?.serverId ?? null;
   return {
     id: requireText(ip, 'id'),
     address: requireText(ip, 'floating_ip_address'),
-    portId: textOf(ip.port_id),
-    fixedAddress: textOf(ip.fixed_ip_address),
-    serverId: device === null ? null : serverId(device),
+    portId,
+    serverId: owner === null ? null : serverId(owner),
     tags: readFloatingIpDescription(textOf(ip.description) ?? ''),
   };
 }

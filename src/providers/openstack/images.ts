@@ -15,8 +15,11 @@ export interface Images {
   list(signal: AbortSignal): Promise<readonly CloudImage[]>;
   save(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId>;
   delete(id: CloudImageId, signal: AbortSignal): Promise<void>;
-  /** The id of an image to boot from, by name or id; the newest of several. `rejected` when there is none. */
-  findBase(nameOrId: string, signal: AbortSignal): Promise<string>;
+  /**
+   * The id of an image to boot from, by name or id, known for no longer than `maxAgeMs`; the newest of several. `rejected`
+   * when there is none.
+   */
+  findBase(nameOrId: string, signal: AbortSignal, maxAgeMs?: number): Promise<string>;
 }
 
 const BASE_MAX_AGE_MS = 60_000;
@@ -38,13 +41,11 @@ const STATUSES: Readonly<Record<string, CloudImageStatus>> = {
 export function createImages({ session, clock }: { session: Session; clock: Clock }): Images {
   const bases = new Map<string, Remembered<string>>();
 
-  const findBase = (nameOrId: string, signal: AbortSignal): Promise<string> => {
-    const known = bases.get(nameOrId);
-    if (known) return known.get(signal);
+  const findBase: Images['findBase'] = (nameOrId, signal, maxAgeMs) => {
     const read = (own: AbortSignal): Promise<string> => readBase(session, nameOrId, own);
-    const base = remember({ clock, maxAgeMs: BASE_MAX_AGE_MS, read });
+    const base = bases.get(nameOrId) ?? remember({ clock, maxAgeMs: BASE_MAX_AGE_MS, read });
     bases.set(nameOrId, base);
-    return base.get(signal);
+    return base.get(signal, maxAgeMs);
   };
 
   const list = async (signal: AbortSignal): Promise<readonly CloudImage[]> => {

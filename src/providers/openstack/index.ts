@@ -3,8 +3,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import { createSshShell } from '../../remote/ssh/index.ts';
 import type { DriverFactory } from '../provider.ts';
-import { readTextIfThere } from './cloud-config/clouds-file.ts';
-import { resolveAccess } from './cloud-config/resolve-access.ts';
+import { watchAccess } from './cloud-config/watch-access.ts';
 import { createOpenStackCloud } from './cloud.ts';
 import { createSession } from './create-session.ts';
 
@@ -33,7 +32,7 @@ export function createOpenStackDriver({ clock, random, log, env, home, cwd }: Op
   const shell = createSshShell({ clock, env, log });
   return (config) => {
     const { credentials, regionName, apiTimeoutMs, rateMs } = config;
-    const access = resolveAccess({ credentials, regionName, env, home, cwd, readText: readTextIfThere });
+    const { access, isOutdated } = watchAccess({ credentials, regionName, env, home, cwd });
     const session = createSession({ access, clock, random, log, env, apiTimeoutMs });
     return {
       ...createOpenStackCloud({ session, access, config, clock }),
@@ -44,6 +43,8 @@ export function createOpenStackDriver({ clock, random, log, env, home, cwd }: Op
         listingLagMs: LISTING_LAG_MS,
         concurrency: CONCURRENCY,
       },
+      isOutdated,
+      close: () => session.close(),
     };
   };
 }

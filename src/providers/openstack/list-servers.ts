@@ -77,15 +77,9 @@ async function findFloatingIps(
   if (!listed.some(isConcerned)) return listed.map((server) => ({ server, ips: [] }));
   const all = await floatingIps.list(signal);
   return listed.map((server) => {
-    const ips = all.filter((ip) => leadsTo(ip, server));
+    const ips = all.filter(({ serverId }) => serverId === server.id);
     return { server: { ...server, addresses: { ...server.addresses, floating: ips.map((ip) => ip.address) } }, ips };
   });
-}
-
-/** Neutron says what a floating IP's port belongs to; where it does not, the fixed address behind it has to do. */
-function leadsTo({ serverId, fixedAddress }: FloatingIp, { id, addresses }: ServerFacts): boolean {
-  if (serverId !== null) return serverId === id;
-  return fixedAddress !== null && addresses.fixed.some(({ address }) => address === fixedAddress);
 }
 
 function toServer(server: ServerFacts, rules: AddressRules, flavors: readonly Flavor[]): Server {

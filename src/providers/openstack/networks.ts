@@ -21,9 +21,12 @@ export interface Network {
 export interface Networks {
   list(signal: AbortSignal): Promise<readonly Network[]>;
   /** What looks like an id is taken for one. `rejected` when there is no network of the name, or more than one. */
-  idOf(nameOrId: string, signal: AbortSignal): Promise<string>;
-  /** Ids of the networks that servers are put on; empty: the cloud decides. `rejected` when one is not there. */
-  requested(signal: AbortSignal): Promise<readonly string[]>;
+  idOf(nameOrId: string, signal: AbortSignal, maxAgeMs?: number): Promise<string>;
+  /**
+   * Ids of the networks that servers are put on, known for no longer than `maxAgeMs`; empty: the cloud decides. `rejected`
+   * when one is not there.
+   */
+  requested(signal: AbortSignal, maxAgeMs?: number): Promise<readonly string[]>;
   /** Names of the networks whose addresses are reached from everywhere, as far as somebody says so. */
   publicNames(signal: AbortSignal): Promise<ReadonlySet<string>>;
 }
@@ -42,10 +45,10 @@ const MISSED_AGE_MS = 10_000;
 export function createNetworks({ session, clock, config, access }: NetworksDeps): Networks {
   const networks = remember({ clock, maxAgeMs: MAX_AGE_MS, read: (signal) => readNetworks(session, signal) });
 
-  const resolve = async (nameOrId: string, signal: AbortSignal): Promise<Network> => {
+  const resolve = async (nameOrId: string, signal: AbortSignal, maxAgeMs?: number): Promise<Network> => {
     const { id: own } = await session.project(signal);
     const found =
-      findNetwork(await networks.get(signal), nameOrId, own) ??
+      findNetwork(await networks.get(signal, maxAgeMs), nameOrId, own) ??
       findNetwork(await networks.get(signal, MISSED_AGE_MS), nameOrId, own);
     if (found !== null) return found;
     throw new NodepoolError(
@@ -54,11 +57,11 @@ export function createNetworks({ session, clock, config, access }: NetworksDeps)
     );
   };
 
-  const idOf = async (nameOrId: string, signal: AbortSignal): Promise<string> =>
-    isUuid(nameOrId) ? nameOrId : (await resolve(nameOrId, signal)).id;
+  const idOf = async (nameOrId: string, signal: AbortSignal, maxAgeMs?: number): Promise<string> =>
+    isUuid(nameOrId) ? nameOrId : (await resolve(nameOrId, signal, maxAgeMs)).id;
 
-  const requested = (signal: AbortSignal): Promise<readonly string[]> =>
-    Promise.all(config.networks.map(async ({ id, name }) => id ?? idOf(name ?? '', signal)));
+  const requested = (signal: AbortSignal, maxAgeMs?: number): Promise<readonly string[]> =>
+    Promise.all(config.networks.map(async ({ id, name }) => id ?? idOf(name ?? '', signal, maxAgeMs)));
 
   const publicNames = async (signal: AbortSignal): Promise<ReadonlySet<string>> => {
     const declared = [

@@ -30,7 +30,8 @@ export function remember<T>({ clock, maxAgeMs, read }: RememberOptions<T>): Reme
 
   return {
     get: async (signal, ageMs = maxAgeMs) => {
-      while (known !== null && clock.now() - known.readAt <= ageMs) {
+      // A clock that was set back must not make it last longer.
+      while (known !== null && Math.abs(clock.now() - known.readAt) <= ageMs) {
         try {
           return await known.value;
         } catch (error) {

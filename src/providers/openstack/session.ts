@@ -49,6 +49,6 @@ export interface Session {
   bestMicroversion(wanted: readonly string[], signal: AbortSignal): Promise<string | null>;
   /** What the catalogue says, for `provider-check`: service to endpoint. */
   endpoints(signal: AbortSignal): Promise<ReadonlyMap<ServiceName, string>>;
-  /** Closes idle connections. */
+  /** Closes connections that are idle at once, and others when their requests have ended. A later request opens new ones. */
   close(): Promise<void>;
 }

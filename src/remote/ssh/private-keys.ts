@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { describeError, NodepoolError } from '../../lib/errors.ts';
 import type { PrivateKey } from './signer.ts';
@@ -13,48 +13,45 @@ export interface PrivateKeys {
 const KEPT = 100;
 
 interface Kept {
-  /** Changes when the file does. */
-  readonly stamp: string;
-  readonly key: Promise<PrivateKey>;
+  /** What the file held. */
+  readonly text: string;
+  readonly key: PrivateKey | NodepoolError;
 }
 
 /**
  * Reads RSA, ECDSA and Ed25519 keys in the formats of OpenSSH, PEM (PKCS#1, SEC 1; PKCS#8 but for Ed25519) and PuTTY.
- * A key is kept until its file changes: to unlock one with a passphrase takes a good part of a second of CPU.
+ * What a file holds is kept until it holds something else: to unlock a key with a passphrase takes a good part of a second
+ * of CPU. That it cannot be read is not kept, since permissions change without the file.
  */
 export function createPrivateKeys(env: Readonly<Record<string, string | undefined>>): PrivateKeys {
   const passphrase = env['NODEPOOL_SSH_PASSPHRASE'];
   const kept = new Map<string, Kept>();
   return {
     read: async (path) => {
-      const stamp = await stampOf(path);
+      const text = await readText(path);
       const known = kept.get(path);
-      if (known?.stamp === stamp) return known.key;
-      const key = readKey(path, passphrase);
+      const key = known?.text === text ? known.key : parseKey(text, { path, passphrase });
       kept.delete(path);
-      kept.set(path, { stamp, key });
+      kept.set(path, { text, key });
       for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest);
+      if (key instanceof NodepoolError) throw key;
       return key;
     },
   };
 }
 
-async function stampOf(path: string): Promise<string> {
+async function readText(path: string): Promise<string> {
   try {
-    const { mtimeMs, size, ino } = await stat(path);
-    return `${mtimeMs} ${size} ${ino}`;
+    return await readFile(path, 'utf8');
   } catch (error) {
     throw unreadable(path, error);
   }
 }
 
-async function readKey(path: string, passphrase: string | undefined): Promise<PrivateKey> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+function parseKey(
+  text: string,
+  { path, passphrase }: { path: string; passphrase: string | undefined },
+): PrivateKey | NodepoolError {
   try {
     return parse(text, passphrase);
   } catch (error) {
@@ -62,7 +59,7 @@ async function readKey(path: string, passphrase: string | undefined): Promise<Pr
       passphrase === undefined
         ? 'if it has a passphrase, give it in NODEPOOL_SSH_PASSPHRASE'
         : 'if it has a passphrase, NODEPOOL_SSH_PASSPHRASE has to be that';
-    throw new NodepoolError('config', `the private key ${path} cannot be used (${describeError(error)}): ${advice}`);
+    return new NodepoolError('config', `the private key ${path} cannot be used (${describeError(error)}): ${advice}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
 import { recordKey } from '../../../src/lifecycle/records.ts';
 import type { Action } from '../../../src/planning/actions.ts';
 import type { PoolRecords } from '../../../src/store/store.ts';
@@ -88,9 +89,24 @@ describe('what is left over', () => {
     expect(dropped).toMatchObject([['cloud', { kind: 'floating-ip', id: 'f' }]]);
   });
 
-  it('that cannot be deleted stays where it is', async () => {
+  it('that something uses after all is left alone until a new listing shows it', async () => {
     const { calls, perform, writes } = anActionBench(aWorld(), { cloud: { deleteAccessory: failing('conflict') } });
     await expect(perform(DELETE)).rejects.toMatchObject({ code: 'conflict' });
-    expect([calls, writes]).toEqual([['deleteAccessory'], []]);
+    expect([calls, writes]).toEqual([['deleteAccessory', 'dropAccessory'], []]);
+  });
+
+  it.each([
+    ['deleteServer', { kind: 'delete-leaked-server', serverId: serverId('s') }],
+    ['deleteImage', { kind: 'delete-leaked-image', cloudImageId: cloudImageId('i') }],
+  ] as const)('and in use is asked for again after a minute (%s)', async (call, what) => {
+    const action = {
+      ...what,
+      subject: 'leak:cloud/x',
+      reason: 'leaked',
+      provider: 'cloud',
+      owner: 'node-7-abc',
+    } as const;
+    const { perform } = anActionBench(aWorld(), { cloud: { [call]: failing('conflict') } });
+    await expect(perform(action)).rejects.toMatchObject({ code: 'conflict', retryAfterMs: 60_000 });
   });
 });

@@ -105,6 +105,23 @@ describe('the attempt to create a server', () => {
     expect(bench.argumentsOf('patch')).toEqual([['node', 7, { attempt: 1 }, { attemptAt: bench.clock.now() }]]);
   });
 
+  it('is not made when the provider refused another while it waited for its turn: nothing more is counted', async () => {
+    const bench = anActionBench(world());
+    bench.context.failures.errorAt = ({ kind }) => (kind === 'provider' ? 'too many servers' : null);
+    await bench.perform(CREATE_NODE);
+    expect(bench.argumentsOf('recordAttempt')).toEqual([]);
+    expect(bench.argumentsOf('moveNode')).toMatchObject([
+      [{ id: 7, to: 'delete', event: { reason: 'create-failed', detail: 'too many servers' } }],
+    ]);
+  });
+
+  it('of a template is made all the same: an operator may want to know whether the trouble is over', async () => {
+    const bench = anActionBench(world());
+    bench.context.failures.errorAt = () => 'too many servers';
+    await bench.perform(CREATE_TEMPLATE);
+    expect(bench.argumentsOf('recordAttempt')).toHaveLength(1);
+  });
+
   it('fails the launch and rests the provider when the quota was used up before its turn came', async () => {
     const bench = anActionBench(world(), { cloud: { createServer: failing('quota') } });
     await bench.perform(CREATE_NODE);
@@ -153,13 +170,24 @@ describe('the template of a snapshot', () => {
     expect([bench.calls, bench.keys.size]).toEqual([['createServer'], 0]);
   });
 
-  it('is not created, and the build alone fails, when a quota of key pairs is used up', async () => {
-    const bench = anActionBench(world(), { cloud: { createKeypair: failing('quota', 'too many key pairs') } });
+  it.each(['quota', 'conflict'] as const)(
+    'is not created, and the build alone fails, when its key pair is answered with %s',
+    async (code) => {
+      const bench = anActionBench(world(), { cloud: { createKeypair: failing(code, 'no key pair') } });
+      await bench.perform(CREATE_TEMPLATE);
+      expect(bench.calls).toEqual(['createKeypair']);
+      expect(bench.failures).toMatchObject([{ kind: 'build', image: 'ubuntu' }]);
+      expect(bench.argumentsOf('moveImage')).toMatchObject([
+        [{ id: 2, to: 'delete', event: { reason: 'create-failed', detail: 'no key pair' } }],
+      ]);
+    },
+  );
+
+  it('is not created, and the build fails, when its key cannot be kept on this host', async () => {
+    const bench = anActionBench(world());
+    bench.context.templateKeys.prepare = failing('config', 'the disk is full');
     await bench.perform(CREATE_TEMPLATE);
-    expect(bench.calls).toEqual(['createKeypair']);
-    expect(bench.failures).toMatchObject([{ kind: 'build', image: 'ubuntu' }]);
-    expect(bench.argumentsOf('moveImage')).toMatchObject([
-      [{ id: 2, to: 'delete', event: { reason: 'create-failed', detail: 'too many key pairs' } }],
-    ]);
+    expect([bench.calls, bench.failures]).toMatchObject([[], [{ kind: 'build' }]]);
+    expect(bench.argumentsOf('moveImage')).toMatchObject([[{ event: { detail: 'the disk is full' } }]]);
   });
 });

@@ -65,6 +65,14 @@ describe('the deletion of servers', () => {
     expect(bench.writes).toEqual([]);
   });
 
+  it('takes that key along, too, when the configuration has named a key pair meanwhile', async () => {
+    const config = aConfig({ providers: [aProvider({ keypair: 'templates' })] });
+    const bench = anActionBench(aWorld({ config, images: [IMAGE] }));
+    bench.keys.set(KEY, 'ssh-rsa AAAA');
+    await bench.perform(DELETE_TEMPLATE);
+    expect([bench.calls, bench.keys.size]).toEqual([['deleteServer', 'deleteAccessory'], 0]);
+  });
+
   it('leaves the key pair alone that the configuration names', async () => {
     const config = aConfig({ providers: [aProvider({ keypair: 'templates' })] });
     const bench = anActionBench(aWorld({ config, images: [IMAGE] }));

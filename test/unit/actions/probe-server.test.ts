@@ -3,9 +3,9 @@ import { serverId } from '../../../src/lib/ids.ts';
 import { recordKey, type NodeRecord } from '../../../src/lifecycle/records.ts';
 import type { Action } from '../../../src/planning/actions.ts';
 import { hostKeyOf } from '../../../src/providers/fake/host-key.ts';
-import type { LoginTarget } from '../../../src/remote/shell.ts';
+import type { LoginTarget, Shell } from '../../../src/remote/shell.ts';
 import { anActionBench, failing, HOST_KEY, type ActionBench, type BenchOptions } from '../../support/action-bench.ts';
-import { anImage, aNode, aSubnode, aWorld, INSTALLATION, NOW } from '../../support/builders.ts';
+import { aConfig, anImage, aNode, aProvider, aSubnode, aWorld, INSTALLATION, NOW } from '../../support/builders.ts';
 
 const NODE = aNode({ id: 7, state: 'building', serverId: serverId('s'), attempt: 1, attemptAt: NOW - 5000 });
 const TEMPLATE = anImage({ id: 2, state: 'building', serverId: serverId('t'), attempt: 1, attemptAt: NOW - 5000 });
@@ -67,6 +67,15 @@ describe('a knock', () => {
     expect([calls, writes]).toEqual([['knock'], []]);
   });
 
+  it('is repeated the later the longer the server has been built, at least every ten seconds', async () => {
+    const restAfter = async (ageMs: number, knock: Shell['knock']): Promise<unknown> =>
+      bench({ shell: { knock } }, { ...NODE, attemptAt: NOW - ageMs }).perform(KNOCK);
+    const answered = (): Promise<void> => Promise.resolve();
+    expect(await restAfter(120_000, answered)).toEqual({ restMs: 2000 });
+    expect(await restAfter(120_000, failing('unreachable'))).toEqual({ restMs: 2000 });
+    expect(await restAfter(3_600_000, answered)).toEqual({ restMs: 10_000 });
+  });
+
   it('at a server that drops what comes ends after five seconds', async () => {
     const { clock, perform } = bench({ shell: { knock: () => new Promise(() => undefined) } });
     let rest: unknown = null;
@@ -83,6 +92,11 @@ describe('a floating IP', () => {
     const { calls, perform, writes } = bench();
     expect(await perform(ATTACH)).toEqual({ restMs: 2000 });
     expect([calls, writes]).toEqual([['attachFloatingIp', 'hint'], []]);
+  });
+
+  it('that no listing shows is asked for ever more rarely', async () => {
+    const { perform } = bench({}, { ...NODE, attemptAt: NOW - 300_000 });
+    expect(await perform(ATTACH)).toEqual({ restMs: 5000 });
   });
 
   it('that the quota forbids fails the launch, and rests the whole provider', async () => {
@@ -129,6 +143,28 @@ describe('the first login', () => {
   it('is tried again half a second after nobody answered', async () => {
     const { perform } = bench({ shell: { probe: failing('unreachable') } });
     expect(await perform(PROBE)).toEqual({ restMs: 500 });
+  });
+
+  it.each([
+    ['that is the last before the boot time limit fails the launch with what it was answered', 59_501, 1],
+    ['that is not the last only ends', 59_500, 0],
+  ])('%s', async (_, age, moves) => {
+    const node = { ...NODE, activeAt: NOW - age };
+    const { argumentsOf, perform } = bench({ shell: { probe: failing('login-refused', 'refuses the key') } }, node);
+    await perform(PROBE);
+    const event = { kind: 'launch-failed', reason: 'boot-timeout', detail: 'refuses the key' };
+    expect(argumentsOf('moveNode')).toMatchObject(moves === 0 ? [] : [[{ to: 'delete', event }]]);
+  });
+
+  it('on a template has ten minutes', async () => {
+    const refused = async (activeAt: number): Promise<number> => {
+      const images = [{ ...TEMPLATE, activeAt }];
+      const made = anActionBench(aWorld({ images }), { shell: { probe: failing('unreachable') } });
+      made.keys.set(KEY, 'ssh-rsa AAAA');
+      await made.perform(PROBE_TEMPLATE);
+      return made.argumentsOf('moveImage').length;
+    };
+    expect([await refused(NOW - 599_500), await refused(NOW - 599_501)]).toEqual([0, 1]);
   });
 
   it('shows a key that is on record already, and fails the launch at once when another answers', async () => {
@@ -202,6 +238,19 @@ describe('a template with a key of its own', () => {
       return Promise.resolve({ username: 'ubuntu', hostKey: OWN });
     };
     await bench({ shell: { probe } }).perform(PROBE_TEMPLATE);
+    expect(targets).toMatchObject([{ privateKeyPath: `/keys/${KEY}` }]);
+  });
+
+  it('goes on with that when the configuration names one meanwhile', async () => {
+    const targets: LoginTarget[] = [];
+    const probe = (target: LoginTarget) => {
+      targets.push(target);
+      return Promise.resolve({ username: 'ubuntu', hostKey: OWN });
+    };
+    const config = aConfig({ providers: [aProvider({ keypair: 'templates' })] });
+    const made = anActionBench(aWorld({ config, images: [TEMPLATE] }), { shell: { probe } });
+    made.keys.set(KEY, 'ssh-rsa AAAA');
+    await made.perform(PROBE_TEMPLATE);
     expect(targets).toMatchObject([{ privateKeyPath: `/keys/${KEY}` }]);
   });
 

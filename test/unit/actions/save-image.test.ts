@@ -14,6 +14,29 @@ const SAVE: Action = {
 };
 const bench = (options: BenchOptions) => anActionBench(aWorld({ images: [IMAGE] }), options);
 
+describe('the deletion of an image', () => {
+  const DELETE: Action = {
+    kind: 'delete-cloud-image',
+    subject: 'image:2',
+    reason: 'deleted',
+    imageId: 2,
+    provider: 'cloud',
+    cloudImageIds: [cloudImageId('old')],
+  };
+
+  it('that disks depend on is asked for again after a minute, and stays on record', async () => {
+    const { perform, writes } = bench({ cloud: { deleteImage: failing('conflict') } });
+    await expect(perform(DELETE)).rejects.toMatchObject({ code: 'conflict', retryAfterMs: 60_000 });
+    expect(writes).toEqual([]);
+  });
+
+  it('that is accepted leaves the rest to the sweep', async () => {
+    const { argumentsOf, perform } = bench({});
+    await perform(DELETE);
+    expect(argumentsOf('patch')).toEqual([['image', 2, {}, { cloudImageId: null, saveAt: null }]]);
+  });
+});
+
 describe('the attempt to save an image', () => {
   it('goes on record before its call, by compare-and-set', async () => {
     const { argumentsOf, calls, perform } = bench({ store: { patch: () => Promise.resolve(false) } });

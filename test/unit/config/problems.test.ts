@@ -267,6 +267,27 @@ describe('a file with problems', () => {
     expect(problems.at(-1)?.message).toBe('there are more problems from here on; correct the ones before first');
   });
 
+  it.each([
+    ['visibility', false],
+    ['protected', false],
+    ['min_disk', false],
+    ['os_hidden', false],
+    ['os_glance_stage_host', false],
+    ['nodepool_record', false],
+    ['image_type', false],
+    ['os_type', true],
+    ['hw_disk_bus', true],
+    ['names', true],
+  ])('has a meta with the key %s taken: %s', (key, isTaken) => {
+    const { problems } = checkText(`
+providers:
+  - name: cloud
+    max-servers: 1
+    images: [{ name: a, min-ram: 1, base-image: b, setup: c, meta: { ${key}: 'x' } }]`);
+    const problem = `FILE:5:68: providers[0].images[0].meta: has the key ${key}, which clouds set themselves; remove it`;
+    expect(sentences(problems)).toEqual(isTaken ? [] : [problem]);
+  });
+
   it('takes meta entries of 255 characters, but not of 256', () => {
     const withMeta = (length: number): string[] =>
       sentences(

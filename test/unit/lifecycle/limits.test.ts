@@ -10,8 +10,8 @@ const seconds = (delay: (count: number) => number, counts: readonly number[]): n
   counts.map((count) => delay(count) / 1000);
 
 describe('the pause after failures in a row', () => {
-  it('is none after two failed launches, then doubles from 5 s up to 10 min', () => {
-    expect(seconds(launchRetryDelayMs, [1, 2, 3, 4, 5, 9, 10, 1000])).toEqual([0, 0, 5, 10, 20, 320, 600, 600]);
+  it('is a second after two failed launches, then doubles from 5 s up to 10 min', () => {
+    expect(seconds(launchRetryDelayMs, [1, 2, 3, 4, 5, 9, 10, 1000])).toEqual([1, 1, 5, 10, 20, 320, 600, 600]);
   });
 
   it('doubles from 30 s up to an hour after failed builds', () => {

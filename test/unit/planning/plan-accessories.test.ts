@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { serverId } from '../../../src/lib/ids.ts';
 import type { NodeState } from '../../../src/lifecycle/node-states.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
+import { EMPTY_MEMORY } from '../../../src/planning/memory.ts';
 import type { World } from '../../../src/planning/world.ts';
 import type { Accessory, Server } from '../../../src/providers/provider.ts';
 import {
@@ -76,7 +77,16 @@ describe('a key pair with our mark', () => {
   it('is not deleted by looking at one listing twice', () => {
     const world = shown([keypair()]);
     const { clouds } = world;
-    expect(orders(later(world, { clouds }))).toEqual([]);
+    expect(orders(later(world, { ms: 500, clouds }))).toEqual([]);
+  });
+
+  it('makes the second listing come at the next poll, not at the next clean-up', () => {
+    const cron = { lookedAt: NOW, firedAt: { imageUpdate: null, cleanup: ago(1000), check: null } };
+    const world = shown([keypair()], { memory: { ...EMPTY_MEMORY, cron } });
+    const { clouds } = world;
+    expect(restOf(world)).toBe(999);
+    expect(orders(later(world, { ms: 999, clouds }))).toEqual(['list-accessories accessories:cloud: listing-needed']);
+    expect(restOf(shown([], { memory: { ...EMPTY_MEMORY, cron } }))).toBeGreaterThan(10_000);
   });
 
   it('begins anew when a listing did not show it in between', () => {

@@ -57,6 +57,12 @@ describe('a server with our tag and no row', () => {
     expect(orders(later(twice, { servers: [] }))).toEqual([]);
   });
 
+  it('that stays is looked after ever more rarely', () => {
+    const busy: World['busy'] = new Map([['leak:cloud/lost', { until: 'done' }]]);
+    const world = situation({ cloud: { servers: aListing([ownerless]) } });
+    expect(restOf({ ...later(world, { ms: minutes(4) }), busy })).toBe(4001);
+  });
+
   it('is left alone while the cloud deletes it', () => {
     expect(orders(shownTwice([{ ...ownerless, status: 'deleting' }]))).toEqual([]);
   });

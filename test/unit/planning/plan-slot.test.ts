@@ -3,6 +3,7 @@ import type { Server } from '../../../src/providers/provider.ts';
 import { serverId } from '../../../src/lib/ids.ts';
 import { DELETE_REPEAT_MS } from '../../../src/lifecycle/limits.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
+import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
 import {
   aListing,
@@ -16,7 +17,7 @@ import {
   serversOf,
   tagsOf,
 } from '../../support/builders.ts';
-import { ago, later, minutes, orders, ordersIn, restOf, situation } from '../../support/planned.ts';
+import { ago, later, minutes, notesOf, orders, ordersIn, restOf, situation } from '../../support/planned.ts';
 
 /** The default api-timeout; the default cloud lists without lag. */
 const GRACE = 60_000;
@@ -123,6 +124,24 @@ describe('the deletion of a node', () => {
     const node = doomed({ deleteAt: ago(minutes(30)), subnodes: [stuck] });
     const world = deleting(node, [aServer({ id: stuck.serverId! })]);
     expect([orders(world), restOf(world)]).toEqual([[], 1000]);
+  });
+
+  it('of a server that stays is looked after ever more rarely, at least once a minute, and noted after five', () => {
+    const node = doomed({ deleteAt: NOW });
+    const first = deleting(node, serversOf(node));
+    const after = (ms: number): World => {
+      const world = later(first, { ms });
+      return { ...world, nodes: [{ ...node, deleteAt: world.now }] };
+    };
+    expect([restOf(after(30_000)), restOf(after(minutes(4))), restOf(after(minutes(120)))]).toEqual([
+      1000,
+      4001,
+      minutes(1),
+    ]);
+    expect(notesOf(plan(after(minutes(5) - 1)))).toEqual([]);
+    expect(notesOf(plan(after(minutes(5))))).toEqual([
+      'node 1: is to go, but its server node-server-1 is still listed after 5 min',
+    ]);
   });
 
   it('is left alone with --no-deletes, and to the daemon that holds the provider', () => {

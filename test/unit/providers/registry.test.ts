@@ -16,13 +16,21 @@ const target = { address: '10.0.0.1', usernames: ['jenkins'], privateKeyPath: nu
 function withProviders() {
   const made: ProviderConfig[] = [];
   const errors: [LogFields, string][] = [];
-  const state: { fault: Error | null; listServers: Cloud['listServers'] | null } = { fault: null, listServers: null };
+  const closed: (string | null)[] = [];
+  const state: { fault: Error | null; listServers: Cloud['listServers'] | null; isOutdated: boolean } = {
+    fault: null,
+    listServers: null,
+    isOutdated: false,
+  };
   const driver: DriverFactory = (config) => {
     if (state.fault) throw state.fault;
     made.push(config);
     const listServers = state.listServers ?? (async () => [aServer({ id: serverId(config.regionName ?? 'none') })]);
     const inspect: Provider['inspect'] = async () => [{ level: 'ok', about: 'region', text: config.regionName ?? '' }];
-    return { cloud: { listServers }, shell: {}, traits: { concurrency: 2 }, inspect } as unknown as Provider;
+    const isOutdated = (): boolean => state.isOutdated;
+    const close = async (): Promise<void> => void closed.push(config.regionName);
+    const rest = { shell: {}, traits: { concurrency: 1 }, inspect, isOutdated, close };
+    return { cloud: { listServers }, ...rest } as unknown as Provider;
   };
   const log: Log = { ...silentLog, error: (fields, message) => void errors.push([fields, message]) };
   const clock = createFakeClock();
@@ -33,7 +41,7 @@ function withProviders() {
   };
   const regionOf = async (name: string): Promise<string | undefined> =>
     (await providers.get(name)?.cloud.listServers(signal))?.[0]?.id;
-  return { providers, configure, made, errors, state, regionOf };
+  return { providers, configure, made, errors, closed, state, regionOf };
 }
 
 describe('createProviders', () => {
@@ -99,6 +107,88 @@ describe('createProviders', () => {
       providers.forget('rax');
       expect(providers.get('rax')).toBeNull();
       expect([...providers.entries()].map(([name]) => name)).toEqual(['hp']);
+    });
+  });
+
+  describe('a provider that is outdated', () => {
+    it('is made anew at the next look at the configuration, even an equal one', () => {
+      const { providers, configure, made, state } = withProviders();
+      configure({ name: 'rax' });
+      const before = providers.get('rax');
+      state.isOutdated = true;
+      configure({ name: 'rax' });
+      expect(made).toHaveLength(2);
+      expect(providers.get('rax')).not.toBe(before);
+    });
+
+    it('is made anew while it drains', () => {
+      const { configure, made, state } = withProviders();
+      configure({ name: 'rax' });
+      configure();
+      expect(made).toHaveLength(1);
+      state.isOutdated = true;
+      configure();
+      expect(made).toHaveLength(2);
+    });
+
+    it('goes on as it is when it cannot be made anew, and says so once', () => {
+      const { providers, configure, state, errors } = withProviders();
+      configure({ name: 'rax' });
+      const before = providers.get('rax');
+      Object.assign(state, { isOutdated: true, fault: new Error('clouds.yaml:3: is not YAML') });
+      configure({ name: 'rax' });
+      configure({ name: 'rax' });
+      expect(providers.get('rax')).toBe(before);
+      const sentence = 'provider rax cannot be used: clouds.yaml:3: is not YAML; what was read before stays in force';
+      expect(errors).toEqual([[{ provider: 'rax' }, sentence]]);
+
+      state.isOutdated = false;
+      configure({ name: 'rax' });
+      state.isOutdated = true;
+      configure({ name: 'rax' });
+      expect(errors).toHaveLength(2);
+
+      state.fault = null;
+      configure({ name: 'rax' });
+      expect(providers.get('rax')).not.toBe(before);
+    });
+  });
+
+  describe('a provider that nobody is handed any more', () => {
+    it('is closed at once when nothing is under way', () => {
+      const { providers, configure, closed } = withProviders();
+      configure({ name: 'rax', regionName: 'DFW' }, { name: 'hp', regionName: 'East' });
+      configure({ name: 'rax', regionName: 'IAD' }, { name: 'hp', regionName: 'East' });
+      expect(closed).toEqual(['DFW']);
+      providers.forget('rax');
+      expect(closed).toEqual(['DFW', 'IAD']);
+      providers.forget('rax');
+      expect(closed).toHaveLength(2);
+    });
+
+    it('is closed after the last of the calls that are under way or wait for their turn', async () => {
+      const { providers, configure, closed, state } = withProviders();
+      const answers: ((servers: readonly Server[]) => void)[] = [];
+      state.listServers = () => new Promise((resolve) => answers.push(resolve));
+      configure({ name: 'rax', regionName: 'DFW' });
+      const calls = [1, 2].map(() => providers.get('rax')?.cloud.listServers(signal));
+      configure({ name: 'rax', regionName: 'IAD' });
+      for (const [nth, call] of calls.entries()) {
+        expect(closed).toEqual([]);
+        await expect.poll(() => answers.length, { interval: 1 }).toBe(nth + 1);
+        answers[nth]?.([]);
+        await call;
+      }
+      expect(closed).toEqual(['DFW']);
+    });
+
+    it('can still be called by whoever was handed it before, and is closed again then', async () => {
+      const { providers, configure, closed } = withProviders();
+      configure({ name: 'rax', regionName: 'DFW' });
+      const before = providers.get('rax');
+      providers.forget('rax');
+      expect(await before?.cloud.listServers(signal)).toHaveLength(1);
+      expect(closed).toEqual(['DFW', 'DFW']);
     });
   });
 

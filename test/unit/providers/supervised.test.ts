@@ -35,7 +35,14 @@ function withCloud(calls: Partial<Cloud> = {}, options: { rateMs?: number } = {}
   const reports: CallReport[] = [];
   const cloud = supervise(
     { ...answers, ...calls },
-    { provider: 'rax', limiter, apiTimeoutMs: 60_000, clock, onCall: (report) => reports.push(report) },
+    {
+      provider: 'rax',
+      limiter,
+      usage: { during: (call) => call() },
+      apiTimeoutMs: 60_000,
+      clock,
+      onCall: (report) => reports.push(report),
+    },
   );
   return { cloud, clock, reports };
 }

@@ -6,10 +6,16 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { prepareTemplate, readyCommand, setupCommand } from '../../../src/remote/scripts.ts';
 import { removeTree } from './temporary-directory.ts';
 
-const env = { PATH: '/home/me/bin', NODEPOOL_SSH_KEY: 'AAAA+B=', NODEPOOL_MIRROR: 'http://m/"x" $y', HOME: '/root' };
+const env = {
+  PATH: '/home/me/bin',
+  NODEPOOL_SSH_PASSPHRASE: 'secret',
+  NODEPOOL_SSH_KEY: 'AAAA+B=',
+  NODEPOOL_MIRROR: 'http://m/"x" $y',
+  HOME: '/root',
+};
 
 describe('setupCommand', () => {
-  it('runs the script with the server name, a fixed PATH and the NODEPOOL_* variables, then writes disks out', () => {
+  it('runs the script with the server name, a fixed PATH and the NODEPOOL_* variables but for the passphrase, then writes disks out', () => {
     expect(setupCommand('prepare_node.sh', 'template-devstack-1', env)).toEqual({
       line:
         'cd /opt/nodepool-scripts && PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin ' +

@@ -1,6 +1,5 @@
 /** The pooled connections of one session, direct and through proxies. */
 import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
-import { NodepoolError } from '../../../lib/errors.ts';
 import type { TlsAccess } from '../access.ts';
 import { chooseProxies } from './proxies.ts';
 import { prepareSecureContext } from './secure-context.ts';
@@ -22,9 +21,9 @@ export interface ConnectionOptions {
 }
 
 export interface Connections {
-  /** What sends requests to the address. Errors: `aborted` after the end. */
+  /** What sends requests to the address. */
   to(url: URL): Dispatcher;
-  /** Waits for requests under way, then closes. */
+  /** Closes what is open, when the requests on it have ended. What is asked for later is opened anew. */
   close(): Promise<void>;
 }
 
@@ -47,10 +46,8 @@ export function createConnections({ tls, source, env, timeoutMs }: ConnectionOpt
   };
 
   const dispatchers = new Map<string, Dispatcher>();
-  let closing: Promise<unknown> | null = null;
   return {
     to: (url) => {
-      if (closing) throw new NodepoolError('aborted', `${source}: the session is closed`);
       const proxy = chooseProxy(url);
       const way = `${url.protocol} ${proxy?.href ?? ''}`;
       const dispatcher = dispatchers.get(way) ?? open(url.protocol === 'https:', proxy);
@@ -58,8 +55,9 @@ export function createConnections({ tls, source, env, timeoutMs }: ConnectionOpt
       return dispatcher;
     },
     close: async () => {
-      closing ??= Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.close()));
-      await closing;
+      const open = [...dispatchers.values()];
+      dispatchers.clear();
+      await Promise.all(open.map((dispatcher) => dispatcher.close()));
     },
   };
 }

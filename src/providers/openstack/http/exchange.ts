@@ -51,8 +51,8 @@ export interface Unanswered {
 }
 
 /**
- * Sends one request, once. Rejects only when `signal` aborts, with its reason, with `aborted` when the connections are
- * closed, and with `config` when there is no way to make them.
+ * Sends one request, once. Rejects only when `signal` aborts, with its reason, and with `config` when there is no way to
+ * make connections.
  */
 export type Exchange = (request: HttpRequest, signal: AbortSignal) => Promise<Outcome>;
 

@@ -4,8 +4,9 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../../lib/errors.ts';
-import type { Outcome } from './exchange.ts';
-import { readFault } from './fault-text.ts';
+import { isRecord } from '../json.ts';
+import type { Answer, Outcome } from './exchange.ts';
+import { readFault, type Fault } from './fault-text.ts';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'auth',
@@ -15,13 +16,15 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   409: 'conflict',
   413: 'throttled',
   429: 'throttled',
+  // It does not know how; as with any refusal, nothing was done.
+  501: 'rejected',
 };
 
 /** Error types of Neutron that mean: no more of these for this project, or at all. */
 const QUOTA_TYPES: readonly string[] = ['OverQuota', 'IpAddressGenerationFailure', 'ExternalIpAddressExhausted'];
 const QUOTA_STATUSES: readonly number[] = [403, 409, 413];
 /** As Nova (with its own limits or with Keystone's), Neutron of old, Glance and Cinder put it. */
-const QUOTA_TEXT = /quota.*exceed|exceed.*quota|maximum number of .* exceeded|over a limit for/i;
+const QUOTA_TEXT = /quota.*exceed|exceed.*quota|maximum number of .* exceeded|over (?:a|the) limit\b/i;
 
 const MAX_RETRY_AFTER_MS = 600_000;
 
@@ -48,15 +51,28 @@ export function toFault(outcome: Outcome, { what, secrets, now }: FaultContext):
   const fault = readFault(outcome, secrets);
   const text = fault.text || redirection(headers) || STATUS_CODES[status] || 'no reason given';
   const retryAfterMs = readRetryAfterMs(headers, now);
-  return new NodepoolError(codeOf(status, fault), `${what} failed with ${status}: ${text} ${request}`, {
+  return new NodepoolError(codeOf(outcome, fault), `${what} failed with ${status}: ${text} ${request}`, {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }
 
-function codeOf(status: number, { type, text }: { readonly type: string | null; readonly text: string }): ErrorCode {
-  if (type !== null && QUOTA_TYPES.includes(type)) return 'quota';
-  if (type === null && QUOTA_STATUSES.includes(status) && QUOTA_TEXT.test(text)) return 'quota';
+function codeOf(answer: Answer, fault: Fault): ErrorCode {
+  const { status } = answer;
+  if (isQuota(status, fault)) return 'quota';
+  if (status === 404 && !isFromService(answer)) return 'rejected';
   return CODES[status] ?? (status >= 400 && status < 500 ? 'rejected' : 'unavailable');
+}
+
+function isQuota(status: number, { type, text }: Fault): boolean {
+  return type === null ? QUOTA_STATUSES.includes(status) && QUOTA_TEXT.test(text) : QUOTA_TYPES.includes(type);
+}
+
+/**
+ * A proxy that has lost its service says 404 as well, of everything there is: taken for the service's word, it would mean
+ * that all that is asked for is gone. Services answer in JSON, or at least under a request id.
+ */
+function isFromService({ body, headers }: Answer): boolean {
+  return isRecord(body) || 'x-openstack-request-id' in headers || 'x-compute-request-id' in headers;
 }
 
 function redirection(headers: Readonly<Record<string, string>>): string {
@@ -65,11 +81,12 @@ function redirection(headers: Readonly<Record<string, string>>): string {
 
 /**
  * `Retry-After` as milliseconds from now, at most ten minutes. It is a number of seconds or a date (RFC 9110, 10.2.3); a
- * date is taken by the clock of the one who wrote it, when he says what that shows.
+ * date is taken by the clock of the one who wrote it, when he says what that shows. One that has passed, and the 0 that
+ * Nova sends with refusals, say nothing: whoever waits has to know himself how long.
  */
 export function readRetryAfterMs(headers: Readonly<Record<string, string>>, now: number): number | undefined {
   const value = headers['retry-after']?.trim() ?? '';
   const theirNow = Date.parse(headers.date ?? '');
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - (Number.isNaN(theirNow) ? now : theirNow);
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : undefined;
 }

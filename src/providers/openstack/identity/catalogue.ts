@@ -23,7 +23,7 @@ export type Location = { readonly url: URL } | { readonly missing: string };
 
 /**
  * The versioned endpoint of a service for this access, without a slash at its end. Where the access names no region, the
- * first counts.
+ * first of compute counts, and for what is not there the first of all.
  */
 export function locateService(service: ServiceName, access: CloudAccess, token: Token): Location {
   const override = access.services[service].endpoint;
@@ -48,7 +48,7 @@ function pickEndpoint(
   access: CloudAccess,
   catalogue: readonly CatalogueService[],
 ): { readonly url: string } | { readonly missing: string } {
-  const { type, name } = access.services[service];
+  const { type, name, interface: own } = access.services[service];
   const wanted = type ?? service;
   const ofType = catalogue.filter((entry) => entry.type === wanted);
   if (ofType.length === 0) return lacks(`service of type ${wanted}`, typesOf(catalogue));
@@ -61,9 +61,22 @@ function pickEndpoint(
     const regions = distinct(endpoints.map(({ region }) => region));
     return { missing: `region ${access.region} is not in the catalogue for ${wanted}; it has: ${regions}` };
   }
-  const [endpoint] = inRegion.filter((candidate) => candidate.interface === access.interface);
+  const wantedInterface = own ?? access.interface;
+  const reached = inRegion.filter((candidate) => candidate.interface === wantedInterface);
   const interfaces = distinct(inRegion.map((candidate) => candidate.interface));
-  return endpoint ?? lacks(`${access.interface} endpoint of ${wanted}`, interfaces);
+  const home = homeRegion(access, catalogue);
+  const endpoint = reached.find(({ region }) => region === home) ?? reached[0];
+  return endpoint ?? lacks(`${wantedInterface} endpoint of ${wanted}`, interfaces);
+}
+
+/** Servers, networks and images of different regions know nothing of each other, so all are taken from that of servers. */
+function homeRegion(access: CloudAccess, catalogue: readonly CatalogueService[]): string | null {
+  const { type, name, interface: own } = access.services.compute;
+  const wanted = own ?? access.interface;
+  const isCompute = (service: CatalogueService): boolean =>
+    service.type === (type ?? 'compute') && (name === null || service.name === name);
+  const endpoints = catalogue.filter(isCompute).flatMap((service) => service.endpoints);
+  return access.region ?? endpoints.find((candidate) => candidate.interface === wanted)?.region ?? null;
 }
 
 function toLocation(service: ServiceName, address: string): Location {

@@ -172,6 +172,33 @@ describe('attaching a floating IP', () => {
     await expect(outcome).rejects.toMatchObject({ code: 'conflict' });
   });
 
+  it.each([
+    ['takes one of its own back with the server', `nodepool ${owner.installation} ${owner.record}`, 1],
+    ["leaves somebody else's when the server goes", 'the way in for zoe', 0],
+  ])('that the port had already %s', async (_, description, deletions) => {
+    const ip = { id: 'ip-1', floating_ip_address: '198.51.100.7', port_id: 'port-1', description };
+    const stub = cloudWith({
+      [POST]: refused('conflict'),
+      [FLOATING]: { floatingips: [ip] },
+      'DELETE network /floatingips/ip-1': {},
+      'DELETE compute /servers/server-1': {},
+    });
+    await stub.cloud.attachFloatingIp(server, TAGS, signal);
+    await stub.cloud.deleteServer(server, signal);
+    expect(stub.sent('DELETE network /floatingips/ip-1')).toHaveLength(deletions);
+    expect(stub.sent('DELETE compute /servers/server-1')).toHaveLength(1);
+  });
+
+  it('deletes the server, too, while the network service does not answer', async () => {
+    const stub = cloudWith({
+      'DELETE network /floatingips/ip-1': () => new Promise(() => undefined),
+      'DELETE compute /servers/server-1': {},
+    });
+    await stub.cloud.attachFloatingIp(server, TAGS, signal);
+    void stub.cloud.deleteServer(server, signal);
+    await expect.poll(() => stub.sent('DELETE compute /servers/server-1').length, { interval: 1 }).toBe(1);
+  });
+
   it('has to wait for the port of a server that exists, and for no other', async () => {
     const GET_SERVER = 'GET compute /servers/server-1';
     for (const [answer, code] of [[novaServer(), 'conflict'] as const, [refused('not-found'), 'not-found'] as const]) {
@@ -194,6 +221,26 @@ describe('attaching a floating IP', () => {
     const isolated = cloudWith({ 'GET network /routers': { routers: [] } });
     await expect(isolated.cloud.attachFloatingIp(server, TAGS, signal)).rejects.toMatchObject({ code: 'rejected' });
   });
+
+  it.each([null, 'public'])(
+    'leads to the network that a router joins with the external one, with pool %s',
+    async (pool) => {
+      const storage = {
+        ...serverPort,
+        id: 'port-s',
+        network_id: 'net-storage',
+        fixed_ips: [{ ip_address: '10.9.0.5' }],
+      };
+      const router = routed()[PORTS] as (request: ApiRequest) => unknown;
+      const both = (request: ApiRequest) =>
+        request.query?.device_id === 'router-1' ? router(request) : ports(storage, serverPort)(request);
+      const stub = cloudWith({ [PORTS]: both }, { config: { pool } });
+      await stub.cloud.attachFloatingIp(server, TAGS, signal);
+      expect(stub.sent(POST)[0]?.body).toMatchObject({
+        floatingip: { floating_network_id: 'net-public', port_id: 'port-1', fixed_ip_address: '10.0.0.5' },
+      });
+    },
+  );
 
   it('leads to the network that clouds.yaml names for it', async () => {
     const access = { networks: [{ name: 'public', routesExternally: false, isNatDestination: true }] };

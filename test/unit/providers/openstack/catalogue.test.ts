@@ -60,6 +60,29 @@ describe('the endpoint of a service', () => {
     expect(locate('compute', accessTo({}))).toBe('https://west.example.org/compute/v2.1/p1');
   });
 
+  it('is of the interface that is set for the service alone', () => {
+    expect(locate('compute', accessTo({}, 'compute', { interface: 'internal' }))).toBe('http://10.0.0.2:8774/v2.1/p1');
+    const others = accessTo({ interface: 'internal' }, 'compute', { interface: 'public' });
+    expect(locate('compute', others)).toBe('https://west.example.org/compute/v2.1/p1');
+    expect(locate('image', others)).toBe('http://10.0.0.2:9292/v2');
+    expect(locate('network', accessTo({}, 'network', { interface: 'admin' }))).toBe(
+      'the catalogue has no admin endpoint of network; it has: public',
+    );
+  });
+
+  it('is in the region of compute where none is named, if the service is there', () => {
+    const endpoint = (region: string) => ({ interface: 'public', region, url: `https://${region}.example.org` });
+    const regions = (type: string, ...names: string[]) => ({ type, name: null, endpoints: names.map(endpoint) });
+    const mixed = [regions('network', 'east', 'west'), regions('image', 'east'), regions('compute', 'west', 'east')];
+    const hostOf = (service: ServiceName): string => {
+      const location = locateService(service, anAccess, { ...token, catalogue: mixed });
+      return 'url' in location ? location.url.host : location.missing;
+    };
+    expect(hostOf('compute')).toBe('west.example.org');
+    expect(hostOf('network')).toBe('west.example.org');
+    expect(hostOf('image')).toBe('east.example.org');
+  });
+
   it('is that of the configured type and name', () => {
     const named = accessTo({ interface: 'internal' }, 'image', { name: 'glance' });
     expect(locate('image', named)).toBe('http://10.0.0.2:9292/v2');

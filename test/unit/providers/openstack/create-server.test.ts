@@ -109,6 +109,25 @@ describe('a server that Nova refuses', () => {
     expect(bodyOf(stub, 2).flavorRef).toBe('flavor-2');
   });
 
+  it.each([
+    ['base image', 'GET image /images', { images: [{ id: 'image-2', name: 'Ubuntu' }] }, { imageRef: 'image-2' }],
+    [
+      'network',
+      'GET network /networks',
+      { networks: [{ id: 'net-2', name: 'private', project_id: 'project-id' }] },
+      { networks: [{ uuid: 'net-2' }] },
+    ],
+  ])('is asked for once more when its %s has been replaced by another of the name', async (_, route, now, expected) => {
+    const stub = stubCloud({}, { config: { networks: [{ id: null, name: 'private', isPublic: false }] } });
+    await stub.cloud.createServer(aSpec(), signal);
+    await stub.clock.advance(30_000);
+    stub.routes[route] = now;
+    stub.routes[POST] = (_: unknown, nth: number) => (nth === 2 ? refused('rejected') : { server: { id: 'server-2' } });
+    expect(await stub.cloud.createServer(aSpec(), signal)).toBe('server-2');
+    expect(bodyOf(stub, 2)).toMatchObject(expected);
+    expect(stub.sent(POST)).toHaveLength(3);
+  });
+
   it('and an answer without an id says nothing about what happened', async () => {
     const stub = stubCloud({ [POST]: { portal: 'please log in' } });
     await expect(stub.cloud.createServer(aSpec(), signal)).rejects.toMatchObject({ code: 'unavailable' });

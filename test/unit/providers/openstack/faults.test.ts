@@ -31,6 +31,12 @@ describe('the code of a fault', () => {
     ['Nova: no key pairs left', 403, { forbidden: { message: 'Quota exceeded, too many key pairs.' } }, 'quota'],
     ["Nova: Neutron's ports are used up", 403, { forbidden: { message: 'Maximum number of ports exceeded' } }, 'quota'],
     [
+      'Nova: there are more ports than there may be',
+      403,
+      { forbidden: { message: 'The number of defined ports: 3 is over the limit: 2' } },
+      'quota',
+    ],
+    [
       "Nova with Keystone's limits",
       403,
       {
@@ -107,10 +113,22 @@ describe('the code of a fault', () => {
       'rejected',
     ],
     ['nothing there', 404, { itemNotFound: { message: 'Instance s1 could not be found.' } }, 'not-found'],
+    ['a proxy that has lost its service', 404, '<html><h1>404 Not Found</h1></html>', 'rejected'],
     ['a request that came too slowly', 408, '', 'unavailable'],
+    [
+      'a hypervisor without consoles',
+      501,
+      { notImplemented: { message: 'Unable to get console log, functionality not implemented', code: 501 } },
+      'rejected',
+    ],
     ['a broken service', 500, { computeFault: { message: 'Quota exceeded' } }, 'unavailable'],
   ])('%s', (_, status, content, code) => {
     expect(faultOf(status, content).code).toBe(code);
+  });
+
+  it.each(['x-openstack-request-id', 'x-compute-request-id'])('is `not-found` under %s, whatever the page', (name) => {
+    const page = answer(404, '<html>No such image.</html>', { [name]: 'req-1' });
+    expect(toFault(page, { what: 'GET /images/i1', secrets: [], now }).code).toBe('not-found');
   });
 });
 
@@ -163,14 +181,14 @@ describe('the words of a fault', () => {
 describe('Retry-After', () => {
   it.each<[string, Record<string, string>, number | undefined]>([
     ['seconds', { 'retry-after': '30' }, 30_000],
-    ['no time', { 'retry-after': '0' }, 0],
+    ['no time, which leaves it to us', { 'retry-after': '0' }, undefined],
     ['a date', { 'retry-after': 'Fri, 01 Jan 2016 00:02:00 GMT' }, 120_000],
     [
       "a date by the cloud's own clock",
       { 'retry-after': 'Fri, 01 Jan 2016 01:00:20 GMT', date: 'Fri, 01 Jan 2016 01:00:00 GMT' },
       20_000,
     ],
-    ['a date that has passed', { 'retry-after': 'Thu, 31 Dec 2015 00:00:00 GMT' }, 0],
+    ['a date that has passed', { 'retry-after': 'Thu, 31 Dec 2015 00:00:00 GMT' }, undefined],
     ['more than ten minutes', { 'retry-after': '86400' }, 600_000],
     ['something else', { 'retry-after': 'soon' }, undefined],
     ['nothing', {}, undefined],

@@ -33,6 +33,8 @@ export interface HttpDouble {
   readonly received: Received[];
   /** The connections that were ever made to it. */
   readonly connections: number;
+  /** Those that are open now. */
+  readonly open: number;
   on(method: string, path: string, respond: Respond): void;
   /** How often something was asked for. */
   count(method: string, path: string): number;
@@ -48,6 +50,7 @@ export async function startHttpDouble({ tls }: DoubleOptions = {}): Promise<Http
   const routes = new Map<string, Respond>();
   const received: Received[] = [];
   let connections = 0;
+  let ended = 0;
   const count = (method: string, path: string): number =>
     received.filter((one) => one.method === method && pathname(one.path) === path).length;
 
@@ -59,7 +62,10 @@ export async function startHttpDouble({ tls }: DoubleOptions = {}): Promise<Http
     send(respond ? await respond(request, count(request.method, path)) : { status: 404 }, outgoing);
   };
   const server = listener((incoming, outgoing) => void answer(incoming, outgoing), tls);
-  server.on('connection', () => (connections += 1));
+  server.on('connection', (socket) => {
+    connections += 1;
+    socket.on('close', () => (ended += 1));
+  });
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${await listen(server)}`;
   const close = async (): Promise<void> => {
     server.closeAllConnections();
@@ -71,6 +77,9 @@ export async function startHttpDouble({ tls }: DoubleOptions = {}): Promise<Http
     received,
     get connections() {
       return connections;
+    },
+    get open() {
+      return connections - ended;
     },
     on: (method, path, respond) => routes.set(`${method} ${path}`, respond),
     count,

@@ -148,9 +148,18 @@ describe('floating IPs', () => {
     expect((await stub.cloud.listServers(signal))[0]).toMatchObject({ ip: null, wantsFloatingIp: true });
   });
 
-  it('are found by the address behind them where Neutron does not name the server', async () => {
+  it('are found by their port where Neutron does not name the server, not by an address that others may have', async () => {
     const stub = cloudWith([ip({ port_details: undefined })]);
-    expect((await stub.cloud.listServers(signal))[0]?.ip).toBe('198.51.100.7');
+    stub.routes[LIST] = { servers: [novaServer({ id: 'server-2' }), novaServer()] };
+    const port = { id: 'port-1', network_id: 'net-private', device_id: 'server-1', device_owner: 'compute:nova' };
+    const gateways = stub.routes['GET network /ports'] as (request: ApiRequest) => unknown;
+    stub.routes['GET network /ports'] = (request: ApiRequest) =>
+      request.query?.device_id === undefined ? { ports: [port] } : gateways(request);
+    const found = await stub.cloud.listServers(signal);
+    expect(found.map(({ id, ip: address }) => [id, address])).toEqual([
+      ['server-2', null],
+      ['server-1', '198.51.100.7'],
+    ]);
   });
 
   it('go before their server, those that somebody else attached excepted', async () => {
@@ -189,6 +198,15 @@ describe('a server that is being built', () => {
       await stub.clock.advance(ms);
       expect((await stub.cloud.listServers(signal))[0]?.ip).toBeNull();
     }
+    expect(stub.sent(PORTS)).toHaveLength(2);
+  });
+
+  it('is looked for, too, after the clock was set back', async () => {
+    const stub = building();
+    stub.routes[PORTS] = { ports: [] };
+    await stub.cloud.listServers(signal);
+    stub.clock.set(stub.clock.now() - 3_600_000);
+    await stub.cloud.listServers(signal);
     expect(stub.sent(PORTS)).toHaveLength(2);
   });
 

@@ -16,6 +16,17 @@ it('reads once for all who ask meanwhile, and again when it is too old', async (
   expect(await value.get(signal)).toBe(3);
 });
 
+it('reads again when the clock was set back by more than it may be old', async () => {
+  const clock = createFakeClock(10_000);
+  let reads = 0;
+  const value = remember({ clock, maxAgeMs: 1000, read: async () => (reads += 1) });
+  await value.get(signal);
+  clock.set(9000);
+  expect(await value.get(signal)).toBe(1);
+  clock.set(8999);
+  expect(await value.get(signal)).toBe(2);
+});
+
 it('does not remember an error', async () => {
   let reads = 0;
   const read = async () => {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { isNodepoolError } from '../../../../src/lib/errors.ts';
 import { startCloudDouble, tokenReply, unauthorized } from './cloud-double.ts';
+import type { Reply } from './http-double.ts';
 import { failureOf, get, openSession, PASSWORD, post } from './session-under-test.ts';
 
 const signal = new AbortController().signal;
@@ -397,6 +398,18 @@ describe('what the cloud has', () => {
     expect(cloud.http.count('GET', '/compute/v2.1/')).toBe(4);
   });
 
+  it('looks at the microversions again after ten minutes, when the cloud may be another one', async () => {
+    const { cloud, session, clock } = await withCloud();
+    cloud.serve('GET', '/compute/v2.1/', (_, nth) =>
+      nth === 1 ? { status: 404 } : { json: { version: { version: '2.96', min_version: '2.1' } } },
+    );
+    expect(await session.bestMicroversion(['2.69'], signal)).toBeNull();
+    await clock.advance(600_000);
+    expect(await session.bestMicroversion(['2.69'], signal)).toBeNull();
+    await clock.advance(1);
+    expect(await session.bestMicroversion(['2.69'], signal)).toBe('2.69');
+  });
+
   it('has no microversions in version 2', async () => {
     const { cloud, session } = await withCloud();
     cloud.serve('GET', '/compute/v2.1/', () => ({ json: { version: { id: 'v2.0', version: '', min_version: '' } } }));
@@ -404,12 +417,23 @@ describe('what the cloud has', () => {
   });
 });
 
-describe('a closed session', () => {
-  it('sends nothing any more', async () => {
+describe('closing a session', () => {
+  it('lets requests under way end, closes their connections, and opens new ones for what comes later', async () => {
     const { cloud, session } = await withCloud();
-    await session.send(get());
+    let answer: (reply: Reply) => void = () => undefined;
+    cloud.serve('GET', SERVERS, (_, nth) => (nth === 1 ? new Promise((resolve) => (answer = resolve)) : { json: {} }));
+    const underWay = session.send(get());
+    await expect.poll(() => cloud.http.count('GET', SERVERS), { interval: 1 }).toBe(1);
+
+    const closed = session.close();
+    answer({ json: { servers: [] } });
+    expect((await underWay).status).toBe(200);
+    await closed;
+    await expect.poll(() => cloud.http.open, { interval: 1 }).toBe(0);
+
+    expect((await session.send(get())).status).toBe(200);
+    expect(cloud.logins).toBe(1);
     await session.close();
-    expect(await failureOf(session.send(get()))).toMatchObject({ code: 'aborted' });
-    expect(cloud.http.count('GET', SERVERS)).toBe(1);
+    await expect.poll(() => cloud.http.open, { interval: 1 }).toBe(0);
   });
 });

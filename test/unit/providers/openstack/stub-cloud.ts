@@ -90,7 +90,7 @@ export function stubCloud(changes: Routes = {}, options: StubOptions = {}): Stub
     const route = routeOf(request);
     const answer = routes[route];
     if (answer === undefined) throw new Error(`nothing answers ${route}`);
-    const body: unknown = typeof answer === 'function' ? answer(request, sent(route).length) : answer;
+    const body: unknown = typeof answer === 'function' ? await answer(request, sent(route).length) : answer;
     if (body instanceof NodepoolError) throw body;
     if (body instanceof Located) return { status: 202, headers: { location: body.location }, body: undefined };
     return { status: 200, headers: {}, body };

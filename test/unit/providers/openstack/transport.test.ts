@@ -53,10 +53,13 @@ describe('reading', () => {
     [409, 'conflict'],
     [413, 'throttled'],
     [429, 'throttled'],
-    [501, 'unavailable'],
+    [501, 'rejected'],
     [302, 'unavailable'],
   ])('is not tried again after %i', async (status, code) => {
-    const { cloud, session, during } = await withReplies({ status, headers: { location: 'http://example.org/' } });
+    const { cloud, session, during } = await withReplies({
+      status,
+      headers: { location: 'http://example.org/', 'x-openstack-request-id': 'req-1' },
+    });
     expect(await during(failureOf(session.send(get())))).toMatchObject({ code });
     expect(cloud.http.count('GET', SERVERS)).toBe(1);
   });

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import type { Providers } from '../../../src/providers/registry.ts';
+import { connect } from '../../../src/store/connect.ts';
+import { createStore } from '../../../src/store/create-store.ts';
+import { migrate } from '../../../src/store/migrate.ts';
+import { aConfig } from '../../support/builders.ts';
+import { createSite, startDaemon } from '../../support/site.ts';
+
+it('is shown to the providers each second though it is the same, for they have files of their own', async () => {
+  const site = createSite(aConfig({ providers: [], labels: [] }));
+  const { clock, random } = site;
+  const knex = connect({ kind: 'sqlite', file: ':memory:' });
+  await migrate({ knex, clock, random });
+  const store = createStore({ knex, clock, random });
+  let looks = 0;
+  const providers: Providers = {
+    configure: () => (looks += 1),
+    get: () => null,
+    entries: () => [],
+    forget: () => undefined,
+  };
+  const { core } = startDaemon(site, { store, overrides: { providers } });
+  for (const [ms, expected] of [
+    [0, 1],
+    [999, 1],
+    [1, 2],
+    [10, 2],
+    [990, 3],
+  ] as const) {
+    await clock.advance(ms);
+    await core.tick();
+    expect(looks).toBe(expected);
+  }
+  await core.settled();
+  await store.close();
+  await knex.destroy();
+});
