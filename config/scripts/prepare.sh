@@ -7,7 +7,8 @@ run() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 : "${NODEPOOL_SSH_KEY:?set it for the daemon to the public key that lets it in, as in authorized_keys}"
 
-id jenkins >/dev/null 2>&1 || run useradd --create-home --shell /bin/bash jenkins
+# No password, but not locked either: an sshd without PAM lets nobody in whose account is locked.
+id jenkins >/dev/null 2>&1 || run useradd --create-home --shell /bin/bash --password '*' jenkins
 run mkdir -p /home/jenkins/.ssh
 echo "$NODEPOOL_SSH_KEY" | run tee /home/jenkins/.ssh/authorized_keys >/dev/null
 run chown -R jenkins: /home/jenkins/.ssh

@@ -35,6 +35,8 @@ export interface ActionContext {
 /** What a handler may ask for when it ends: that its subject is left alone for a while. */
 export interface Rest {
   readonly restMs: number;
+  /** What it waits for an end of; shown to whoever asks for the plan. */
+  readonly error?: string;
 }
 
 export type Handler<A extends Action> = (

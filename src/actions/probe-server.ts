@@ -1,5 +1,5 @@
 /** How a new server is found to be up: somebody answers, and lets us in. */
-import { isNodepoolError } from '../lib/errors.ts';
+import { describeError, isNodepoolError } from '../lib/errors.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { KNOCK_LIMIT_MS, TEMPLATE_BOOT_MS, tryRestMs } from '../lifecycle/limits.ts';
 import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
@@ -16,6 +16,8 @@ import { findLostKey, ownKeyOf } from './template-key.ts';
 const TEMPLATE_USERS = ['root', 'ubuntu', 'fedora', 'cloud-user', 'centos', 'debian'];
 /** A server that is up but does not answer is asked again after this long. */
 const PROBE_INTERVAL_MS = 500;
+/** Nobody needs to be told that a server which has just become ACTIVE does not answer yet. */
+const SLOW_BOOT_MS = 20_000;
 /** The same for one that is being built, and for one that answered although the last listing still said so. */
 const KNOCK_INTERVAL_MS = 500;
 const ANSWERED_INTERVAL_MS = 250;
@@ -59,10 +61,11 @@ export async function probeServer(
   } catch (error) {
     const reason = failureOf(context, slot, error);
     if (reason !== null) return failSlot(context, slot, { reason, error, counts: true, signal });
+    const { activeAt } = slotRecord(context, slot);
     // The boot time limit counts from the first time that it should have answered.
-    if (slotRecord(context, slot).activeAt === null)
-      await context.store.patch(slot.kind, slot.id, {}, { activeAt: context.clock.now() });
-    return { restMs: PROBE_INTERVAL_MS };
+    if (activeAt === null) await context.store.patch(slot.kind, slot.id, {}, { activeAt: context.clock.now() });
+    const isSlow = activeAt !== null && context.clock.now() - activeAt > SLOW_BOOT_MS;
+    return { restMs: PROBE_INTERVAL_MS, ...(isSlow && { error: describeError(error) }) };
   }
 }
 

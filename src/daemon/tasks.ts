@@ -42,13 +42,13 @@ export function createTasks({ clock, log, onEnd }: { clock: Clock; log: Log; onE
 
   function rest(subject: Subject, ms: number, failure: { readonly error?: string } = {}): void {
     const since = clock.now();
-    resting.set(subject, { since, rest: { until: since + ms, ...failure } });
+    resting.set(subject, { since, rest: { until: since + ms, ...(failure.error && { error: failure.error }) } });
   }
 
   async function conduct({ subject, kind }: Omit<RunningTask, 'since'>, run: () => ReturnType<Run>): Promise<void> {
     try {
       const wish = await run();
-      if (wish) rest(subject, wish.restMs);
+      if (wish) rest(subject, wish.restMs, wish);
     } catch (error) {
       rest(subject, restAfter(error), isNodepoolError(error, 'aborted') ? {} : { error: describeError(error) });
       reportError(log, { subject, kind }, error);

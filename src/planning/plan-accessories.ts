@@ -3,7 +3,7 @@
  * looked for when the clean-up fires. As with servers, what was created after the rows were read cannot be in a listing
  * that was taken before, and one listing is not enough.
  */
-import { recordKey } from '../lifecycle/records.ts';
+import { recordKey, type ServerSlot } from '../lifecycle/records.ts';
 import type { Accessory } from '../providers/provider.ts';
 import type { Draft } from './draft.ts';
 
@@ -39,8 +39,13 @@ function indexOwners({ world: { nodes, images } }: Draft): Owners {
     add(recordKey('node', node), isBuilding);
     for (const subnode of node.subnodes) add(recordKey('subnode', subnode), isBuilding);
   }
-  for (const image of images) add(recordKey('image', image), image.state === 'building');
+  // The deletion of a template takes its key pair along.
+  for (const image of images) add(recordKey('image', image), image.state === 'building' || mayHaveServer(image));
   return { all, building };
+}
+
+function mayHaveServer({ serverId, attemptAt }: ServerSlot): boolean {
+  return serverId !== null || attemptAt !== null;
 }
 
 interface Question {

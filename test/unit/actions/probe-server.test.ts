@@ -145,6 +145,18 @@ describe('the first login', () => {
     expect(await perform(PROBE)).toEqual({ restMs: 500 });
   });
 
+  it('that fails for long is told to whoever asks for the plan, with what was answered', async () => {
+    const answerAfter = async (age: number): Promise<unknown> => {
+      const { perform } = bench(
+        { shell: { probe: failing('login-refused', 'refuses the key') } },
+        { ...NODE, activeAt: NOW - age },
+      );
+      return perform(PROBE);
+    };
+    expect(await answerAfter(20_000)).toEqual({ restMs: 500 });
+    expect(await answerAfter(20_001)).toEqual({ restMs: 500, error: 'refuses the key' });
+  });
+
   it.each([
     ['that is the last before the boot time limit fails the launch with what it was answered', 59_501, 1],
     ['that is not the last only ends', 59_500, 0],

@@ -94,14 +94,17 @@ describe('a key pair with our mark', () => {
     expect(orders(later(without, { accessories: [keypair()] }))).toEqual([]);
   });
 
-  it('is kept as long as its image is BUILDING, and no longer', () => {
-    const sweptIn = (state: 'building' | 'ready' | 'delete'): string[] => {
-      const image = anImage({ id: 2, state, attempt: 1, attemptAt: ago(5000), serverId: SERVER });
+  it('is kept as long as its image is BUILDING or has a template server, and no longer', () => {
+    const sweptIn = (state: 'building' | 'ready' | 'delete', server: typeof SERVER | null): number => {
+      const image = anImage({ id: 2, state, attempt: 1, attemptAt: server && ago(5000), serverId: server });
       const template = aServer({ id: SERVER, tags: tagsOf('image', image), status: 'building', ip: null });
-      const cloud = { servers: aListing([template]), images: aListing(cloudImagesOf(IMAGE, image)) };
-      return swept(shown([keypair(tagsOf('image', image))], { images: [IMAGE, image], cloud }));
+      const servers = aListing(server === null ? [] : [template]);
+      const cloud = { servers, images: aListing(cloudImagesOf(IMAGE, image)) };
+      const orders = swept(shown([keypair(tagsOf('image', image))], { images: [IMAGE, image], cloud }));
+      return orders.filter((order) => order.includes('keypair')).length;
     };
-    expect([sweptIn('building'), sweptIn('ready').length, sweptIn('delete').length]).toEqual([[], 1, 1]);
+    expect([sweptIn('building', null), sweptIn('ready', SERVER), sweptIn('delete', SERVER)]).toEqual([0, 0, 0]);
+    expect([sweptIn('ready', null), sweptIn('delete', null)]).toEqual([1, 1]);
   });
 });
 
