@@ -88,7 +88,11 @@ function createParts(deps: OpenStackCloudDeps) {
     tags !== null && tags.installation === (sightings.installation() ?? tags.installation);
   return {
     ...known,
-    listServers: createListing({ ...deps, ...known, earlyAddresses: createEarlyAddresses({ ports, networks, clock }) }),
+    listServers: createListing({
+      ...deps,
+      ...known,
+      earlyAddresses: createEarlyAddresses({ ports, networks, config, clock }),
+    }),
     createServer: createServerMaker({ session, flavors, images, networks, config }),
     accessories: createAccessories({ keypairs, floatingIps, ports, sightings, cleanFloatingIps }),
     limits: createLimits({ session, flavors, externals, floatingIps, isOurs }),

@@ -1,3 +1,4 @@
+import type { ProviderConfig } from '../../config/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isNodepoolError } from '../../lib/errors.ts';
 import type { ServerId } from '../../lib/ids.ts';
@@ -14,17 +15,21 @@ export interface EarlyAddresses {
 export interface EarlyAddressesDeps {
   readonly ports: Pick<Ports, 'list'>;
   readonly networks: Pick<Networks, 'list'>;
+  readonly config: Pick<ProviderConfig, 'rateMs'>;
   readonly clock: Clock;
 }
 
-/** Least time between two readings of the ports. */
+/** Least time between two readings of the ports: they are a call each beside the listing, and only a head start. */
 const INTERVAL_MS = 3000;
+/** The same in calls that the rate allows. */
+const INTERVAL_CALLS = 10;
 
 /**
  * Nova shows no addresses of a server before it is ACTIVE, though its ports have them long before. With them a floating
  * IP is made while the server boots, and somebody who answers there is noticed at once.
  */
-export function createEarlyAddresses({ ports, networks, clock }: EarlyAddressesDeps): EarlyAddresses {
+export function createEarlyAddresses({ ports, networks, config, clock }: EarlyAddressesDeps): EarlyAddresses {
+  const intervalMs = Math.max(INTERVAL_MS, INTERVAL_CALLS * config.rateMs);
   let known: ReadonlyMap<ServerId, readonly FixedAddress[]> = new Map();
   let readAt = -Infinity;
 

@@ -39,6 +39,13 @@ function keysIn(value: unknown, prefix = ''): string[] {
   return Object.entries(value).flatMap(([key, entry]) => [prefix + key, ...keysIn(entry, `${prefix}${key}.`)]);
 }
 
+describe('config/openstack.example.yaml', () => {
+  it('loads without problems and warnings', () => {
+    const config = load('config/openstack.example.yaml');
+    expect(config.providers.get('my-cloud')).toMatchObject({ driver: 'openstack', floatingIps: true });
+  });
+});
+
 describe('config/nodepool.example.yaml', () => {
   it('loads with config/secure.example.conf, without problems and warnings', () => {
     const config = load('config/nodepool.example.yaml', 'config/secure.example.conf');
