@@ -57,7 +57,7 @@ export function createEarlyAddresses({ ports, networks, config, clock }: EarlyAd
         tags !== null && status === 'building' && addresses.fixed.length === 0;
       const isMissing = (server: ServerFacts): boolean => isBare(server) && !known.has(server.id);
       // Either way: the clock may have been set back.
-      if (servers.some(isMissing) && Math.abs(clock.now() - readAt) >= INTERVAL_MS) await read(signal);
+      if (servers.some(isMissing) && Math.abs(clock.now() - readAt) >= intervalMs) await read(signal);
       return servers.map((server) => {
         const fixed = isBare(server) ? known.get(server.id) : undefined;
         return fixed === undefined ? server : { ...server, addresses: { ...server.addresses, fixed } };
