@@ -12,6 +12,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   const rig = await findRig();
   project.provide('rig', rig);
   if (await isRigUp(rig)) return undefined;
+  // What a rig that was cut off recorded as started, openstack-up demands even where it does not start it again.
+  await runRigScript(rig, 'openstack-down');
   await runRigScript(rig, 'openstack-up');
   return () => runRigScript(rig, 'openstack-down');
 }
