@@ -1,12 +1,16 @@
 /** Composition root of the daemon: puts its parts together, runs them, and gives everything back at the end. */
 import { writeSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { locateConfig } from './config/locate.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
 import { createConfigSource, type ConfigSource } from './config/watch.ts';
 import { createEngine, type Engine } from './daemon/run-engine.ts';
+import { createDiskImages } from './images/create-disk-images.ts';
+import type { DiskImages } from './images/disk-images.ts';
+import { noDiskImages } from './images/no-disk-images.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { systemRandom as random } from './lib/random.ts';
@@ -18,7 +22,7 @@ import { describeFailure } from './process/failure.ts';
 import { thisHolder } from './process/holder.ts';
 import { createLog, type DaemonLog } from './process/log.ts';
 import { warnOfOldNode } from './process/node-version.ts';
-import { parseDaemonOptions, type DaemonOptions } from './process/options.ts';
+import { parseDaemonOptions, programName, type DaemonOptions } from './process/options.ts';
 import { logSettings, pidFilePath } from './process/paths.ts';
 import { writePidFile } from './process/pid-file.ts';
 import { isAlive, isNodepoold } from './process/process-table.ts';
@@ -27,7 +31,7 @@ import { createServiceManager } from './process/service-manager.ts';
 import { listenForSignals } from './process/signals.ts';
 import { watchTerminal } from './process/terminal.ts';
 import { endOnUncaught } from './process/uncaught.ts';
-import { readVersion } from './process/version.ts';
+import { packageRoot, readVersion } from './process/version.ts';
 import { createDrivers } from './providers/drivers.ts';
 import { createProviders } from './providers/registry.ts';
 import { TASK_NAMES } from './providers/supervised.ts';
@@ -42,7 +46,9 @@ const print = (descriptor: 1 | 2, text: string): void => void writeSync(descript
 
 async function main(args: readonly string[]): Promise<number> {
   const version = readVersion();
-  const parsed = parseDaemonOptions(args, { version, out: (text) => print(1, text), err: (text) => print(2, text) });
+  const program = programName(process.argv[1] ?? '');
+  const output = { out: (text: string) => print(1, text), err: (text: string) => print(2, text) };
+  const parsed = parseDaemonOptions(args, { program, version, ...output });
   if ('exitCode' in parsed) return parsed.exitCode;
   const { options } = parsed;
   try {
@@ -55,7 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { message, exitCode } = describeFailure(error);
     if (options.detached) await reportStart({ started: false, exitCode, message }, process);
-    else print(2, `nodepoold: ${message}\n`);
+    else print(2, `${program}: ${message}\n`);
     return exitCode;
   }
 }
@@ -70,10 +76,10 @@ async function detach(
   const command = [process.execPath, ...process.execArgv, script, '--detached', ...args];
   const { pid, report } = await startDetached({ command, outputFile: file, signals: process });
   if (report.started) {
-    print(1, `nodepoold runs as process ${pid} and logs to ${file ?? 'nowhere'}\n`);
+    print(1, `${options.program} runs as process ${pid} and logs to ${file ?? 'nowhere'}\n`);
     return 0;
   }
-  print(2, `nodepoold: ${report.message}\n`);
+  print(2, `${options.program}: ${report.message}\n`);
   return report.exitCode;
 }
 
@@ -178,11 +184,25 @@ async function assemble({ options, stateDir, source, refreshConfig, log, release
     metrics,
     keys: createKeyMaker(),
     templateKeys: createTemplateKeys({ directory: join(stateDir, 'keys'), keys: createEcdsaKeyMaker() }),
+    diskImages: openDiskImages(options, log.child('images')),
+    workers: options.workers,
+    host: hostname(),
+    stateDir,
     ...thisHolder(random),
     switches: options.switches,
     scope: null,
     env: process.env,
   });
+}
+
+/** A rehearsal has stand-ins for the programs, so that it runs on any machine. */
+function openDiskImages({ fake, builder }: DaemonOptions, log: Log): DiskImages {
+  if (!builder) return noDiskImages('the daemon runs with --no-builder');
+  const standIn = (name: string): string => fileURLToPath(new URL(`tools/fake-builder/${name}`, packageRoot()));
+  const programs = fake
+    ? { builder: standIn('disk-image-create'), qemuImg: standIn('qemu-img') }
+    : { builder: null, qemuImg: 'qemu-img' };
+  return createDiskImages({ clock, random, log, env: process.env, programs });
 }
 
 async function openStore(source: ConfigSource, releasers: Releasers): Promise<Store> {

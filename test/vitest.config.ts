@@ -43,10 +43,11 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      // The three below need the OpenStack rig, which they start: `npm run test:openstack` and its brothers run them.
+      // Those below need the OpenStack rig, which they start: `npm run test:openstack` and its brothers run them.
       openstack('openstack', 'test/openstack/*.test.ts'),
       openstack('outages', 'test/openstack/outages/*.test.ts'),
       openstack('real', 'test/openstack/real/*.test.ts'),
+      openstack('dib', 'test/dib/*.test.ts'),
     ],
   },
 });

@@ -3,14 +3,17 @@ import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts'
 import { recordKey, type IntentKind, type IntentRecord, type ServerSlot } from '../lifecycle/records.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import type { CloudImage, Server } from '../providers/provider.ts';
-import { openImage } from './build-image.ts';
+import { buildDiskImage, rollBack, updateImage, uploadNewest } from './answer-image-intent.ts';
 import type { ActionContext } from './context.ts';
 import { describeAction } from './describe-action.ts';
 
 type Answer = (args: IntentRecord['args'], context: ActionContext, signal: AbortSignal) => Promise<unknown>;
 
 const ANSWERS: Readonly<Record<IntentKind, Answer>> = {
+  'image-build': buildDiskImage,
+  'image-upload': uploadNewest,
   'image-update': updateImage,
+  'image-rollback': rollBack,
   'image-delete': deleteImage,
   plan: describePlan,
   'alien-list': listAliens,
@@ -31,34 +34,6 @@ export async function answerIntent(
     await context.store.intents.finish(intent.id, { error: describeError(error) });
     if (!isNodepoolError(error)) throw error;
   }
-}
-
-/** Args `{provider: NAME or "all", image}`; answers `{images: [{provider, id}]}`, id null where a build is under way. */
-async function updateImage({ provider, image }: IntentRecord['args'], context: ActionContext): Promise<unknown> {
-  const name = String(image);
-  if (!context.world.switches.images) throw new NodepoolError('refused', 'the daemon runs with --no-images');
-  const providers = [...context.world.config.providers.values()].filter(
-    (candidate) => (provider === 'all' || provider === candidate.name) && candidate.images.has(name),
-  );
-  if (providers.length === 0) {
-    throw new NodepoolError(
-      'refused',
-      `no provider ${provider === 'all' ? '' : `${String(provider)} `}has an image ${name}`,
-    );
-  }
-  // Before anything is started: an error must mean that nothing was.
-  const snapshots = providers.filter((candidate) => candidate.images.get(name)?.source.kind === 'snapshot');
-  if (snapshots.length === 0) {
-    throw new NodepoolError('refused', `image ${name} is a disk image; this version does not build disk images`);
-  }
-  const images = [];
-  for (const candidate of snapshots) {
-    images.push({
-      provider: candidate.name,
-      id: await openImage({ provider: candidate.name, image: name, reason: 'operator' }, context),
-    });
-  }
-  return { images };
 }
 
 /** Args `{id, force}`: the row goes at once, whatever the cloud says; the sweep deletes what is left there. */
@@ -106,7 +81,7 @@ async function listAliens(
   });
 }
 
-/** Images made from servers that belong to no record. */
+/** Images made from servers, or marked as ours, that belong to no record. */
 async function listAlienImages(
   { provider }: IntentRecord['args'],
   context: ActionContext,
@@ -116,7 +91,7 @@ async function listAlienImages(
     const images = await context.provider(name).cloud.listImages(signal);
     const isOurs = await ownership(context);
     return images
-      .filter((image) => image.isSnapshot && !isOurs(image))
+      .filter((image) => (image.isSnapshot || image.tags !== null) && !isOurs(image))
       .map((image) => ({ provider: name, name: image.name, image_id: image.id }));
   });
 }

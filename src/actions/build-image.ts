@@ -1,5 +1,6 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
 import { isNodepoolError } from '../lib/errors.ts';
+import { logPath, openBuildLog } from '../images/build-logs.ts';
 import { formatTemplate } from '../lib/template.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
@@ -9,6 +10,7 @@ import { buildPlace, providerPlace } from '../planning/places.ts';
 import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
+import { logDirectory } from './build-log.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
 import { insist } from './insist.ts';
 import { laterIfBusy } from './later-if-busy.ts';
@@ -92,12 +94,21 @@ async function runSetup(context: ActionContext, image: ImageRecord, signal: Abor
   };
   const scripts = config.scriptDir === null ? [] : await readScripts(config.scriptDir);
   const { before, files, after } = prepareTemplate(username, scripts);
-  const buildLog = context.log.child(`image.build.${image.provider}.${image.image}`);
-  const onLine = (line: string): void => buildLog.info({ image: image.id }, line);
-  await shell.run(login, before, signal);
-  await shell.writeFiles(login, files, signal);
-  await shell.run(login, after, signal);
-  await shell.run(login, { ...setupCommand(source.setup, image.hostname ?? '', context.env), onLine }, signal);
+  const { provider, image: name, version } = image;
+  const log = context.log.child(`image.build.${provider}.${name}`);
+  const output = openBuildLog(logPath(logDirectory(context), { provider, image: name, version }), log);
+  const onLine = (line: string): void => {
+    log.info({ image: image.id }, line);
+    output.line(line);
+  };
+  try {
+    await shell.run(login, before, signal);
+    await shell.writeFiles(login, files, signal);
+    await shell.run(login, after, signal);
+    await shell.run(login, { ...setupCommand(source.setup, image.hostname ?? '', context.env), onLine }, signal);
+  } finally {
+    await output.close();
+  }
 }
 
 export async function saveImage(

@@ -1,8 +1,10 @@
 /** What handlers work with. One is made per pass: the records are those that the plan was made from. */
-import type { ImageRecord, NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
+import type { DiskImages } from '../images/disk-images.ts';
+import type { DiskImageRecord, ImageRecord, NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
 import type { Clock } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Action, ActionKind, ActionOf, Plan } from '../planning/actions.ts';
 import type { World } from '../planning/world.ts';
@@ -17,10 +19,16 @@ import type { FailureLog } from './failure-log.ts';
 export interface ActionContext {
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly keys: KeyMaker;
   readonly templateKeys: TemplateKeys;
+  readonly diskImages: DiskImages;
+  /** Name of this host, for operators. */
+  readonly host: string;
+  /** Where the program keeps what must outlive it. */
+  readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly failures: FailureLog;
   readonly book: CloudRecorder;
@@ -83,6 +91,10 @@ export function findSubnode(
 
 export function findImage({ world }: ActionContext, id: number): ImageRecord {
   return world.images.find((image) => image.id === id) ?? missing(`image ${id}`);
+}
+
+export function findDiskImage({ world }: ActionContext, id: number): DiskImageRecord {
+  return world.diskImages.find((build) => build.id === id) ?? missing(`disk image ${id}`);
 }
 
 /** Plans name records of their own world only. */

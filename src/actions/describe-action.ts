@@ -1,29 +1,33 @@
 /** A planned action in words, for `nodepool plan` and the log. */
-import type { Action, ActionOf, Launch } from '../planning/actions.ts';
+import type { Action, ActionKind, ActionOf, Launch } from '../planning/actions.ts';
 import type { Accessory } from '../providers/provider.ts';
 
 const ACCESSORY_WORDS = { keypair: 'key pair', 'floating-ip': 'floating IP', port: 'port' } as const;
 
+type Words = { readonly [K in ActionKind]?: (action: ActionOf<K>) => string };
+
+/** For what its kind and subject do not say enough about. */
+const WORDS: Words = {
+  'launch-nodes': ({ launches }) => `launch ${describeLaunches(launches)}`,
+  'create-server': ({ subject, slot, attempt }) =>
+    `create the server of ${subject} at ${slot.provider} (attempt ${attempt + 1})`,
+  'adopt-server': ({ subject, slot, serverId }) => `adopt server ${serverId} for ${subject} at ${slot.provider}`,
+  'delete-server': ({ subject, slot, serverIds }) =>
+    `delete server ${serverIds.join(', ')} of ${subject} at ${slot.provider}`,
+  'build-image': ({ image, provider }) => `build image ${image} at ${provider}`,
+  'open-disk-image': ({ image }) => `build disk image ${image}`,
+  'open-upload': ({ diskImageId, image, provider }) => `upload build ${diskImageId} as image ${image} to ${provider}`,
+  'withdraw-image': ({ imageId, detail }) => `withdraw image ${imageId}: ${detail}`,
+  'attach-floating-ip': ({ subject, slot, serverId }) =>
+    `give server ${serverId} of ${subject} at ${slot.provider} a floating IP`,
+  'answer-intent': ({ intent }) => `answer ${intent.kind} of the command line`,
+};
+
 export function describeAction(action: Action): string {
   if ('owner' in action) return `delete leaked ${describeLeak(action)} (${action.owner}) at ${action.provider}`;
-  switch (action.kind) {
-    case 'launch-nodes':
-      return `launch ${describeLaunches(action.launches)}`;
-    case 'create-server':
-      return `create the server of ${action.subject} at ${action.slot.provider} (attempt ${action.attempt + 1})`;
-    case 'adopt-server':
-      return `adopt server ${action.serverId} for ${action.subject} at ${action.slot.provider}`;
-    case 'delete-server':
-      return `delete server ${action.serverIds.join(', ')} of ${action.subject} at ${action.slot.provider}`;
-    case 'build-image':
-      return `build image ${action.image} at ${action.provider}`;
-    case 'attach-floating-ip':
-      return `give server ${action.serverId} of ${action.subject} at ${action.slot.provider} a floating IP`;
-    case 'answer-intent':
-      return `answer ${action.intent.kind} of the command line`;
-    default:
-      return `${action.kind.replaceAll('-', ' ')} (${action.subject})`;
-  }
+  // The table pairs each kind with its words; the pairing is lost on a union.
+  const describe = WORDS[action.kind] as ((action: Action) => string) | undefined;
+  return describe?.(action) ?? `${action.kind.replaceAll('-', ' ')} (${action.subject})`;
 }
 
 function describeLeak(action: ActionOf<'delete-leaked-server' | 'delete-leaked-image' | 'delete-accessory'>): string {

@@ -25,7 +25,12 @@ interface Quiet {
   readonly error: string;
 }
 
-const DELAYS = { launch: launchRetryDelayMs, build: buildRetryDelayMs, provider: providerRetryDelayMs };
+const DELAYS = {
+  launch: launchRetryDelayMs,
+  build: buildRetryDelayMs,
+  'disk-image': buildRetryDelayMs,
+  provider: providerRetryDelayMs,
+};
 
 export function createFailureLog({ store, clock }: { store: Store; clock: Clock }): FailureLog {
   const quiets = new Map<string, Quiet>();

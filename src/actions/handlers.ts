@@ -3,6 +3,15 @@ import { answerIntent } from './answer-intent.ts';
 import { adoptImage, buildImage, deleteCloudImage, finishImage, saveImage, setupImage } from './build-image.ts';
 import { checkNode } from './check-node.ts';
 import type { Handlers } from './context.ts';
+import {
+  inspectDiskImage,
+  makeDiskImage,
+  noteUploads,
+  openDiskImage,
+  removeDiskImage,
+  retireDiskImage,
+  sweepImagesDirectory,
+} from './disk-images.ts';
 import { attachFloatingIp } from './attach-floating-ip.ts';
 import { deleteAccessory, deleteLeakedImage, deleteLeakedServer } from './delete-leaks.ts';
 import { launchNodes } from './launch-nodes.ts';
@@ -12,6 +21,8 @@ import { knockServer, probeServer } from './probe-server.ts';
 import { listAccessories, listImages, listServers, readLimits } from './read-cloud.ts';
 import { removeImage, removeNode, retireImage, retireNode } from './retire.ts';
 import { adoptServer, createServer, deleteServer, forgetServer } from './servers.ts';
+import { openUpload, uploadImage } from './upload-image.ts';
+import { withdrawImage } from './withdraw-image.ts';
 
 export const HANDLERS: Handlers = {
   'launch-nodes': launchNodes,
@@ -41,6 +52,16 @@ export const HANDLERS: Handlers = {
   'list-servers': listServers,
   'list-images': listImages,
   'read-limits': readLimits,
+  'open-disk-image': openDiskImage,
+  'make-disk-image': makeDiskImage,
+  'retire-disk-image': retireDiskImage,
+  'inspect-disk-image': inspectDiskImage,
+  'remove-disk-image': removeDiskImage,
+  'note-uploads': noteUploads,
+  'sweep-images-directory': sweepImagesDirectory,
+  'open-upload': openUpload,
+  'upload-image': uploadImage,
+  'withdraw-image': withdrawImage,
   'answer-intent': answerIntent,
   'purge-history': purgeHistory,
 };

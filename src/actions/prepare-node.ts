@@ -10,6 +10,7 @@ import { readyCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { findNode, type ActionContext } from './context.ts';
 import { insist } from './insist.ts';
+import { tallyLaunch } from './launch-tally.ts';
 import { failSlot } from './retire.ts';
 import { nodeImage, providerOf } from './server-spec.ts';
 
@@ -53,6 +54,7 @@ async function finishLaunch(context: ActionContext, node: NodeRecord, signal: Ab
   if (!(await insist(clock, signal, () => store.moveNode(move)))) return;
   const ms = clock.now() - node.createdAt;
   log.info({ node: id, provider, label, ip: node.ip, ms }, 'node ready');
+  await tallyLaunch(context, node, null);
   const image = world.config.labels.get(label)?.image ?? null;
   metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms });
   await failures.clear(launchPlace(node, image), world.failures);

@@ -6,6 +6,7 @@ import { buildPlace, launchPlace } from '../planning/places.ts';
 import type { ServerId } from '../lib/ids.ts';
 import { keepConsole } from './consoles.ts';
 import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { tallyLaunch } from './launch-tally.ts';
 import { slotRecord } from './slot-record.ts';
 
 /** The last part of `nodepool.launch.error.*`, where it is not the error that tells. */
@@ -81,6 +82,7 @@ async function endNode(context: ActionContext, node: NodeRecord, end: End & { me
   const image = world.config.labels.get(label)?.image ?? null;
   if (end.counts) await failures.record(launchPlace(node, image), detail ?? reason);
   if (from !== 'building') return;
+  await tallyLaunch(context, node, { reason, detail });
   reportFailedLaunch(context, node, { image, metric: end.metric });
   const subject = { kind: 'node' as const, id, name: label };
   await keepConsole(context, { provider, serverId: consoleOf, subject, reason }, signal);
@@ -95,7 +97,7 @@ function reportFailedLaunch(
   metrics.launchEnded({ result, provider, az, image, target, manager, ms: clock.now() - createdAt });
 }
 
-async function endImage(context: ActionContext, image: ImageRecord, end: End): Promise<void> {
+export async function endImage(context: ActionContext, image: ImageRecord, end: End): Promise<void> {
   const { store, log, failures } = context;
   const { id, state: from, provider, image: name } = image;
   const { reason, detail, consoleOf, signal } = end;

@@ -2,13 +2,13 @@
  * Every command with its arguments and options, in the order of `--help`. What a command does is loaded when it
  * runs: most of the time of a program like this goes into loading.
  */
-import { Argument, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import type { DeleteOptions } from './commands/delete.ts';
 import type { HoldOptions } from './commands/hold.ts';
-import type { ImageDeleteOptions, ImageUpdateOptions } from './commands/images.ts';
 import type { InfoOptions } from './commands/info.ts';
 import type { SshOptions } from './commands/ssh.ts';
 import { SHELLS, type Shell } from './completion/shells.ts';
+import { defineImageCommands } from './image-catalogue.ts';
 import { collectId, outputOption, parseId, timeoutOption, type OutputOptions, type TimeoutOptions } from './options.ts';
 import type { Session } from './session.ts';
 
@@ -53,15 +53,16 @@ function defineViews(program: Command, session: Session): void {
     .command('dib-image-list')
     .description('list the disk images')
     .addOption(outputOption())
-    .action(async (options: OutputOptions) => (await import('./commands/list.ts')).listDibImages(session, options));
+    .action(async (options: OutputOptions) => (await import('./commands/list.ts')).listDiskImages(session, options));
 }
 
 function defineExplanations(program: Command, session: Session): void {
   program
     .command('info')
-    .description('tell what happened to a node, also to one that is gone')
+    .description('tell what happened to a node or image, also to one that is gone')
     .argument('<id>', 'id of the node', parseId)
-    .option('--image', 'the id is that of an image')
+    .addOption(new Option('--image', 'the id is that of an image at a provider').conflicts('diskImage'))
+    .addOption(new Option('--disk-image', 'the id is that of a disk image').conflicts('image'))
     .addOption(outputOption())
     .action(async (id: number, options: InfoOptions) =>
       (await import('./commands/info.ts')).showInfo(session, id, options),
@@ -100,28 +101,6 @@ function defineNodeCommands(program: Command, session: Session): void {
     .addOption(outputOption())
     .action(async (ids: readonly number[], options: DeleteOptions) =>
       (await import('./commands/delete.ts')).deleteNodes(session, ids, options),
-    );
-}
-
-function defineImageCommands(program: Command, session: Session): void {
-  program
-    .command('image-update')
-    .description('build an image anew')
-    .argument('<provider>', 'name of the provider, or "all"')
-    .argument('<image>', 'name of the image')
-    .option('--wait', 'wait until it is ready')
-    .action(async (provider: string, image: string, options: ImageUpdateOptions) =>
-      (await import('./commands/images.ts')).updateImage(session, { provider, image }, options),
-    );
-  program
-    .command('image-delete')
-    .description('delete an image at its provider')
-    .argument('<id>', 'id of the image', parseId)
-    .option('--force', 'forget the image even if its cloud does not delete it')
-    .option('--wait', 'wait until it is gone')
-    .addOption(outputOption())
-    .action(async (id: number, options: ImageDeleteOptions) =>
-      (await import('./commands/images.ts')).deleteImage(session, id, options),
     );
 }
 

@@ -1,17 +1,14 @@
 /**
- * The columns of the listings: those of the original first, in its order, then new ones.
- *
- * Sorted as the original sorts: nodes by provider and label, provider images by provider and image, disk
- * images by image, each then by id.
+ * The columns of the listings: those of the original first, in its order, then new ones. Images are in
+ * `image-columns.ts`. Nodes are sorted as the original sorts them, by provider and label, then by id.
  */
-import type { ImageRecord, NodeRecord, ServerSlot, SubnodeRecord } from '../lifecycle/records.ts';
-import type { DibImageRecord } from '../store/store.ts';
+import type { NodeRecord, ServerSlot, SubnodeRecord } from '../lifecycle/records.ts';
 import { fingerprint } from './output/fingerprint.ts';
 import { toObjects, type Column } from './output/listing.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
 
 /** What the server showed at its first login, as known_hosts files have it. */
-const HOST_KEY: Column<ServerSlot> = {
+export const HOST_KEY: Column<ServerSlot> = {
   title: 'Host key',
   key: 'host_key',
   isDetail: true,
@@ -19,7 +16,7 @@ const HOST_KEY: Column<ServerSlot> = {
 };
 
 /** The same as `ssh` shows it when it asks. */
-const FINGERPRINT: Column<ServerSlot> = {
+export const FINGERPRINT: Column<ServerSlot> = {
   title: 'Host key fingerprint',
   key: 'host_key_fingerprint',
   value: ({ hostKey }) => (hostKey === null ? null : fingerprint(hostKey)),
@@ -83,47 +80,6 @@ export function nodeFacts(now: number): readonly Column<NodeRecord>[] {
   ];
 }
 
-export function imageColumns(now: number): readonly Column<ImageRecord>[] {
-  return [
-    { title: 'ID', key: 'id', value: ({ id }) => id },
-    { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
-    { title: 'Image', key: 'image', value: ({ image }) => image },
-    { title: 'Hostname', key: 'hostname', value: ({ hostname }) => hostname },
-    { title: 'Version', key: 'version', value: ({ version }) => version },
-    { title: 'Image ID', key: 'image_id', value: ({ cloudImageId }) => cloudImageId },
-    { title: 'Server ID', key: 'server_id', value: ({ serverId }) => serverId },
-    { title: 'State', key: 'state', value: ({ state }) => state },
-    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
-    { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
-  ];
-}
-
-/** What `info --image` tells of an image. */
-export function imageFacts(now: number): readonly Column<ImageRecord>[] {
-  return [
-    ...imageColumns(now),
-    { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },
-    { title: 'Created', key: 'created_at', value: ({ createdAt }) => formatTime(createdAt) },
-    { title: 'Login user', key: 'username', value: ({ username }) => username },
-    HOST_KEY,
-    FINGERPRINT,
-    { title: 'Set-up started', key: 'setup_at', value: ({ setupAt }) => formatTime(setupAt) },
-    { title: 'Set-up done', key: 'setup_done_at', value: ({ setupDoneAt }) => formatTime(setupDoneAt) },
-    { title: 'Saving started', key: 'save_at', value: ({ saveAt }) => formatTime(saveAt) },
-  ];
-}
-
-export function dibImageColumns(now: number): readonly Column<DibImageRecord>[] {
-  return [
-    { title: 'ID', key: 'id', value: ({ id }) => id },
-    { title: 'Image', key: 'image', value: ({ image }) => image },
-    { title: 'Filename', key: 'filename', value: ({ filename }) => filename },
-    { title: 'Version', key: 'version', value: ({ version }) => version },
-    { title: 'State', key: 'state', value: ({ state }) => state },
-    { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
-  ];
-}
-
 /** A server that belongs to no row, as the daemon reports it. */
 export interface AlienServer {
   readonly provider: string;
@@ -154,14 +110,6 @@ export const ALIEN_IMAGE_COLUMNS: readonly Column<AlienImage>[] = [
 
 export function sortNodes<T extends { provider: string; label: string; id: number }>(nodes: readonly T[]): T[] {
   return nodes.toSorted((a, b) => compare(a.provider, b.provider) || compare(a.label, b.label) || a.id - b.id);
-}
-
-export function sortImages<T extends { provider: string; image: string; id: number }>(images: readonly T[]): T[] {
-  return images.toSorted((a, b) => compare(a.provider, b.provider) || compare(a.image, b.image) || a.id - b.id);
-}
-
-export function sortDibImages<T extends { image: string; id: number }>(images: readonly T[]): T[] {
-  return images.toSorted((a, b) => compare(a.image, b.image) || a.id - b.id);
 }
 
 // Plain comparison, not the locale's: the same order everywhere.

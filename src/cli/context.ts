@@ -14,6 +14,8 @@ export interface TextStream {
   write(text: string): void;
   /** A terminal: the last line can be rewritten. */
   readonly isTerminal: boolean;
+  /** How wide the terminal is. */
+  readonly columns?: number | undefined;
 }
 
 /** Files named on the command line; null: look in the usual places. */
@@ -72,6 +74,8 @@ export interface CliContext {
   configSchema(): Promise<unknown>;
   /** Finds the configuration and reads where its database is, nothing else. Throws `config` errors. */
   loadDatabase(files: ConfigFiles): Promise<DatabaseConfig>;
+  /** Absolute path of the state directory, where build logs may be. */
+  stateDirectory(): Promise<string>;
   /** Connects to a database, making or adopting its tables where that was not done. */
   openStore(database: DatabaseConfig): Promise<Store>;
   readonly deleteNow: DeleteNow;

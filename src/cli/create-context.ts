@@ -48,6 +48,7 @@ export function createContext({ env, random, home, cwd, isAlive, ...outside }: O
       const [options, { loadDatabase }] = await Promise.all([locate(files), import('../config/load-database.ts')]);
       return loadDatabase(options);
     },
+    stateDirectory: async () => (await import('../config/state-directory.ts')).stateDirectory({ env }),
     openStore: (database) => openStore(database, { clock, random }),
     deleteNow: async (work) => (await import('./delete-here.ts')).deleteHere(work, tools),
     inspectProviders: async (work) => (await import('./inspect-here.ts')).inspectHere(work, tools),

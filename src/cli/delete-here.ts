@@ -1,5 +1,7 @@
+import { hostname } from 'node:os';
 import { deleteNow } from '../daemon/delete-now.ts';
 import type { EngineDeps } from '../daemon/deps.ts';
+import { noDiskImages } from '../images/no-disk-images.ts';
 import { silentLog } from '../lib/log.ts';
 import { nullMetrics } from '../metrics/statsd.ts';
 import { thisHolder } from '../process/holder.ts';
@@ -35,6 +37,10 @@ export async function deleteHere(work: Parameters<DeleteNow>[0], tools: Tools): 
     // Keys are made for new nodes only.
     keys: { make: noKeys },
     templateKeys: { prepare: noKeys, path: () => '', remove: noKeys, records: noKeys },
+    diskImages: noDiskImages('a command builds no disk images'),
+    workers: { builds: 0, uploads: 0 },
+    host: hostname(),
+    stateDir: '',
     switches: { launches: false, deletes: true, images: false },
     env,
   };

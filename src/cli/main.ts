@@ -20,6 +20,9 @@ function openStream(stream: NodeJS.WriteStream): TextStream {
       if (isOpen) stream.write(text);
     },
     isTerminal: stream.isTTY,
+    get columns() {
+      return stream.columns;
+    },
   };
 }
 

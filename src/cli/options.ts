@@ -33,6 +33,17 @@ function parseSeconds(text: string): number {
   return Number(text);
 }
 
+/** Options of the commands that start what takes a while. */
+export interface WaitOptions {
+  readonly wait?: true;
+}
+
+/** Parses a number of lines, or a version. */
+export function parseCount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
 /** Parses the id of a row. */
 export function parseId(text: string): number {
   // Fifteen digits are still exact in a number.

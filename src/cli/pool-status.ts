@@ -8,8 +8,16 @@ import type { FailureRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { EventRecord, Lease, PoolRecords } from '../store/store.ts';
 import { compare } from './columns.ts';
 import { isDaemonLease } from './daemons.ts';
+import { describeDiskImages, type DiskImageStatus } from './disk-image-status.ts';
 import { describeSubject } from './explain-event.ts';
-import { describeImages, type ImageStatus } from './image-status.ts';
+import {
+  describeImages,
+  describeUploads,
+  describeWithdrawn,
+  type ImageStatus,
+  type UploadStatus,
+  type WithdrawnStatus,
+} from './image-status.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
 
 export type StateCounts = Readonly<Record<NodeState, number>>;
@@ -31,13 +39,14 @@ export interface ProviderStatus extends StateCounts {
 
 export interface DaemonStatus {
   readonly daemon: string;
-  /** What it acts on: `supply`, `provider:NAME`. */
+  /** What it acts on: `supply`, `provider:NAME`, `diskimage:NAME`, `images:UUID` (an images directory). */
   readonly leases: readonly string[];
   /** Seconds until it counts as dead unless it renews. */
   readonly expires_in: number;
 }
 
 export interface FailureStatus {
+  /** Empty: of a disk image, which belongs to none. */
   readonly provider: string;
   readonly kind: string;
   readonly image: string | null;
@@ -65,6 +74,10 @@ export interface PoolStatus {
   readonly labels: readonly LabelStatus[];
   readonly providers: readonly ProviderStatus[];
   readonly images: readonly ImageStatus[];
+  readonly disk_images: readonly DiskImageStatus[];
+  /** Those under way, and those that wait for their turn. */
+  readonly uploads: readonly UploadStatus[];
+  readonly withdrawn_images: readonly WithdrawnStatus[];
   readonly daemons: readonly DaemonStatus[];
   readonly failures: readonly FailureStatus[];
   readonly errors: readonly ErrorStatus[];
@@ -86,7 +99,10 @@ export function describePool(facts: Facts): PoolStatus {
   return {
     labels: describeLabels(config, records.nodes),
     providers: describeProviders(config, records.nodes),
-    images: describeImages(config, records, now),
+    images: describeImages(facts),
+    disk_images: describeDiskImages(facts),
+    uploads: describeUploads(facts),
+    withdrawn_images: describeWithdrawn(facts),
     daemons: describeDaemons(facts.leases, now),
     failures: records.failures.map((failure) => describeFailure(failure, now)),
     errors: facts.errors.map(describeError),

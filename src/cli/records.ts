@@ -1,6 +1,6 @@
 /** Reading and changing single records, with sentences for what is not possible. */
 import { NodepoolError } from '../lib/errors.ts';
-import type { ImageRecord, NodeRecord } from '../lifecycle/records.ts';
+import type { DiskImageRecord, ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { Store } from '../store/store.ts';
 
 /** Somebody else may move the same row at the same time, but hardly this often in a row. */
@@ -14,6 +14,11 @@ export async function findNode(store: Store, id: number): Promise<NodeRecord | n
 export async function findImage(store: Store, id: number): Promise<ImageRecord | null> {
   const { images } = await store.readPool();
   return images.find((image) => image.id === id) ?? null;
+}
+
+export async function findDiskImage(store: Store, id: number): Promise<DiskImageRecord | null> {
+  const { diskImages } = await store.readPool();
+  return diskImages.find((image) => image.id === id) ?? null;
 }
 
 export interface Change<T> {

@@ -10,7 +10,13 @@ export const POLL_MS = 250;
 const QUIET_MS = 1000;
 
 /** What a look at the work found: its result, or what is waited for. */
-export type Look<T> = { readonly done: T } | { readonly waitsFor: string };
+export type Look<T> = { readonly done: T } | Waiting;
+
+export interface Waiting {
+  readonly waitsFor: string;
+  /** Shown on terminals instead: what changes with every look. */
+  readonly live?: string;
+}
 
 export interface Wait<T> {
   readonly look: (signal: AbortSignal) => Promise<Look<T>>;
@@ -32,7 +38,7 @@ export async function waitFor<T>(context: CliContext, wait: Wait<T>): Promise<T>
         if (signal.aborted) throw new Interruption(wait.ifInterrupted);
         const elapsedMs = context.clock.now() - startedAt;
         if (wait.limit !== undefined && elapsedMs >= wait.limit.ms) throw wait.limit.error();
-        if (elapsedMs >= QUIET_MS) progress.show(found.waitsFor, elapsedMs);
+        if (elapsedMs >= QUIET_MS) progress.show(found, elapsedMs);
         await context.clock.sleep(POLL_MS, signal);
       }
     });

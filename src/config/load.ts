@@ -10,6 +10,7 @@ import { configError, sortProblems, type Problem } from './problems.ts';
 import { checkReferences } from './references.ts';
 import { resolveConfig } from './resolve.ts';
 import { NO_SECRETS, readSecureFile, type SecureFile } from './secure-file.ts';
+import { rehearsalImages, stateDirectory } from './state-directory.ts';
 import type { Config } from './types.ts';
 import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
@@ -44,7 +45,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   }
   const { file } = reading;
   const shape = checkShape(file);
-  const references = checkReferences(file);
+  const references = checkReferences(file, options);
   const secure = readSecure(options, references.targets);
   const database = resolveDatabase(options, secureDburi(secure) ?? yamlDburi(file));
   const problems = sortProblems([
@@ -62,7 +63,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     hasScripts: missing.length === 0,
     path: resolve(options.path),
     secure,
-    fake: options.fake ?? false,
+    rehearsal: options.fake ? { imagesDir: rehearsalImages(options.path, stateDirectory(options)) } : null,
     textAt: file.textAt,
   });
   return { config, problems, warnings };

@@ -32,6 +32,7 @@ export interface Outline {
   readonly providers: readonly ProviderOutline[];
   readonly targets: readonly Named[];
   readonly diskimages: readonly Named[];
+  readonly hasImagesDir: boolean;
 }
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -46,6 +47,7 @@ export function outlineOf(file: Entry): Outline {
     providers: named(file, ['providers'], (entry, path) => ({ images: imagesOf(entry, path) })),
     targets: named(file, ['targets']),
     diskimages: named(file, ['diskimages']),
+    hasImagesDir: isGiven(file['images-dir']),
   };
 }
 

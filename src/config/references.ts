@@ -18,11 +18,12 @@ export interface ReferenceCheck {
   readonly targets: readonly string[];
 }
 
-export function checkReferences(file: YamlFile): ReferenceCheck {
+/** In a rehearsal disk images have a directory anyway. */
+export function checkReferences(file: YamlFile, { fake = false }: { readonly fake?: boolean }): ReferenceCheck {
   const outline = outlineOf(file.value);
   return {
     problems: firstProblems(findProblems(outline, file)),
-    warnings: [...findIdle(outline, file)],
+    warnings: [...findIdle(outline, file), ...(fake ? [] : findUnbuilt(outline, file))],
     targets: outline.targets.map(({ name }) => name),
   };
 }
@@ -110,4 +111,10 @@ function dangling(missing: string, name: string, { known, advice }: { known: str
 function* findIdle({ labels, targets }: Outline, file: YamlFile): Problems {
   if (targets.length > 0 || !labels.some(({ isKept }) => isKept)) return;
   yield file.problem(['targets'], 'there is no target, so no node is launched; add one', 'key');
+}
+
+/** Disk images that are to be uploaded, with no place to build them. */
+function* findUnbuilt({ providers, hasImagesDir }: Outline, file: YamlFile): Problems {
+  if (hasImagesDir || !providers.some(({ images }) => images.some(({ diskimage }) => diskimage !== null))) return;
+  yield file.problem(['images-dir'], 'is missing, so disk images are not built; name a directory for them', 'key');
 }

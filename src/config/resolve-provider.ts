@@ -35,7 +35,7 @@ export function resolveProvider(entry: ProviderEntry, { index, fake, textAt }: C
     ipv6Preferred: entry['ipv6-preferred'],
     availabilityZones: entry['availability-zones'],
     templateHostname: entry['template-hostname'],
-    imageType: entry['image-type'] ?? null,
+    imageType: entry['image-type'],
     cleanFloatingIps: entry['clean-floating-ips'],
     images: byName(images),
     credentials: resolveCredentials(entry),
@@ -65,6 +65,7 @@ function resolveImage(entry: ProviderImageEntry, meta: Readonly<Record<string, s
     userData: entry['user-data'] ?? null,
     volumeGb: entry['boot-from-volume'] ? (entry['volume-size'] ?? null) : null,
     meta,
+    pause: entry.pause,
   };
 }
 
@@ -93,6 +94,7 @@ function resolveFakeCloud(entry: ProviderEntry['fake']): FakeCloudConfig {
     failBoots: entry['fail-boots'],
     failSsh: entry['fail-ssh'],
     failScripts: entry['fail-scripts'],
+    failUploads: entry['fail-uploads'],
     down: entry.down,
   };
 }

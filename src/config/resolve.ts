@@ -1,11 +1,12 @@
 /** Makes the configuration that the program works with out of a file that has been checked. */
 import { dirname, resolve } from 'node:path';
-import { asWritten, byName, textMap, toMs, type TextAt } from './convert.ts';
+import { byName, toMs, type TextAt } from './convert.ts';
 import { deepFreeze } from './freeze.ts';
+import { resolveDiskimage } from './resolve-diskimage.ts';
 import { resolveProvider } from './resolve-provider.ts';
 import type { ConfigFile, TargetEntry } from './schema.ts';
 import type { SecureFile } from './secure-file.ts';
-import type { Config, DatabaseConfig, DiskimageConfig, JenkinsConfig, TargetConfig } from './types.ts';
+import type { Config, DatabaseConfig, JenkinsConfig, TargetConfig } from './types.ts';
 
 export interface ResolveInput {
   readonly entries: ConfigFile;
@@ -13,8 +14,8 @@ export interface ResolveInput {
   readonly path: string;
   readonly database: DatabaseConfig;
   readonly secure: SecureFile;
-  /** A rehearsal: the fake cloud everywhere, and no outside services. */
-  readonly fake: boolean;
+  /** A rehearsal: the fake cloud everywhere, a directory of its own for disk images, and no outside services. */
+  readonly rehearsal: { readonly imagesDir: string } | null;
   /** The directory of scripts exists, or its absence is no matter now. */
   readonly hasScripts: boolean;
   readonly textAt: TextAt;
@@ -23,14 +24,20 @@ export interface ResolveInput {
 const DAY_MS = 86_400_000;
 
 export function resolveConfig(input: ResolveInput): Config {
-  const { entries, path, database, secure, fake, hasScripts, textAt } = input;
-  const directory = (value: string | undefined): string | null =>
-    value === undefined ? null : resolve(dirname(path), value);
+  const { entries, path, database, secure, rehearsal, hasScripts, textAt } = input;
+  const { providers } = entries;
+  const fake = rehearsal !== null;
+  const directory = dirname(path);
+  const inDirectory = (value: string | undefined): string | null =>
+    value === undefined ? null : resolve(directory, value);
   return deepFreeze({
     path,
-    scriptDir: hasScripts ? directory(entries['script-dir']) : null,
-    elementsDir: directory(entries['elements-dir']),
-    imagesDir: directory(entries['images-dir']),
+    scriptDir: hasScripts ? inDirectory(entries['script-dir']) : null,
+    elementsDir: inDirectory(entries['elements-dir']),
+    imagesDir: rehearsal ? rehearsal.imagesDir : inDirectory(entries['images-dir']),
+    buildLogDir: fake ? null : inDirectory(entries['build-log-dir']),
+    imageFailureShare: entries['image-failure-share'],
+    imageCanary: entries['image-canary'],
     database,
     cron: { imageUpdate: entries.cron['image-update'], cleanup: entries.cron.cleanup, check: entries.cron.check },
     zmqPublishers: fake ? [] : entries['zmq-publishers'],
@@ -45,9 +52,11 @@ export function resolveConfig(input: ResolveInput): Config {
         providers: label.providers.map(({ name }) => name),
       })),
     ),
-    providers: byName(entries.providers.map((entry, index) => resolveProvider(entry, { index, fake, textAt }))),
+    providers: byName(providers.map((entry, index) => resolveProvider(entry, { index, fake, textAt }))),
     targets: byName(entries.targets.map((entry) => resolveTarget(entry, fake ? null : secure))),
-    diskimages: byName(entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, textAt }))),
+    diskimages: byName(
+      entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, directory, providers, textAt })),
+    ),
     eventRetentionMs: Math.round(entries['event-retention'] * DAY_MS),
   });
 }
@@ -80,19 +89,4 @@ function jenkinsOf({ name, jenkins }: TargetEntry, secure: SecureFile): JenkinsC
 
 function orNull(value: string | undefined): string | null {
   return value ?? null;
-}
-
-interface Place {
-  readonly index: number;
-  readonly textAt: TextAt;
-}
-
-function resolveDiskimage(entry: ConfigFile['diskimages'][number], { index, textAt }: Place): DiskimageConfig {
-  const at = ['diskimages', index];
-  return {
-    name: entry.name,
-    elements: entry.elements,
-    release: asWritten(entry.release, [...at, 'release'], textAt),
-    envVars: textMap(entry['env-vars'], [...at, 'env-vars'], textAt),
-  };
 }

@@ -45,6 +45,12 @@ const MAX_SECONDS = 2_000_000;
 /** A time limit in seconds, down to a millisecond. */
 export const timeLimit = z.number().min(0.001).max(MAX_SECONDS);
 
+/** An age in seconds. It is compared with the time, no timer runs for it: up to a hundred years. */
+export const age = z
+  .number()
+  .min(0.001)
+  .max(36_500 * 86_400);
+
 /** A delay in seconds, fractions allowed; 0 is none. */
 export const delay = z.number().min(0).max(MAX_SECONDS);
 

@@ -1,5 +1,6 @@
 /** The `providers` section of the schema. */
 import * as z from 'zod';
+import { CLOUD_FORMATS } from './schema-diskimage.ts';
 import {
   checked,
   count,
@@ -99,7 +100,7 @@ const providerImageKeys = z.strictObject({
   'volume-size': z.int().positive().optional().describe('Size of that volume, in GB.'),
   meta: meta.default({}).describe('Properties of the image in the cloud, at most five.'),
   reset: unused('remove it'),
-  pause: unused('set the min-ready of its labels to -1 to stop builds'),
+  pause: z.boolean().default(false).describe('Build no snapshot and upload nothing.'),
 });
 
 const providerImage = checked(providerImageKeys, (image) =>
@@ -119,6 +120,7 @@ const fakeCloud = z.strictObject({
   'fail-boots': share.default(0).describe('Share of servers that end in ERROR, 0 to 1.'),
   'fail-ssh': share.default(0).describe('Share of servers on which SSH never answers, 0 to 1.'),
   'fail-scripts': share.default(0).describe('Share of servers on which scripts fail, 0 to 1.'),
+  'fail-uploads': share.default(0).describe('Share of uploads that are refused in the end, 0 to 1.'),
   down: z.boolean().default(false).describe('No call is answered.'),
 });
 
@@ -152,7 +154,10 @@ export const provider = z.strictObject({
   'template-hostname': template('provider.name', 'image.name', 'timestamp')
     .default('template-{image.name}-{timestamp}')
     .describe('Name of template servers and of the images made from them.'),
-  'image-type': text.optional().describe('Format in which the provider wants disk images: qcow2, vhd, raw.'),
+  'image-type': z
+    .enum(CLOUD_FORMATS)
+    .default('qcow2')
+    .describe('Format in which the provider wants disk images: qcow2, raw, vhd or vmdk.'),
   'clean-floating-ips': z
     .boolean()
     .default(false)
@@ -160,22 +165,6 @@ export const provider = z.strictObject({
   images: z.array(providerImage).default([]).describe('Images to keep at this provider.'),
   fake: fakeCloud.prefault({}).describe('Behaviour of the fake cloud.'),
   'nodepool-id': unused('remove it, the database identifies the installation'),
-});
-
-export const diskimage = z.strictObject({
-  name: name.describe('Name of the disk image.'),
-  elements: z.array(text).default([]).describe('Elements for diskimage-builder.'),
-  release: z.union([z.string(), z.number()]).default('').describe('Release of the distribution (DIB_RELEASE).'),
-  'env-vars': checked(looseMap, (value) => {
-    const wrong = Object.keys(value).some((key) => key === '' || key.includes('='));
-    return wrong ? 'has a variable name that is empty or holds "="; correct it' : null;
-  })
-    .default({})
-    .describe('Further environment variables of the build.'),
-  'qemu-img-options': unused('set QEMU_IMG_OPTIONS under env-vars'),
-  formats: unused('set image-type at the providers'),
-  'rebuild-age': unused('say with image-update under cron when to rebuild'),
-  pause: unused('set the min-ready of its labels to -1 to stop builds'),
 });
 
 /** Secrets belong into secure.conf, which wins when both have them. */

@@ -3,8 +3,9 @@
  * checked in `references.ts`, what is derived is made in `resolve.ts`.
  */
 import * as z from 'zod';
-import { count, cron, delay, name, template, text, timeLimit, unused } from './schema-fields.ts';
-import { diskimage, provider, secret } from './schema-provider.ts';
+import { diskimage } from './schema-diskimage.ts';
+import { count, cron, delay, name, share, template, text, timeLimit, unused } from './schema-fields.ts';
+import { provider, secret } from './schema-provider.ts';
 
 const label = z.strictObject({
   name: name.describe('Name of the label: the kind of node that jobs ask for.'),
@@ -55,7 +56,19 @@ const crons = z.strictObject({
 const root = z.strictObject({
   'script-dir': text.optional().describe('Directory of the scripts that are copied to template servers.'),
   'elements-dir': text.optional().describe('Directory of elements for diskimage-builder.'),
-  'images-dir': text.optional().describe('Directory for built disk images.'),
+  'images-dir': text.optional().describe('Directory for built disk images; without it, none are built.'),
+  'build-log-dir': text
+    .optional()
+    .describe('Directory for the output of builds; default: logs in images-dir, or build-logs in the state directory.'),
+  'image-failure-share': share
+    .default(0.5)
+    .describe(
+      'Share of the first launches from a new image, 0 to 1, above which failures bring back the one before it.',
+    ),
+  'image-canary': z
+    .boolean()
+    .default(false)
+    .describe('Try a new image on one node per provider before others boot from it.'),
   dburi: secret('dburi in the section database'),
   cron: crons.prefault({}).describe('Periodic work: minute hour day month weekday, and if need be second.'),
   'zmq-publishers': z.array(text).default([]).describe('Addresses at which Jenkins servers publish their events.'),

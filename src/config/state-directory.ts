@@ -52,9 +52,17 @@ export function embeddedDatabase(
   configPath: string,
   { directory, fake }: { directory: string; fake: boolean },
 ): string {
-  const digest = createHash('sha256').update(realPath(configPath)).digest('hex').slice(0, 8);
   const name = fake ? 'rehearsal' : basename(configPath, extname(configPath));
-  return join(directory, `${name}-${digest}.sqlite`);
+  return join(directory, `${name}-${digestOf(configPath)}.sqlite`);
+}
+
+/** Where a rehearsal of a configuration keeps the disk images that it makes. */
+export function rehearsalImages(configPath: string, directory: string): string {
+  return join(directory, `rehearsal-${digestOf(configPath)}-images`);
+}
+
+function digestOf(path: string): string {
+  return createHash('sha256').update(realPath(path)).digest('hex').slice(0, 8);
 }
 
 function realPath(path: string): string {

@@ -8,7 +8,14 @@ export interface Config {
   readonly path: string;
   readonly scriptDir: string | null;
   readonly elementsDir: string | null;
+  /** Where built disk images are kept. */
   readonly imagesDir: string | null;
+  /** Where the output of builds is kept; null: beside the images, or in the state directory. */
+  readonly buildLogDir: string | null;
+  /** Share (0 to 1) of the first launches from a new image above which failures make the image before it be used again. */
+  readonly imageFailureShare: number;
+  /** Whether a new image is tried by one node before others boot from it. */
+  readonly imageCanary: boolean;
   readonly database: DatabaseConfig;
   readonly cron: CronConfig;
   readonly zmqPublishers: readonly string[];
@@ -83,7 +90,8 @@ export interface ProviderConfig {
   readonly ipv6Preferred: boolean;
   readonly availabilityZones: readonly string[];
   readonly templateHostname: string;
-  readonly imageType: string | null;
+  /** Format in which it gets disk images. */
+  readonly imageType: string;
   readonly cleanFloatingIps: boolean;
   readonly images: ReadonlyMap<string, ProviderImageConfig>;
   readonly credentials: CredentialsConfig;
@@ -127,6 +135,8 @@ export interface ProviderImageConfig {
   /** Nodes boot from a volume of this size in GB; null: from a local disk. */
   readonly volumeGb: number | null;
   readonly meta: Readonly<Record<string, string>>;
+  /** No snapshot is built and nothing is uploaded. */
+  readonly pause: boolean;
 }
 
 export interface SnapshotSource {
@@ -145,6 +155,18 @@ export interface DiskimageConfig {
   readonly elements: readonly string[];
   readonly release: string;
   readonly envVars: Readonly<Record<string, string>>;
+  /** What providers ask for with `image-type`, and what `formats` adds; none when no provider uses it. */
+  readonly formats: readonly string[];
+  /** A build older than this is due again; null: only the cron entry says when. */
+  readonly rebuildAgeMs: number | null;
+  /** A build may take this long. */
+  readonly buildTimeoutMs: number;
+  /** Program that builds, with the arguments of `disk-image-create`: a name to be looked for in PATH, or a path. */
+  readonly dibCmd: string;
+  /** Options for qcow2 files, as `qemu-img convert -o` takes them. */
+  readonly qemuImgOptions: string;
+  /** It is not built. */
+  readonly pause: boolean;
 }
 
 export interface TargetConfig {
@@ -189,6 +211,8 @@ export interface FakeCloudConfig {
   readonly failSsh: number;
   /** Share of servers on which scripts fail. */
   readonly failScripts: number;
+  /** Share of uploads that are refused when all bytes are sent. */
+  readonly failUploads: number;
   /** Every call fails as if the cloud did not answer. */
   readonly down: boolean;
 }

@@ -1,10 +1,11 @@
 import type { Config } from '../config/types.ts';
+import type { DiskImages } from '../images/disk-images.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Action } from '../planning/actions.ts';
-import type { Switches } from '../planning/world.ts';
+import type { Switches, Workers } from '../planning/world.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
 import type { TemplateKeys } from '../remote/template-keys.ts';
@@ -30,6 +31,13 @@ export interface EngineDeps {
   readonly metrics: Metrics;
   readonly keys: KeyMaker;
   readonly templateKeys: TemplateKeys;
+  readonly diskImages: DiskImages;
+  /** Builds of disk images, and uploads, at once. */
+  readonly workers: Workers;
+  /** Name of this host, for operators. */
+  readonly host: string;
+  /** Where the program keeps what must outlive it. */
+  readonly stateDir: string;
   /** Name of this process in leases. */
   readonly holder: string;
   /** Whether a lease holder is known to be dead, so that its leases need not run out. */

@@ -3,10 +3,11 @@
  * the loop is woken. A pass never waits for a cloud or a machine, and correctness never hangs on a wake-up.
  */
 import { HANDLERS } from '../actions/handlers.ts';
-import { findImage, findNode, type ActionContext, type Handler } from '../actions/context.ts';
+import type { ActionContext, Handler } from '../actions/context.ts';
 import { createConsoleMemory } from '../actions/consoles.ts';
 import { createFailureLog, type FailureLog } from '../actions/failure-log.ts';
 import type { Config } from '../config/types.ts';
+import { buildLogDirectory } from '../images/build-logs.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Action, Plan } from '../planning/actions.ts';
 import { EMPTY_MEMORY, type Memory } from '../planning/memory.ts';
@@ -16,6 +17,7 @@ import type { PoolRecords } from '../store/store.ts';
 import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { leaseNames, leaseOf } from './lease-names.ts';
 import { Lanes } from './lanes.ts';
 import { observe, type Observation } from './observe.ts';
 import { identityOf } from './precedence.ts';
@@ -25,10 +27,15 @@ import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 const CONFIG_INTERVAL_MS = 1000;
 
 /**
- * Actions that run scripts. They cannot be repeated, so they go on while a lease has merely run out, as when the
- * database is away for a while; should another daemon take it, that one has the server deleted.
+ * Actions that run scripts, or work for long. They cannot be repeated, or not cheaply, so they go on while a lease has
+ * merely run out, as when the database is away for a while; should another daemon take it, that one begins anew.
  */
-const SCRIPTS: ReadonlySet<string> = new Set<Action['kind']>(['setup-image', 'prepare-node']);
+const SCRIPTS: ReadonlySet<string> = new Set<Action['kind']>([
+  'setup-image',
+  'prepare-node',
+  'make-disk-image',
+  'upload-image',
+]);
 
 export class EngineCore {
   readonly #deps: EngineDeps;
@@ -103,6 +110,11 @@ export class EngineCore {
     this.#nextWakeAt = nextWakeAt;
   }
 
+  /** Ends builds of disk images: these take hours, and need a while to clean up behind themselves. */
+  abandonBuilds(): void {
+    for (const { subject, kind } of this.#tasks.running()) if (kind === 'make-disk-image') this.#tasks.abort(subject);
+  }
+
   /** Resolves when every action under way has ended. */
   settled(): Promise<void> {
     return this.#tasks.settled();
@@ -128,8 +140,11 @@ export class EngineCore {
     const isDue = await this.#refreshConfig();
     const config = current();
     // Providers look at their own files, too, such as clouds.yaml.
-    if (isDue || config !== this.#config) providers.configure(config);
-    await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }));
+    if (isDue || config !== this.#config) {
+      providers.configure(config);
+      this.#configureImages(config, this.#installation);
+    }
+    await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }, config));
     return observe({
       deps: this.#deps,
       installation: this.#installation,
@@ -139,6 +154,12 @@ export class EngineCore {
       book: this.#book,
       tasks: this.#tasks,
     });
+  }
+
+  #configureImages(config: Config, installation: string): void {
+    const { diskImages, stateDir } = this.#deps;
+    const { imagesDir } = config;
+    diskImages.configure({ imagesDir, logDirectory: buildLogDirectory(config, stateDir), installation });
   }
 
   /** Whether it was time to look at the configuration. */
@@ -160,18 +181,18 @@ export class EngineCore {
   }
 
   /** A script may run for hours: whoever deletes its node or image does not wait until it has ended. */
-  #abandonScripts({ nodes, images }: World): void {
+  #abandonScripts({ nodes, images, diskImages }: World): void {
     const scripts = this.#tasks.running().filter(({ kind }) => SCRIPTS.has(kind));
     if (scripts.length === 0) return;
     const building = new Set<Subject>();
     for (const { id, state } of nodes) if (state === 'building') building.add(`node:${id}`);
     for (const { id, state } of images) if (state === 'building') building.add(`image:${id}`);
+    for (const { id, state } of diskImages) if (state === 'building') building.add(`disk-image:${id}`);
     for (const { subject } of scripts) if (!building.has(subject)) this.#tasks.abort(subject);
   }
 
   #start(action: Action, context: ActionContext): void {
-    const provider = providerOf(action, context);
-    const lease = provider === null ? 'supply' : `provider:${provider}`;
+    const lease = leaseOf(action, context);
     const lane = `${action.kind} ${lease}`;
     if (!this.#lanes.enter(lane)) return;
     const signal = SCRIPTS.has(action.kind) ? this.#leases.takeoverSignal(lease) : this.#leases.signal(lease);
@@ -181,7 +202,7 @@ export class EngineCore {
   }
 
   #context(result: Plan, world: World): ActionContext {
-    const { store, clock, log, metrics, keys, templateKeys, env, providers } = this.#deps;
+    const { providers } = this.#deps;
     const provider: ActionContext['provider'] = (name) => {
       const found = providers.get(name);
       if (found === null) throw new NodepoolError('unavailable', `provider ${name} is no longer in the configuration`);
@@ -189,28 +210,12 @@ export class EngineCore {
     };
     const lease: ActionContext['lease'] = (name) => this.#leases.held().get(name) ?? null;
     const kept = { failures: this.#failures, book: this.#book, consoles: this.#consoles };
-    return { store, clock, log, metrics, keys, templateKeys, env, ...kept, plan: result, world, provider, lease };
+    return { ...this.#deps, ...kept, plan: result, world, provider, lease };
   }
 }
 
 function namesOf(leases: ReadonlySet<string>): string {
   return [...leases].join('\n');
-}
-
-/** A daemon that neither launches nor deletes nor builds acts on no cloud. */
-function leaseNames({ providers, switches, holder, scope }: EngineDeps): readonly string[] {
-  if (scope !== null) return scope.leases;
-  const alive = `daemon:${holder}`;
-  if (!switches.launches && !switches.deletes && !switches.images) return [alive];
-  return [alive, 'supply', ...Array.from(providers.entries(), ([name]) => `provider:${name}`)];
-}
-
-/** The provider that an action works on: losing its lease aborts the action. null: the supply's. */
-function providerOf(action: Action, context: ActionContext): string | null {
-  if ('slot' in action) return action.slot.provider;
-  if ('provider' in action) return action.provider;
-  if ('nodeId' in action) return findNode(context, action.nodeId).provider;
-  return 'imageId' in action ? findImage(context, action.imageId).provider : null;
 }
 
 /** A provider that left the configuration is forgotten when no row names it any more. */

@@ -20,7 +20,7 @@ export interface LeaseKeeperDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly holder: string;
-  readonly isDeadHolder: (holder: string) => boolean;
+  readonly isVacant: (lease: Lease) => boolean;
 }
 
 export class LeaseKeeper {
@@ -37,12 +37,12 @@ export class LeaseKeeper {
 
   /** Renews and takes leases when that is due. Rejects when the database does not answer. */
   async keep(names: readonly string[]): Promise<void> {
-    const { store, clock, holder, isDeadHolder } = this.#deps;
+    const { store, clock, holder, isVacant } = this.#deps;
     const key = names.join('\n');
     const now = clock.now();
     // Either way: once the clock was set back, others see our leases as run out.
     if (key === this.#kept.names && Math.abs(now - this.#kept.at) < this.#kept.forMs) return;
-    const renewed = await store.leases.keep(holder, names, LEASE_TTL_MS, isDeadHolder);
+    const renewed = await store.leases.keep(holder, names, LEASE_TTL_MS, isVacant);
     const before = this.held();
     this.#leases = renewed;
     this.#report(before, names);

@@ -1,6 +1,6 @@
 import type { Config } from '../config/types.ts';
 import type { Memory } from '../planning/memory.ts';
-import type { World } from '../planning/world.ts';
+import type { Workshop, World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
 import type { CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
@@ -47,6 +47,7 @@ export async function observe({
     config,
     installation,
     switches: deps.switches,
+    workshop: workshopOf(deps),
     leases: leases(),
     ...pool,
     clouds,
@@ -55,6 +56,10 @@ export async function observe({
     memory,
   };
   return { world, pool };
+}
+
+function workshopOf({ diskImages, workers }: EngineDeps): Workshop {
+  return { directory: diskImages.directory, problem: diskImages.problem, workers };
 }
 
 /** What a cloud said while we acted on it is out of date once another daemon does. */

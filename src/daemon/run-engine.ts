@@ -85,6 +85,7 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 async function stop(core: EngineCore, { clock, log }: EngineDeps): Promise<void> {
+  core.abandonBuilds();
   const settled = new AbortController();
   const ended = core.settled().then(() => settled.abort());
   await Promise.race([ended, clock.sleep(STOP_LIMIT_MS, settled.signal)]);

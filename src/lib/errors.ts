@@ -33,6 +33,8 @@ export const ERROR_CODES = {
   'host-key-changed': { retry: 'never', metric: 'ssh' },
   /** A command or script on a server ended with a non-zero exit code. */
   'command-failed': { retry: 'elsewhere', metric: 'script' },
+  /** The disk has no room for what is to be written. */
+  'no-space': { retry: 'later', metric: 'unknown' },
   /** The database does not answer. */
   'database-unavailable': { retry: 'soon', metric: 'unknown' },
   /** The database answers but is not ours, is newer than this program, or refuses the login. */

@@ -3,7 +3,7 @@
  * - between the starts of any two calls lie at least `rateMs`;
  * - of each lane at most `concurrency` calls are under way;
  * - lanes take turns, and within a lane the first come is the first served. So a hundred deletions never wait for a
- *   thousand creates, and a listing for neither.
+ *   thousand creates, a listing for neither, and nothing for an upload that takes hours.
  * A `throttled` error that says how long to wait closes the whole gate for that time. One that does not makes the gap
  * between starts longer until calls succeed (`pace.ts`). No other error changes anything.
  */
@@ -12,7 +12,7 @@ import { isNodepoolError, NodepoolError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
 import { longerGap, shorterGap } from './pace.ts';
 
-const LANE_NAMES = ['read', 'create', 'equip', 'delete'] as const;
+const LANE_NAMES = ['read', 'create', 'equip', 'upload', 'delete'] as const;
 export type LaneName = (typeof LANE_NAMES)[number];
 
 export interface LimiterOptions {

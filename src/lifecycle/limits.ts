@@ -27,6 +27,16 @@ export const CONSOLE_LIMIT_MS = 20 * SECOND;
 export const CREATE_ATTEMPTS_MAX = 3;
 /** The same for save calls and the build. */
 export const SAVE_ATTEMPTS_MAX = 3;
+/** The same for uploads and the row. */
+export const UPLOAD_ATTEMPTS_MAX = 3;
+/** What a cloud does with an image after it has taken the file is looked at this often. */
+export const UPLOAD_SETTLE_MS = 5 * SECOND;
+/** Launches from an image that tell whether it is any good; later ones are not counted. */
+export const TRIAL_LAUNCHES = 20;
+/** Failed ones among them without which nothing is held against it. */
+export const TRIAL_FAILURES_LEAST = 3;
+/** Builds of a disk image, and images of a provider, that are kept: the current one and the one before. */
+export const GENERATIONS_KEPT = 2;
 /** A template that is busy with something else for longer than this after its set-up cannot be saved. */
 export const SAVE_BUSY_LIMIT_MS = 10 * MINUTE;
 /** What is busy with something else is asked again after this long. */

@@ -82,13 +82,73 @@ export interface ImageRecord extends ServerSlot {
   readonly setupDoneAt: number | null;
   /** When the last save attempt (snapshot call) was recorded; null when none may still have an effect. */
   readonly saveAt: number | null;
-  /** Save calls recorded so far; recorded before each call. */
+  /** Save calls, or uploads, recorded so far; recorded before each. */
   readonly saveAttempt: number;
+  /** Row id of the build whose file it is; null: it is a snapshot, or nobody knows. */
+  readonly diskImageId: number | null;
+  /** Bytes of the file that the running upload has sent; null: none runs. */
+  readonly progressBytes: number | null;
+  /** Since then nodes boot from the image before it instead; null: it is in order. */
+  readonly withdrawnAt: number | null;
+  /** Of the first launches from it, those that ended with a READY node, and those that failed. Later ones are not counted. */
+  readonly launchesOk: number;
+  readonly launchesFailed: number;
 }
 
-/** What failures are counted by: launches per image and zone, builds per image, a provider as a whole. */
+/** A file of a disk image, in one format. */
+export interface ImageFile {
+  /** As `image-type` and `formats` name it: qcow2, raw, vhd, vmdk, or another that only the builder program knows. */
+  readonly format: string;
+  readonly bytes: number;
+  /** What it takes up on disk: less than `bytes` where it is sparse. */
+  readonly allocatedBytes: number;
+  /** Size of the disk that a server sees; null: the format has none. */
+  readonly virtualBytes: number | null;
+  /** In hexadecimal; clouds report one of them. */
+  readonly sha256: string;
+  readonly sha512: string;
+  readonly md5: string;
+}
+
+/** One build of a disk image: a row of `dib_image`. */
+export interface DiskImageRecord {
+  readonly id: number;
+  /** Name of the disk image. */
+  readonly image: string;
+  /** Absolute path of its files without their extensions. */
+  readonly filename: string | null;
+  /** Epoch seconds. */
+  readonly version: number;
+  readonly state: ImageState;
+  readonly stateAt: number;
+  readonly createdAt: number;
+  readonly reason: string | null;
+  /** UUID of the images directory that its files are in; null: nobody has begun to build it, or it is of the original. */
+  readonly directory: string | null;
+  /** Name of the host that builds or built it: where its files and its log are. */
+  readonly host: string | null;
+  /** The builder program was started (what a half-done build left cannot be used). */
+  readonly startedAt: number | null;
+  /** null: not known, as of builds of the original. */
+  readonly files: readonly ImageFile[] | null;
+  /** `PROVIDER/IMAGE` of each provider image that it has been uploaded as. */
+  readonly uploads: readonly string[];
+}
+
+/** An operator's order to build and upload nothing more of an image for now. */
+export interface PauseRecord {
+  /** Name of a disk image or of a provider image. */
+  readonly image: string;
+  /** null: at every provider. */
+  readonly provider: string | null;
+  readonly at: number;
+  readonly reason: string | null;
+}
+
+/** What failures are counted by: launches per image and zone, builds per image, disk images, a provider as a whole. */
 export interface FailurePlace {
-  readonly kind: 'launch' | 'build' | 'provider';
+  readonly kind: 'launch' | 'build' | 'disk-image' | 'provider';
+  /** Empty for disk images, which belong to none. */
   readonly provider: string;
   readonly image: string | null;
   readonly az: string | null;
@@ -103,7 +163,16 @@ export interface FailureRecord extends FailurePlace {
   readonly retryAt: number;
 }
 
-export const INTENT_KINDS = ['image-update', 'image-delete', 'plan', 'alien-list', 'alien-image-list'] as const;
+export const INTENT_KINDS = [
+  'image-build',
+  'image-upload',
+  'image-update',
+  'image-rollback',
+  'image-delete',
+  'plan',
+  'alien-list',
+  'alien-image-list',
+] as const;
 export type IntentKind = (typeof INTENT_KINDS)[number];
 
 /** An operator's request that the daemon answers. */

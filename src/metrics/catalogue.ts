@@ -1,5 +1,6 @@
 /**
- * Every statsd key there is: the keys of the original (0.3.1), unchanged, so that its dashboards go on working.
+ * Every statsd key there is: the keys of the original (0.3.1), unchanged, so that its dashboards go on working, and few
+ * more.
  * Nothing can be sent under a key that is not listed here. `README.md` beside this file shows the same table for
  * operators; a test compares the two.
  */
@@ -8,14 +9,14 @@ import { STATE_CODES, type NodeState } from '../lifecycle/node-states.ts';
 /** `timing+counter`: a timing and an increment of 1 under the same key. */
 export type MetricType = 'gauge' | 'timing' | 'counter' | 'timing+counter';
 
-/** The part of the program that sends it; all but `pool` come with parts that do not exist yet. */
-export type Emitter = 'pool' | 'disk-images' | 'jobs';
+/** The part of the program that sends it; `jobs` does not exist yet. */
+export type Emitter = 'pool' | 'images' | 'jobs';
 
 interface MetricEntry {
   /** Words in braces are filled in. */
   readonly key: string;
   readonly type: MetricType;
-  readonly unit: 'servers' | 'ms' | 'bytes' | 'events';
+  readonly unit: 'servers' | 'ms' | 'bytes' | 'bytes per second' | 'events';
   readonly when: string;
   readonly emitter: Emitter;
 }
@@ -117,7 +118,21 @@ export const CATALOGUE = {
     type: 'timing+counter',
     unit: 'ms',
     when: 'a provider image became ready; time since its row was made',
-    emitter: 'pool',
+    emitter: 'images',
+  },
+  imageUploadRate: {
+    key: 'nodepool.image_upload.{image}.{provider}.rate',
+    type: 'gauge',
+    unit: 'bytes per second',
+    when: 'a provider took a file of a disk image (not in the original)',
+    emitter: 'images',
+  },
+  imageWithdrawn: {
+    key: 'nodepool.image_withdrawn.{image}.{provider}',
+    type: 'counter',
+    unit: 'events',
+    when: 'a provider image was withdrawn, by itself or by an operator (not in the original)',
+    emitter: 'images',
   },
   task: {
     key: 'nodepool.task.{provider}.{task}',
@@ -131,14 +146,14 @@ export const CATALOGUE = {
     type: 'timing+counter',
     unit: 'ms',
     when: 'a disk image was built',
-    emitter: 'disk-images',
+    emitter: 'images',
   },
   diskImageSize: {
     key: 'nodepool.dib_image_build.{diskimage}.{format}.size',
     type: 'gauge',
     unit: 'bytes',
     when: 'a disk image was built; bytes that the file takes up on disk',
-    emitter: 'disk-images',
+    emitter: 'images',
   },
   jobRuntime: {
     key: 'nodepool.job.{job}.runtime',

@@ -1,6 +1,6 @@
 /** What the program has to say to whoever draws its graphs. Keys live in `catalogue.ts`; nothing else knows statsd. */
 import type { Config } from '../config/types.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
+import type { ImageFile, NodeRecord } from '../lifecycle/records.ts';
 
 export interface Metrics {
   /** A launch of a node or subnode ended; `result` is `ready` or `error.<metric>`. `ms` since its row was made. */
@@ -17,6 +17,12 @@ export interface Metrics {
   nodeDeleted(node: { image: string | null; provider: string; target: string; ms: number }): void;
   /** A provider image became ready; `ms` since its row was made. */
   imageUpdated(image: { image: string; provider: string; ms: number }): void;
+  /** A disk image was built; `ms` since its row was made. */
+  diskImageBuilt(build: { diskimage: string; ms: number; files: readonly ImageFile[] }): void;
+  /** A provider took a file of a disk image. */
+  imageUploaded(upload: { image: string; provider: string; bytesPerSecond: number }): void;
+  /** A provider image was withdrawn: its nodes failed, or an operator went back. */
+  imageWithdrawn(image: { image: string; provider: string }): void;
   /** One call to a cloud ended, well or badly. */
   cloudCall(call: { provider: string; task: string; ms: number }): void;
   /** The pool as it stands: sends all gauges, zeros included, also for names that have left the configuration. */

@@ -62,6 +62,20 @@ class Report implements Metrics {
     this.#time('imageUpdate', { image, provider }, ms);
   }
 
+  diskImageBuilt({ diskimage, ms, files }: Parameters<Metrics['diskImageBuilt']>[0]): void {
+    this.#time('diskImageBuild', { diskimage }, ms);
+    for (const { format, allocatedBytes } of files)
+      this.#wire.gauge(metricKey('diskImageSize', { diskimage, format }), allocatedBytes);
+  }
+
+  imageUploaded({ image, provider, bytesPerSecond }: Parameters<Metrics['imageUploaded']>[0]): void {
+    this.#wire.gauge(metricKey('imageUploadRate', { image, provider }), bytesPerSecond);
+  }
+
+  imageWithdrawn({ image, provider }: Parameters<Metrics['imageWithdrawn']>[0]): void {
+    this.#wire.increment(metricKey('imageWithdrawn', { image, provider }));
+  }
+
   cloudCall({ provider, task, ms }: Parameters<Metrics['cloudCall']>[0]): void {
     this.#time('task', { provider, task }, ms);
   }

@@ -11,6 +11,9 @@ export const REASONS = {
   demand: 'jobs wait for this label',
   'image-missing': 'no READY or BUILDING image',
   'image-update': 'the image-update cron entry is due',
+  'rebuild-age': 'the newest build is older than rebuild-age',
+  'format-missing': 'a provider wants a format that the newest build does not have',
+  'new-build': 'a newer build of its disk image is there',
   operator: 'an operator asked for it',
   'next-step': 'the next step of its life cycle is due',
   adopt: 'the cloud has the server or image of a recorded attempt',
@@ -35,6 +38,12 @@ export const REASONS = {
   'image-removed': 'the image left the configuration',
   'image-outdated': 'newer images took its place',
   'image-failed': 'its build failed',
+  'build-failed': 'the disk image could not be built',
+  'build-interrupted': 'the build was cut off by the end of its daemon, and begins anew',
+  'upload-failed': 'the cloud did not take the image',
+  'files-missing': 'its files are gone',
+  withdrawn: 'nodes of it failed to become ready while those of the image before it had not',
+  'rolled-back': 'an operator went back to the image before it',
   'image-gone': 'the image is no longer in the cloud',
   deleted: 'it is marked for deletion',
   forced: 'an operator asked for it, whatever the cloud says',
@@ -120,6 +129,27 @@ export type Action = Base &
       }
     /** The template server is gone; its image stays. */
     | { readonly kind: 'forget-server'; readonly slot: SlotRef }
+    | { readonly kind: 'open-disk-image'; readonly image: string }
+    | { readonly kind: 'make-disk-image'; readonly diskImageId: number }
+    | { readonly kind: 'retire-disk-image'; readonly diskImageId: number }
+    /** A build of the original: what its files are has to be found out. */
+    | { readonly kind: 'inspect-disk-image'; readonly diskImageId: number }
+    | {
+        readonly kind: 'remove-disk-image';
+        readonly diskImageId: number;
+        /** Its files are in a directory that this daemon has. */ readonly hasFiles: boolean;
+      }
+    | { readonly kind: 'sweep-images-directory' }
+    | {
+        readonly kind: 'open-upload';
+        readonly provider: string;
+        readonly image: string;
+        readonly diskImageId: number;
+      }
+    | { readonly kind: 'upload-image'; readonly imageId: number; readonly diskImageId: number }
+    /** So that what was there once is not uploaded again when somebody deletes it. */
+    | { readonly kind: 'note-uploads'; readonly diskImageId: number; readonly uploads: readonly string[] }
+    | { readonly kind: 'withdraw-image'; readonly imageId: number; readonly detail: string }
     | { readonly kind: 'purge-history' }
     | { readonly kind: 'remove-image'; readonly imageId: number; readonly abandoned: readonly string[] }
     | {

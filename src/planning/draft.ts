@@ -28,13 +28,20 @@ export class Draft {
   readonly accessoryNeeds = new Map<string, number>();
   /** Places whose failures this plan has counted. */
   readonly countedFailures = new Set<string>();
+  readonly #isCleanupDue: boolean;
   #nextWakeAt = Infinity;
   readonly #subjects = new Set<Subject>();
   readonly #clouds = new Map<string, CloudFacts>();
   #ledgers: Map<string, Ledger> | null = null;
 
-  constructor(world: World) {
+  constructor(world: World, isCleanupDue = false) {
     this.world = world;
+    this.#isCleanupDue = isCleanupDue;
+  }
+
+  /** Whether the clean-up has fired since the plan before this one. */
+  get isCleanupDue(): boolean {
+    return this.#isCleanupDue;
   }
 
   get nextWakeAt(): number {

@@ -140,9 +140,11 @@ function tallySlot(tally: Tally, group: Group, [kind, slot]: TalliedSlot): void 
   else if (slot.attempt > 0) tally.byAttempt.set(recordKey(kind, slot), group);
 }
 
-/** A build needs a template server all along; later there is one only until it has been deleted. */
-function mayHaveTemplate({ state, serverId, attemptAt }: ImageRecord): boolean {
-  return state === 'building' || serverId !== null || (state === 'delete' && attemptAt !== null);
+/** A snapshot needs a template server all along; later there is one only until it has been deleted. Uploads have none. */
+function mayHaveTemplate({ state, serverId, attemptAt, diskImageId }: ImageRecord): boolean {
+  return (
+    (state === 'building' && diskImageId === null) || serverId !== null || (state === 'delete' && attemptAt !== null)
+  );
 }
 
 interface Sum {

@@ -17,6 +17,10 @@ export function buildPlace(provider: string, image: string): FailurePlace {
   return { kind: 'build', provider, image, az: null };
 }
 
+export function diskImagePlace(image: string): FailurePlace {
+  return { kind: 'disk-image', provider: '', image, az: null };
+}
+
 export function providerPlace(provider: string): FailurePlace {
   return { kind: 'provider', provider, image: null, az: null };
 }
@@ -95,7 +99,8 @@ function isTried({ world, actions }: Draft, provider: string, ordered: readonly 
 }
 
 function isUncreated(row: NodeRecord | ImageRecord): boolean {
-  if (row.state !== 'building') return false;
+  // An upload needs no server.
+  if (row.state !== 'building' || ('diskImageId' in row && row.diskImageId !== null)) return false;
   return row.serverId === null || ('subnodes' in row && row.subnodes.some(({ serverId }) => serverId === null));
 }
 

@@ -1,36 +1,38 @@
 /** Plans provider images: the builds that are missing or due, their next steps, and the retirement of old ones. */
 import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
+import { GENERATIONS_KEPT } from '../lifecycle/limits.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
+import { byVersion, describeFailing, groupImages, imagesOf, isUsable } from './choose-image.ts';
 import type { Draft } from './draft.ts';
-import { buildPlace, findTrial, isResting, providerPlace } from './places.ts';
+import { imagesInUse } from './images-in-use.ts';
+import { findAnyPause } from './pauses.ts';
+import { buildPlace, findTrial, isResting, planFailure, providerPlace } from './places.ts';
 import { isCloudImageMissing, planImageBuild, planImageDeletion, retireImage } from './plan-image-steps.ts';
 import { imageSlot, planSlotDeletion, slotSubject } from './plan-slot.ts';
+import { describeUploadWait, lostUploadReason } from './plan-uploads.ts';
 import { describeLeft, estimate, type Order } from './quota.ts';
 
 export function planImages(draft: Draft): void {
   if (draft.world.switches.images) planMissingImages(draft);
-  const images = groupImages(draft.world.images);
-  for (const group of images.values()) {
-    for (const [age, image] of group.entries()) planImage(draft, image, age);
+  for (const group of groupImages(draft.world.images).values()) {
+    const usable = group.filter(isUsable);
+    planTrial(draft, usable);
+    for (const image of group) planImage(draft, image, usable);
   }
 }
 
-/** Images of one provider and name, the newest READY first, then everything else. */
-function groupImages(images: readonly ImageRecord[]): Map<string, ImageRecord[]> {
-  const groups = new Map<string, ImageRecord[]>();
-  for (const image of images) {
-    const key = `${image.provider}/${image.image}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [image]);
-    else group.push(image);
-  }
-  const rank = ({ state }: ImageRecord): number => (state === 'ready' ? 0 : 1);
-  for (const group of groups.values()) group.sort((a, b) => rank(a) - rank(b) || b.version - a.version || b.id - a.id);
-  return groups;
+/** A new image whose nodes fail gives way to the one before it, if that one's did not. */
+function planTrial(draft: Draft, [newest, before]: readonly ImageRecord[]): void {
+  if (newest === undefined || !draft.holds(newest.provider)) return;
+  const failing = describeFailing(newest, before, draft.world.config.imageFailureShare);
+  if (failing === null) return;
+  const subject = `image:${newest.id}` as const;
+  draft.order({ kind: 'withdraw-image', subject, reason: 'withdrawn', imageId: newest.id, detail: failing });
 }
 
-function planImage(draft: Draft, image: ImageRecord, age: number): void {
+/** `usable` are those of its group that nodes may boot from, the newest first. */
+function planImage(draft: Draft, image: ImageRecord, usable: readonly ImageRecord[]): void {
   const isReachable = draft.world.clouds.has(image.provider);
   if (!draft.holds(image.provider) && (isReachable || !draft.world.leases.has('supply'))) return;
   const { deletes, images } = draft.world.switches;
@@ -38,21 +40,29 @@ function planImage(draft: Draft, image: ImageRecord, age: number): void {
   if (image.state === 'delete') {
     if (deletes) planImageDeletion(draft, image);
   } else if (departed !== null) {
-    retireImage(draft, image, { reason: departed });
+    retireImage(draft, image, { reason: departed, isFailure: isDisputed(draft, image, departed) });
   } else if (image.state === 'ready') {
-    planReadyImage(draft, image, age);
-  } else if (images) {
+    planReadyImage(draft, image, usable);
+  } else if (images && image.diskImageId === null) {
     planImageBuild(draft, image);
   }
 }
 
-/** The current image (age 0) and the previous one are kept; an older one goes when nothing needs it. */
-function planReadyImage(draft: Draft, image: ImageRecord, age: number): void {
+/** The current image and the previous one are kept; an older one goes when nothing needs it. */
+function planReadyImage(draft: Draft, image: ImageRecord, usable: readonly ImageRecord[]): void {
   // Without an id there is nothing to boot from; such rows come from other hands.
   if (image.cloudImageId === null || isCloudImageMissing(draft, image))
     retireImage(draft, image, { reason: 'image-gone' });
-  else if (age >= 2 && !isInUse(draft, image)) retireImage(draft, image, { reason: 'image-outdated' });
+  else if (isOutdated(image, usable) && !isInUse(draft, image)) retireImage(draft, image, { reason: 'image-outdated' });
   else if (draft.world.switches.deletes) planTemplateRemoval(draft, image);
+}
+
+/** A withdrawn one stays, for whoever wants to know what is wrong with it, until a newer image is good. */
+function isOutdated(image: ImageRecord, usable: readonly ImageRecord[]): boolean {
+  const age = usable.indexOf(image);
+  if (age >= 0) return age >= GENERATIONS_KEPT;
+  const [newest] = usable;
+  return newest !== undefined && byVersion(newest, image) < 0;
 }
 
 function departedReason(draft: Draft, image: ImageRecord): Reason | null {
@@ -60,8 +70,19 @@ function departedReason(draft: Draft, image: ImageRecord): Reason | null {
   if (provider === undefined) return 'provider-removed';
   const config = provider.images.get(image.image);
   if (config === undefined) return 'image-removed';
-  // An upload that another version left half done: nobody goes on with it.
-  return config.source.kind === 'diskimage' && image.state === 'building' ? 'image-failed' : null;
+  const isUpload = image.diskImageId !== null || config.source.kind === 'diskimage';
+  return image.state === 'building' && isUpload ? lostUploadReason(draft, image) : null;
+}
+
+/**
+ * Whether it counts as a failure that an upload ends: a daemon whose configuration is another one, as while a new one is
+ * being distributed, would begin it anew at once.
+ */
+function isDisputed(draft: Draft, { state, diskImageId, provider, image }: ImageRecord, reason: Reason): boolean {
+  const isOfConfiguration = reason === 'image-removed' || reason === 'format-missing';
+  return (
+    state === 'building' && diskImageId !== null && isOfConfiguration && planFailure(draft, buildPlace(provider, image))
+  );
 }
 
 /** Whether a node still boots from it: its create call may be under way. */
@@ -76,20 +97,6 @@ function planTemplateRemoval(draft: Draft, image: ImageRecord): void {
   draft.order({ kind: 'forget-server', subject: slotSubject(owned.ref), reason: 'gone', slot: owned.ref });
 }
 
-/** Image names that labels in force use, by provider. Labels with min-ready -1 are disabled. */
-export function imagesInUse(draft: Draft): ReadonlyMap<string, ReadonlySet<string>> {
-  const inUse = new Map<string, Set<string>>();
-  for (const label of draft.world.config.labels.values()) {
-    if (label.minReady < 0) continue;
-    for (const provider of label.providers) {
-      const names = inUse.get(provider) ?? new Set<string>();
-      names.add(label.image);
-      inUse.set(provider, names);
-    }
-  }
-  return inUse;
-}
-
 function planMissingImages(draft: Draft): void {
   const inUse = imagesInUse(draft);
   for (const provider of draft.world.config.providers.values()) {
@@ -102,11 +109,16 @@ function planMissingImages(draft: Draft): void {
 }
 
 function planMissingImage(draft: Draft, provider: ProviderConfig, image: ProviderImageConfig): void {
-  const rows = draft.world.images.filter((row) => row.provider === provider.name && row.image === image.name);
+  const rows = imagesOf(draft.world.images, provider.name, image.name);
   if (rows.some(({ state }) => state === 'building')) return;
   const reason = missingReason(draft, rows);
-  // A disk image that is only due again is the builder's business.
-  if (reason === null || (image.source.kind === 'diskimage' && reason === 'image-update')) return;
+  if (reason === null) return;
+  if (image.source.kind === 'diskimage') {
+    const wait = describeUploadWait(draft, image.source.diskimage, provider.imageType);
+    // One that is only due again is the builder's business.
+    if (reason === 'image-missing') draft.note(`image ${image.name} at ${provider.name}`, wait);
+    return;
+  }
   const obstacle = findObstacle(draft, provider.name, image);
   if (obstacle !== null) return draft.note(`image ${image.name} at ${provider.name}`, obstacle);
   draft.charge(provider.name, estimate(draft, templateOrder(provider.name, image.name)).cost);
@@ -115,10 +127,10 @@ function planMissingImage(draft: Draft, provider: ProviderConfig, image: Provide
 }
 
 /** Why an image cannot be built at a provider now; null: it can. */
-function findObstacle(draft: Draft, provider: string, { name, source }: ProviderImageConfig): string | null {
-  if (source.kind === 'diskimage') {
-    return `waits for an upload of disk image ${source.diskimage}; this version does not build disk images`;
-  }
+function findObstacle(draft: Draft, provider: string, image: ProviderImageConfig): string | null {
+  const { name } = image;
+  const paused = findAnyPause(draft.world, image, provider);
+  if (paused !== null) return paused;
   const rest = isResting(draft, buildPlace(provider, name)) ?? isResting(draft, providerPlace(provider));
   if (rest !== null) {
     const retryAt = new Date(rest.retryAt).toISOString();
@@ -140,8 +152,9 @@ function templateOrder(provider: string, image: string): Order {
 }
 
 function missingReason(draft: Draft, rows: readonly ImageRecord[]): 'image-missing' | 'image-update' | null {
+  // Nodes boot from none that was withdrawn; that of the image before it may have vanished since.
+  if (!rows.some(isUsable)) return 'image-missing';
   const ready = rows.filter(({ state, cloudImageId }) => state === 'ready' && cloudImageId !== null);
-  if (ready.length === 0) return 'image-missing';
   const newest = Math.max(...ready.map(({ version }) => version)) * 1000;
   const firedAt = draft.world.memory.cron.firedAt.imageUpdate;
   return firedAt !== null && newest < firedAt ? 'image-update' : null;

@@ -3,6 +3,7 @@ import type { LabelConfig, ProviderConfig } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { Launch } from './actions.ts';
 import { allocate, type AllocationRequest, type Grant } from './allocate.ts';
+import { chooseImages, type ImageChoice } from './choose-image.ts';
 import { countDeficits, countTargetLoads, type Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
 import type { Round } from './memory.ts';
@@ -23,7 +24,7 @@ export function planSupply(draft: Draft): readonly Round[] {
   }).filter(({ amount, dropped }) => amount > 0 || dropped > 0);
   if (deficits.length === 0) return [];
   noteNothingToGive(draft, targets);
-  const images = currentImages(draft.world.images);
+  const images = chooseImages(draft.world);
   const allocation = allocate({
     providers: Array.from(draft.ledgers().values(), (ledger) => ({
       name: ledger.provider,
@@ -53,23 +54,7 @@ function noteNothingToGive(draft: Draft, targets: readonly string[]): void {
   if (targets.length === 0) draft.note('targets', 'no node is launched: the configuration has no target');
 }
 
-/** The newest READY image per provider and name. */
-function currentImages(images: readonly ImageRecord[]): ReadonlyMap<string, ImageRecord> {
-  const current = new Map<string, ImageRecord>();
-  for (const image of images) {
-    if (image.state !== 'ready' || image.cloudImageId === null) continue;
-    const key = `${image.provider}/${image.image}`;
-    const known = current.get(key);
-    if (known === undefined || image.version > known.version) current.set(key, image);
-  }
-  return current;
-}
-
-function openRequest(
-  draft: Draft,
-  { label: name, amount }: Deficit,
-  images: ReadonlyMap<string, ImageRecord>,
-): AllocationRequest {
+function openRequest(draft: Draft, { label: name, amount }: Deficit, images: ImageChoice): AllocationRequest {
   const label = draft.world.config.labels.get(name) as LabelConfig;
   const places = new Map<string, number>();
   for (const provider of label.providers) {
@@ -82,7 +67,7 @@ function openRequest(
 
 interface Offer {
   readonly provider: string;
-  readonly images: ReadonlyMap<string, ImageRecord>;
+  readonly images: ImageChoice;
 }
 
 /** Why a provider cannot supply a label now; null: it can. */
@@ -90,7 +75,7 @@ function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Of
   const { misfit } = estimate(draft, orderOf(label, provider));
   if (misfit !== null) return misfit;
   const config = draft.world.config.providers.get(provider) as ProviderConfig;
-  if (!images.has(`${provider}/${label.image}`)) return describeMissingImage(config, label);
+  if (!images.has(provider, label.image)) return describeMissingImage(config, label);
   const unknown = describeUnknown(draft, provider);
   if (unknown !== null) return unknown;
   const whole = isResting(draft, providerPlace(provider));
@@ -125,14 +110,13 @@ function describeRest({ retryAt, count, lastError }: { retryAt: number; count: n
 interface Supplies {
   /** Nodes per label that demand still asks for; what is left goes to min-ready. */
   readonly left: Map<string, number>;
-  readonly images: ReadonlyMap<string, ImageRecord>;
+  readonly images: ImageChoice;
   /** Those of earlier grants. */
   readonly launches: readonly Launch[];
 }
 
 function openLaunches(draft: Draft, grant: Grant, { left, images, launches }: Supplies): Launch[] {
   const label = draft.world.config.labels.get(grant.label) as LabelConfig;
-  const image = images.get(`${grant.provider}/${label.image}`) as ImageRecord;
   const zones = chooseZones(draft, grant, { image: label.image, ordered: launches });
   const forDemand = left.get(label.name) ?? 0;
   left.set(label.name, forDemand - zones.length);
@@ -141,7 +125,8 @@ function openLaunches(draft: Draft, grant: Grant, { left, images, launches }: Su
     provider: grant.provider,
     target: grant.target,
     az,
-    imageId: image.id,
+    // There is one, or the provider would not have been asked.
+    imageId: (images.take(grant.provider, label.image) as ImageRecord).id,
     subnodes: label.subnodes,
     reason: index < forDemand ? 'demand' : 'min-ready',
   }));

@@ -7,11 +7,13 @@ import { Draft } from './draft.ts';
 import { planAccessories } from './plan-accessories.ts';
 import { planListings } from './plan-cloud.ts';
 import { planCron } from './plan-cron.ts';
+import { planDiskImages } from './plan-disk-images.ts';
 import { planImages } from './plan-images.ts';
 import { planIntents } from './plan-intents.ts';
 import { planLeaks } from './plan-leaks.ts';
 import { planNodes } from './plan-nodes.ts';
 import { planSupply } from './plan-supply.ts';
+import { planUploads } from './plan-uploads.ts';
 import type { World } from './world.ts';
 
 /** A world that nothing changes is planned again after this long at the latest, in milliseconds. */
@@ -19,14 +21,17 @@ const LONGEST_REST_MS = 60_000;
 
 export function plan(world: World): Plan {
   const { cron, nextFiringAt } = planCron(world);
-  const draft = new Draft({ ...world, memory: { ...world.memory, cron } });
+  const isCleanupDue = cron.firedAt.cleanup !== world.memory.cron.firedAt.cleanup;
+  const draft = new Draft({ ...world, memory: { ...world.memory, cron } }, isCleanupDue);
   planIntents(draft);
   planNodes(draft);
   planImages(draft);
+  planDiskImages(draft);
+  planUploads(draft);
   const rounds = planSupply(draft);
   planLeaks(draft);
   planAccessories(draft);
-  if (cron.firedAt.cleanup !== world.memory.cron.firedAt.cleanup) planHistory(draft);
+  if (isCleanupDue) planHistory(draft);
   // Last: it orders the listings that the others asked for.
   planListings(draft);
   noteFailures(draft);

@@ -1,6 +1,13 @@
 /** Everything a decision may depend on. Read-only, complete, plain data. */
 import type { Config } from '../config/types.ts';
-import type { FailureRecord, ImageRecord, IntentRecord, NodeRecord } from '../lifecycle/records.ts';
+import type {
+  DiskImageRecord,
+  FailureRecord,
+  ImageRecord,
+  IntentRecord,
+  NodeRecord,
+  PauseRecord,
+} from '../lifecycle/records.ts';
 import type { Accessory, CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
 import type { Memory } from './memory.ts';
 
@@ -10,10 +17,14 @@ export interface World {
   /** UUID of this installation: only what carries it is ours in a cloud. */
   readonly installation: string;
   readonly switches: Switches;
-  /** Leases this daemon holds: `supply`, `provider:NAME`. */
+  /** What this machine has for disk images. */
+  readonly workshop: Workshop;
+  /** Leases this daemon holds: `supply`, `provider:NAME`, `diskimage:NAME`, `images:ID`. */
   readonly leases: ReadonlySet<string>;
   readonly nodes: readonly NodeRecord[];
   readonly images: readonly ImageRecord[];
+  readonly diskImages: readonly DiskImageRecord[];
+  readonly pauses: readonly PauseRecord[];
   readonly failures: readonly FailureRecord[];
   /** Unanswered intents. */
   readonly intents: readonly IntentRecord[];
@@ -31,6 +42,20 @@ export interface Switches {
   readonly launches: boolean;
   readonly deletes: boolean;
   readonly images: boolean;
+}
+
+export interface Workshop {
+  /** Where built disk images are; null: nothing is built or uploaded here. */
+  readonly directory: { readonly id: string; readonly path: string } | null;
+  /** Why there is no directory, or null. */
+  readonly problem: string | null;
+  /** Builds, and uploads, at once. */
+  readonly workers: Workers;
+}
+
+export interface Workers {
+  readonly builds: number;
+  readonly uploads: number;
 }
 
 export interface CloudView {
@@ -56,8 +81,11 @@ export type Subject =
   | `node:${number}`
   | `subnode:${number}`
   | `image:${number}`
+  | `disk-image:${number}`
   | `intent:${number}`
   | `build:${string}/${string}`
+  | `disk-build:${string}`
+  | 'images-directory'
   | `servers:${string}`
   | `images:${string}`
   | `limits:${string}`

@@ -26,9 +26,12 @@ export function isNodepoold(pid: number): boolean {
   }
 }
 
-/** `command` is an argument vector: `nodepoold ...`, or Node.js with the script nodepoold. */
+/** The names that the daemon is started under. */
+const DAEMONS: readonly string[] = ['nodepoold', 'nodepool-builder'];
+
+/** `command` is an argument vector: `nodepoold ...`, or Node.js with the script nodepoold; or the same as a builder. */
 export function runsNodepoold(command: readonly string[]): boolean {
   const [program = '', ...rest] = command;
-  if (basename(program) === 'nodepoold') return true;
-  return /^node(js)?$/.test(basename(program)) && rest.some((part) => basename(part) === 'nodepoold');
+  if (DAEMONS.includes(basename(program))) return true;
+  return /^node(js)?$/.test(basename(program)) && rest.some((part) => DAEMONS.includes(basename(part)));
 }

@@ -2,13 +2,15 @@
  * The boundary to a cloud. Contract, proved for every driver by `test/contract`:
  * - Every call returns when the cloud has accepted it; none waits for a status. What creates something is sent once;
  *   reads and deletions, which may be repeated without harm, a driver may try again within the call.
- * - `createServer` and `saveImage` put `tags` on the resource, and listings give them back: adoption and the
+ * - `createServer`, `saveImage` and `uploadImage` put `tags` on the resource, and listings give them back: adoption and the
  *   search for leaks rest on that.
  * - Deleting what is gone is success, deleting twice too.
- * - Only catalogue errors leave a driver: not-found, quota, throttled, conflict, rejected, unavailable, auth, aborted.
+ * - Only catalogue errors leave a driver: not-found, quota, throttled, conflict, rejected, unavailable, auth, aborted; and
+ *   what the stream of a file to be uploaded ends with.
  *   `quota`, `throttled`, `conflict`, `rejected`, `auth` promise that nothing was created; `unavailable` promises nothing.
  * - A driver knows no database, no metrics, no rates: `supervised.ts` puts those around it.
  */
+import type { Readable } from 'node:stream';
 import type { ProviderConfig } from '../config/types.ts';
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { Shell } from '../remote/shell.ts';
@@ -54,7 +56,8 @@ export interface Flavor extends ServerSize {
   readonly diskGb: number;
 }
 
-export type CloudImageStatus = 'saving' | 'active' | 'error' | 'deleting' | 'unknown';
+/** `queued`: the cloud has none of its content, or has thrown away what came of it. */
+export type CloudImageStatus = 'queued' | 'saving' | 'active' | 'error' | 'deleting' | 'unknown';
 
 export interface CloudImage {
   readonly id: CloudImageId;
@@ -63,6 +66,15 @@ export interface CloudImage {
   readonly tags: Tags | null;
   /** Made from a server (what the classic `alien-image-list` shows). */
   readonly isSnapshot: boolean;
+  /** Of its file; null: the cloud does not say. */
+  readonly bytes: number | null;
+  readonly digest: Digest | null;
+}
+
+/** In hexadecimal. */
+export interface Digest {
+  readonly algorithm: 'sha512' | 'sha256' | 'md5';
+  readonly value: string;
 }
 
 export interface ServerSpec {
@@ -87,6 +99,26 @@ export interface ImageSpec {
   readonly name: string;
   readonly meta: Readonly<Record<string, string>>;
   readonly tags: Tags;
+}
+
+export interface UploadSpec extends ImageSpec {
+  /**
+   * A UUID that was never used before, chosen and recorded by the caller: what an upload that was cut off has left is found
+   * by it, without a doubt.
+   */
+  readonly id: CloudImageId;
+  /** qcow2, raw, vhd or vmdk. */
+  readonly format: string;
+  /** Least disk of a flavor that can boot it, in GiB; 0: any. */
+  readonly minDiskGb: number;
+  readonly bytes: number;
+  /**
+   * Opens the file at its beginning, to be read in pieces of 256 KiB to 1 MiB; called again when it has to be sent again. An
+   * error that the stream ends with is that of the upload, unchanged.
+   */
+  readonly open: () => Readable;
+  /** Told how many bytes have been sent. */
+  readonly onProgress: (sentBytes: number) => void;
 }
 
 /**
@@ -128,6 +160,14 @@ export interface Cloud {
   listImages(signal: AbortSignal): Promise<readonly CloudImage[]>;
   /** Starts to save the server's disk as an image. */
   saveImage(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId>;
+  /**
+   * Makes an image of a file, private to the project, and resolves when the cloud has taken all of it: then it is active, or
+   * soon will be. `conflict` when the id is in use already. What an upload leaves that was cut off, or whose file could not be
+   * read, has the id and the tags and is never active.
+   */
+  uploadImage(spec: UploadSpec, signal: AbortSignal): Promise<void>;
+  /** One image; null: there is none of that id (any more). */
+  findImage(id: CloudImageId, signal: AbortSignal): Promise<CloudImage | null>;
   deleteImage(id: CloudImageId, signal: AbortSignal): Promise<void>;
   limits(signal: AbortSignal): Promise<CloudLimits>;
   /** Key pairs, floating IPs and ports, those of others included where the cloud shows them. */

@@ -141,6 +141,8 @@ function brokenProvider(fault: string): SupervisedProvider {
       deleteServer: fail,
       listImages: fail,
       saveImage: fail,
+      uploadImage: fail,
+      findImage: fail,
       deleteImage: fail,
       limits: fail,
       listAccessories: fail,

@@ -9,8 +9,10 @@ import type { LaneName, Limiter } from '../lib/limiter.ts';
 import { onAbort } from '../lib/on-abort.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
 import type { ServerId } from '../lib/ids.ts';
+import { interruptible, type Watch } from './interruptible.ts';
 import type { Cloud, CloudCall, Provider, ServerSpec } from './provider.ts';
 import type { Usage } from './usage.ts';
+import { createUploadWatch } from './watch-upload.ts';
 
 /** The last part of the classic timing key `nodepool.task.<provider>.<task>` for each call. */
 export const TASK_NAMES = {
@@ -19,6 +21,8 @@ export const TASK_NAMES = {
   deleteServer: 'ServerDelete',
   listImages: 'ImageList',
   saveImage: 'ServerImageCreate',
+  uploadImage: 'ImageUpload',
+  findImage: 'ImageGet',
   deleteImage: 'ImageDelete',
   limits: 'LimitsGet',
   listAccessories: 'AccessoryList',
@@ -31,6 +35,7 @@ export const TASK_NAMES = {
 const LANES: Readonly<Record<CloudCall, LaneName>> = {
   listServers: 'read',
   listImages: 'read',
+  findImage: 'read',
   listAccessories: 'read',
   limits: 'read',
   readConsole: 'read',
@@ -39,6 +44,8 @@ const LANES: Readonly<Record<CloudCall, LaneName>> = {
   createKeypair: 'equip',
   attachFloatingIp: 'equip',
   saveImage: 'equip',
+  // It takes minutes or hours: nothing else may wait behind it.
+  uploadImage: 'upload',
   deleteServer: 'delete',
   deleteImage: 'delete',
   deleteAccessory: 'delete',
@@ -83,34 +90,28 @@ type Send<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
  * Puts limits, time limits, error classes and reports around `cloud`. A call rejects with `unavailable` when its time is
- * up and with `aborted` when its signal aborts, whether or not the driver heeds the signal that it is given. When a
- * server is refused for the quota, those that wait for their turn are not sent: they are refused with the same error.
+ * up (an upload: when nothing moves any more, `watch-upload.ts`) and with `aborted` when its signal aborts, whether or not
+ * the driver heeds the signal that it is given. When a server is refused for the quota, those that wait for their turn are
+ * not sent: they are refused with the same error.
  */
 export function supervise(cloud: Cloud, supervision: Supervision): SupervisedCloud {
   const { limiter, usage } = supervision;
-  const watched = watchCalls(supervision);
+  const deadlines = createDeadlines(supervision.clock, supervision.apiTimeoutMs);
+  const watched = watchCalls(supervision, {
+    limit: (call) => (interrupt) => deadlines.start(() => interrupt(unanswered(call, supervision))),
+    passesOn: () => false,
+  });
   const perform = <T>(call: CloudCall, signal: AbortSignal, send: Send<T>): Promise<T> =>
     usage.during(() => limiter.run(LANES[call], signal, () => watched(call, signal, send)));
 
-  const create: SupervisedCloud['createServer'] = async (spec, signal, admitted) => {
-    await admitted();
-    if (signal.aborted) throw abandoned('createServer');
-    try {
-      return await watched('createServer', signal, (own) => cloud.createServer(spec, own));
-    } catch (error) {
-      if (isNodepoolError(error, 'quota')) limiter.reject(LANES.createServer, error);
-      throw error;
-    }
-  };
-  const createServer: SupervisedCloud['createServer'] = (spec, signal, admitted) =>
-    usage.during(() => limiter.run(LANES.createServer, signal, () => create(spec, signal, admitted)));
-
   return {
-    createServer,
+    createServer: superviseCreates(cloud, supervision, watched),
+    uploadImage: superviseUploads(cloud, supervision),
     listServers: (signal) => perform('listServers', signal, (own) => cloud.listServers(own)),
     deleteServer: (id, signal) => perform('deleteServer', signal, (own) => cloud.deleteServer(id, own)),
     listImages: (signal) => perform('listImages', signal, (own) => cloud.listImages(own)),
     saveImage: (id, spec, signal) => perform('saveImage', signal, (own) => cloud.saveImage(id, spec, own)),
+    findImage: (id, signal) => perform('findImage', signal, (own) => cloud.findImage(id, own)),
     deleteImage: (id, signal) => perform('deleteImage', signal, (own) => cloud.deleteImage(id, own)),
     limits: (signal) => perform('limits', signal, (own) => cloud.limits(own)),
     listAccessories: (signal) => perform('listAccessories', signal, (own) => cloud.listAccessories(own)),
@@ -122,14 +123,47 @@ export function supervise(cloud: Cloud, supervision: Supervision): SupervisedClo
   };
 }
 
+function superviseCreates(
+  cloud: Cloud,
+  { limiter, usage }: Supervision,
+  watched: WatchedSend,
+): SupervisedCloud['createServer'] {
+  const create: SupervisedCloud['createServer'] = async (spec, signal, admitted) => {
+    await admitted();
+    if (signal.aborted) throw abandoned('createServer');
+    try {
+      return await watched('createServer', signal, (own) => cloud.createServer(spec, own));
+    } catch (error) {
+      if (isNodepoolError(error, 'quota')) limiter.reject(LANES.createServer, error);
+      throw error;
+    }
+  };
+  return (spec, signal, admitted) =>
+    usage.during(() => limiter.run(LANES.createServer, signal, () => create(spec, signal, admitted)));
+}
+
+function superviseUploads(cloud: Cloud, supervision: Supervision): Cloud['uploadImage'] {
+  const { limiter, usage } = supervision;
+  const watchUpload = createUploadWatch(supervision);
+  return (given, signal) => {
+    const { spec, ...rules } = watchUpload(given);
+    const watched = watchCalls(supervision, rules);
+    const upload = (): Promise<void> => watched('uploadImage', signal, (own) => cloud.uploadImage(spec, own));
+    return usage.during(() => limiter.run(LANES.uploadImage, signal, upload));
+  };
+}
+
 type WatchedSend = <T>(call: CloudCall, signal: AbortSignal, send: Send<T>) => Promise<T>;
 
-/** Sends calls with the time limit, and reports how they end. */
-function watchCalls({ provider, apiTimeoutMs, clock, onCall }: Supervision): WatchedSend {
-  const deadlines = createDeadlines(clock, apiTimeoutMs);
-  const unanswered = (call: CloudCall): NodepoolError =>
-    new NodepoolError('unavailable', `${provider} did not answer ${call} within ${apiTimeoutMs / 1000} s`);
+interface CallRules {
+  /** What gives a call up that takes too long. */
+  readonly limit: (call: CloudCall) => Watch;
+  /** Whether an error is passed on as it is, though the catalogue may not have it. */
+  readonly passesOn: (thrown: unknown) => boolean;
+}
 
+/** Sends calls under the rules, and reports how they end. */
+function watchCalls({ provider, clock, onCall }: Supervision, { limit, passesOn }: CallRules): WatchedSend {
   return async (call, signal, send) => {
     const startedAt = clock.now();
     const report = (error: NodepoolError | null): void => {
@@ -137,7 +171,7 @@ function watchCalls({ provider, apiTimeoutMs, clock, onCall }: Supervision): Wat
     };
     try {
       const answer = await interruptible(send, [
-        (interrupt) => deadlines.start(() => interrupt(unanswered(call))),
+        limit(call),
         (interrupt) => onAbort(signal, () => interrupt(abandoned(call))),
       ]);
       report(null);
@@ -145,37 +179,17 @@ function watchCalls({ provider, apiTimeoutMs, clock, onCall }: Supervision): Wat
     } catch (thrown) {
       const error = toDriverError(thrown, provider, call);
       report(error);
-      throw error;
+      throw passesOn(thrown) ? thrown : error;
     }
   };
 }
 
-function abandoned(call: CloudCall): NodepoolError {
-  return new NodepoolError('aborted', `${call} was abandoned`);
+function unanswered(call: CloudCall, { provider, apiTimeoutMs }: Supervision): NodepoolError {
+  return new NodepoolError('unavailable', `${provider} did not answer ${call} within ${apiTimeoutMs / 1000} s`);
 }
 
-/** Begins to watch for a reason to interrupt a call; returns what ends the watch. */
-type Watch = (interrupt: (error: NodepoolError) => void) => () => void;
-
-/**
- * Settles as `send` does, or rejects as soon as a watch interrupts it; then the signal given to `send` aborts too,
- * but nobody waits until the driver has noticed.
- */
-async function interruptible<T>(send: Send<T>, watches: readonly Watch[]): Promise<T> {
-  const own = new AbortController();
-  let release: readonly (() => void)[] = [];
-  const interruption = new Promise<never>((_, reject) => {
-    const interrupt = (error: NodepoolError): void => {
-      reject(error);
-      own.abort(error);
-    };
-    release = watches.map((watch) => watch(interrupt));
-  });
-  try {
-    return await Promise.race([send(own.signal), interruption]);
-  } finally {
-    for (const end of release) end();
-  }
+function abandoned(call: CloudCall): NodepoolError {
+  return new NodepoolError('aborted', `${call} was abandoned`);
 }
 
 const DRIVER_ERRORS = [

@@ -1,15 +1,17 @@
 /** Which column holds which fact of a record, and how values are stored. */
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Value } from './database.ts';
-import type { SlotKind } from './store.ts';
+import type { RecordKind } from './store.ts';
 
-export type Table = 'node' | 'subnode' | 'snapshot_image';
+export type Table = 'node' | 'subnode' | 'snapshot_image' | 'dib_image';
 export type Columns = Readonly<Record<string, Value>>;
 
-export const TABLE_OF = { node: 'node', subnode: 'subnode', image: 'snapshot_image' } as const satisfies Record<
-  SlotKind,
-  Table
->;
+export const TABLE_OF = {
+  node: 'node',
+  subnode: 'subnode',
+  image: 'snapshot_image',
+  'disk-image': 'dib_image',
+} as const satisfies Record<RecordKind, Table>;
 
 const SLOT_COLUMNS = {
   attemptAt: 'attempt_ms',
@@ -22,8 +24,8 @@ const SLOT_COLUMNS = {
   hostname: 'hostname',
 };
 
-/** Keys that a table has no column for are dropped: `SlotPatch` is common to the three. */
-const PATCH_COLUMNS: Readonly<Record<SlotKind, Readonly<Record<string, string>>>> = {
+/** Keys that a table has no column for are dropped: `SlotPatch` is common to those that have a server. */
+const PATCH_COLUMNS: Readonly<Record<RecordKind, Readonly<Record<string, string>>>> = {
   node: {
     ...SLOT_COLUMNS,
     serverId: 'external_id',
@@ -46,6 +48,17 @@ const PATCH_COLUMNS: Readonly<Record<SlotKind, Readonly<Record<string, string>>>
     setupDoneAt: 'setup_done_ms',
     saveAt: 'save_ms',
     saveAttempt: 'save_attempt',
+    progressBytes: 'progress_bytes',
+    withdrawnAt: 'withdrawn_ms',
+  },
+  'disk-image': {
+    filename: 'filename',
+    reason: 'reason',
+    directory: 'directory',
+    host: 'host',
+    startedAt: 'started_ms',
+    files: 'files',
+    uploads: 'uploads',
   },
 };
 
@@ -53,6 +66,8 @@ const PATCH_COLUMNS: Readonly<Record<SlotKind, Readonly<Record<string, string>>>
 const TEXT_LENGTH = 255;
 /** Columns of type TEXT: what is longer must not be cut, because it would mean something else. */
 const LONG_TEXTS: ReadonlySet<string> = new Set(['host_key']);
+/** Columns that hold a list as JSON. */
+const LISTS: ReadonlySet<string> = new Set(['files', 'uploads']);
 
 /** Text as it fits into a classic column: MySQL refuses longer values, and with them the whole group of writes. */
 export function clip(text: string): string {
@@ -60,13 +75,19 @@ export function clip(text: string): string {
 }
 
 /** The columns that a patch of the store sets. */
-export function patchColumns(kind: SlotKind, patch: object): Columns {
+export function patchColumns(kind: RecordKind, patch: object): Columns {
   const columns: Record<string, Value> = {};
-  for (const [key, value] of Object.entries(patch) as [string, Value | undefined][]) {
+  for (const [key, value] of Object.entries(patch) as [string, unknown][]) {
     const column = PATCH_COLUMNS[kind][key];
-    if (column === undefined || value === undefined) continue;
-    if (column === 'held_from') columns[column] = value === null ? null : STATE_CODES[value as 'ready' | 'used'];
-    else columns[column] = typeof value === 'string' && !LONG_TEXTS.has(column) ? clip(value) : value;
+    if (column !== undefined && value !== undefined) columns[column] = stored(column, value);
   }
   return columns;
+}
+
+/** A fact as its column holds it. */
+function stored(column: string, fact: unknown): Value {
+  if (fact === null) return null;
+  if (LISTS.has(column)) return JSON.stringify(fact);
+  if (column === 'held_from') return STATE_CODES[fact as 'ready' | 'used'];
+  return typeof fact === 'string' && !LONG_TEXTS.has(column) ? clip(fact) : (fact as Value);
 }

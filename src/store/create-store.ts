@@ -3,13 +3,15 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { Batcher } from './batcher.ts';
 import { Database } from './database.ts';
-import { listDibImages } from './dib-images.ts';
+import { createDiskImages } from './disk-images.ts';
 import { createEvents } from './events.ts';
 import { createFailures } from './failures.ts';
 import { createImages } from './images.ts';
 import { createIntents } from './intents.ts';
+import { LaunchCounts } from './launch-counts.ts';
 import { createLeases } from './leases.ts';
 import { createNodes } from './nodes.ts';
+import { createPauses } from './pauses.ts';
 import { PoolReader } from './pool-reader.ts';
 import { createSlots } from './slots.ts';
 import type { Store } from './store.ts';
@@ -18,6 +20,7 @@ import type { Store } from './store.ts';
 export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock; random: Random }): Store {
   const database = new Database({ knex, clock, random });
   const batcher = new Batcher({ database, clock });
+  const launchCounts = new LaunchCounts(database);
   const reader = new PoolReader(database);
   const deps = { database, batcher, clock, random, orphans: () => reader.orphans };
   return {
@@ -25,14 +28,16 @@ export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock;
     readPool: () => reader.readPool(),
     ...createNodes(deps),
     ...createImages(deps),
+    ...createDiskImages(deps),
     ...createSlots(deps),
+    countLaunch: (imageId, hasWorked) => launchCounts.add(imageId, hasWorked),
     events: createEvents(deps),
     failures: createFailures(deps),
     intents: createIntents(deps),
     leases: createLeases(deps),
-    listDibImages: () => listDibImages(database),
+    pauses: createPauses(deps),
     close: async () => {
-      await batcher.idle();
+      await Promise.all([batcher.idle(), launchCounts.idle()]);
       await knex.destroy();
     },
   };

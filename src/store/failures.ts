@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import type { FailurePlace, FailureRecord } from '../lifecycle/records.ts';
 import type { Database } from './database.ts';
+import { digestKey } from './sql.ts';
 import type { Store } from './store.ts';
 
 export type FailureRow = readonly [
@@ -42,9 +42,6 @@ export function createFailures({ database, clock }: { database: Database; clock:
   };
 }
 
-/** Kind, provider, image and zone as one key of fixed length. */
 function keyOf({ kind, provider, image, az }: FailurePlace): string {
-  return createHash('sha256')
-    .update(JSON.stringify([kind, provider, image, az]))
-    .digest('hex');
+  return digestKey(kind, provider, image, az);
 }

@@ -46,9 +46,10 @@ async function isBuilding(statements: Statements, { provider, image }: NewImage)
 }
 
 async function insertImage(statements: Statements, row: NewImage, now: number): Promise<number> {
-  const { provider, image, hostname, version, reason } = row;
-  const columns = 'provider_name, image_name, hostname, version, state, state_time, created_ms, reason';
-  const values = [provider, image, clip(hostname), version, STATE_CODES.building, toSeconds(now), now, reason];
+  const { provider, image, hostname, version, reason, diskImageId = null } = row;
+  const columns = 'provider_name, image_name, hostname, version, state, state_time, created_ms, reason, dib_image_id';
+  const state = [STATE_CODES.building, toSeconds(now), now];
+  const values = [provider, image, clip(hostname), version, ...state, reason, diskImageId];
   const insert = `INSERT INTO snapshot_image (${columns}) VALUES (${placeholders(values.length)})`;
   return (await statements.run(insert, values)).insertId;
 }

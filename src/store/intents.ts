@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { INTENT_KINDS, type IntentKind, type IntentRecord } from '../lifecycle/records.ts';
 import type { Database } from './database.ts';
+import { parseJson } from './rows.ts';
 import type { Store } from './store.ts';
 
 export type IntentRow = readonly [
@@ -32,15 +33,6 @@ export function intentFromRow(row: IntentRow): IntentRecord | null {
 
 function isIntentKind(kind: string): kind is IntentKind {
   return (INTENT_KINDS as readonly string[]).includes(kind);
-}
-
-/** null for what is not JSON: somebody edited the row. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 /** What operators ask of the daemon, and its answers. */

@@ -39,7 +39,7 @@ export function createLeases({ database, clock }: { database: Database; clock: C
 interface Wish {
   readonly holder: string;
   readonly names: readonly string[];
-  readonly isDead: (holder: string) => boolean;
+  readonly isDead: (lease: Lease) => boolean;
   readonly now: number;
   readonly expiresAt: number;
 }
@@ -53,7 +53,7 @@ async function keepLeases(database: Database, wish: Wish): Promise<ReadonlyMap<s
   const held = new Map([...leases].filter(([, lease]) => lease.holder === holder));
   if (held.size === names.length) return held;
 
-  const isTaken = (lease: Lease): boolean => lease.holder !== NOBODY && lease.expiresAt > now && !isDead(lease.holder);
+  const isTaken = (lease: Lease): boolean => lease.holder !== NOBODY && lease.expiresAt > now && !isDead(lease);
   for (const name of names) {
     const seen = leases.get(name);
     if (held.has(name) || (seen && isTaken(seen))) continue;

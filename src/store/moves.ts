@@ -10,15 +10,15 @@ type Moves = Readonly<Record<string, Readonly<Partial<Record<string, Mover>>>>>;
 
 /** @throws Error when the table has no such move, or not by this actor */
 export function checkNodeMove(from: NodeState, to: NodeState, by: Actor): void {
-  check('node', NODE_MOVES, { from, to, by });
+  check('A node', NODE_MOVES, { from, to, by });
 }
 
 /** @throws Error when the table has no such move, or not by this actor */
 export function checkImageMove(from: ImageState, to: ImageState, by: Actor): void {
-  check('image', IMAGE_MOVES, { from, to, by });
+  check('An image', IMAGE_MOVES, { from, to, by });
 }
 
 function check(subject: string, moves: Moves, { from, to, by }: { from: string; to: string; by: Actor }): void {
   const mover = moves[from]?.[to];
-  if (mover !== 'any' && mover !== by) throw new Error(`A ${subject} cannot move from ${from} to ${to} by ${by}`);
+  if (mover !== 'any' && mover !== by) throw new Error(`${subject} cannot move from ${from} to ${to} by ${by}`);
 }

@@ -8,11 +8,13 @@
  * hand: insertions, deletions, changes of state. Other columns changed by foreign SQL are seen with the row's
  * next change.
  */
-import type { FailureRecord, ImageRecord, IntentRecord } from '../lifecycle/records.ts';
+import type { DiskImageRecord, FailureRecord, ImageRecord, IntentRecord, PauseRecord } from '../lifecycle/records.ts';
 import type { Database, Statements } from './database.ts';
+import { DISK_IMAGE_COLUMNS, diskImageFromRow, type DiskImageRow } from './disk-image-rows.ts';
 import { FAILURE_COLUMNS, failureFromRow, type FailureRow } from './failures.ts';
 import { INTENT_COLUMNS, intentFromRow, type IntentRow } from './intents.ts';
 import { NodeSets } from './node-sets.ts';
+import { PAUSE_COLUMNS, pauseFromRow, type PauseRow } from './pauses.ts';
 import { IMAGE_COLUMNS, imageFromRow, type ImageRow } from './rows.ts';
 import type { PoolRecords } from './store.ts';
 import { TableReader } from './table-reader.ts';
@@ -23,6 +25,9 @@ const SUMS = {
   node: `${ROW_SUMS}) FROM node`,
   subnode: `${ROW_SUMS}) FROM subnode`,
   image: `${ROW_SUMS}) FROM snapshot_image`,
+  diskImage: `${ROW_SUMS}) FROM dib_image`,
+  // Each order has an id of its own, also one that renews another.
+  pause: 'COUNT(*), SUM(id)) FROM image_pause',
   failure: 'COUNT(*), SUM(count), SUM(last_ms), SUM(retry_ms)) FROM failure',
   intent: 'COUNT(*), SUM(id)) FROM intent WHERE finished_ms IS NULL',
 };
@@ -38,7 +43,10 @@ interface Reading {
   readonly records: PoolRecords;
 }
 
-const NOTHING: Reading = { fingerprint: new Map(), records: { nodes: [], images: [], failures: [], intents: [] } };
+const NOTHING: Reading = {
+  fingerprint: new Map(),
+  records: { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] },
+};
 
 export class PoolReader {
   readonly #database: Database;
@@ -47,6 +55,11 @@ export class PoolReader {
     table: 'snapshot_image',
     columns: IMAGE_COLUMNS,
     toRecord: imageFromRow,
+  });
+  readonly #diskImages = new TableReader<DiskImageRow, DiskImageRecord>({
+    table: 'dib_image',
+    columns: DISK_IMAGE_COLUMNS,
+    toRecord: diskImageFromRow,
   });
   #last = NOTHING;
   #writesSeen = 0;
@@ -86,19 +99,27 @@ export class PoolReader {
     const fingerprint = await readFingerprint(statements);
     const changed = this.#changedParts(fingerprint);
     if (changed.size === 0) return this.#last;
+    await this.#refreshTables(statements, changed);
+    return { fingerprint, records: await this.#recordsAfter(statements, changed) };
+  }
+
+  async #refreshTables(statements: Statements, changed: ReadonlySet<Part>): Promise<void> {
     const { nodes, subnodes } = this.#sets;
     if (changed.has('node')) await nodes.refresh(statements);
     if (changed.has('subnode')) await subnodes.refresh(statements);
     if (changed.has('image')) await this.#images.refresh(statements);
+    if (changed.has('diskImage')) await this.#diskImages.refresh(statements);
+  }
+
+  async #recordsAfter(statements: Statements, changed: ReadonlySet<Part>): Promise<PoolRecords> {
     const { records } = this.#last;
     return {
-      fingerprint,
-      records: {
-        nodes: changed.has('node') || changed.has('subnode') ? this.#sets.assemble() : records.nodes,
-        images: changed.has('image') ? this.#images.records() : records.images,
-        failures: changed.has('failure') ? await readFailures(statements) : records.failures,
-        intents: changed.has('intent') ? await readIntents(statements) : records.intents,
-      },
+      nodes: changed.has('node') || changed.has('subnode') ? this.#sets.assemble() : records.nodes,
+      images: changed.has('image') ? this.#images.records() : records.images,
+      diskImages: changed.has('diskImage') ? this.#diskImages.records() : records.diskImages,
+      pauses: changed.has('pause') ? await readPauses(statements) : records.pauses,
+      failures: changed.has('failure') ? await readFailures(statements) : records.failures,
+      intents: changed.has('intent') ? await readIntents(statements) : records.intents,
     };
   }
 }
@@ -106,6 +127,11 @@ export class PoolReader {
 async function readFingerprint(statements: Statements): Promise<Fingerprint> {
   const [sums = []] = await statements.tuples<readonly string[]>(FINGERPRINT);
   return new Map(PARTS.map((part, index) => [part, sums[index] ?? '']));
+}
+
+async function readPauses(statements: Statements): Promise<PauseRecord[]> {
+  const rows = await statements.tuples<PauseRow>(`SELECT ${PAUSE_COLUMNS} FROM image_pause ORDER BY id`);
+  return rows.map(pauseFromRow);
 }
 
 async function readFailures(statements: Statements): Promise<FailureRecord[]> {

@@ -99,48 +99,34 @@ export type ImageRow = readonly [
   setupDoneAt: number | null,
   saveAt: number | null,
   saveAttempt: number,
+  diskImageId: number | null,
+  progressBytes: number | null,
+  withdrawnAt: number | null,
+  launchesOk: number,
+  launchesFailed: number,
   serverId: string | null,
   ...slot: SlotRow,
 ];
-export const IMAGE_COLUMNS = `id, provider_name, image_name, hostname, version, external_id, state, state_time, reason, username, setup_ms, setup_done_ms, save_ms, save_attempt, server_external_id, ${SLOT_COLUMNS}`;
+export const IMAGE_COLUMNS = `id, provider_name, image_name, hostname, version, external_id, state, state_time, reason, username, setup_ms, setup_done_ms, save_ms, save_attempt, dib_image_id, progress_bytes, withdrawn_ms, launches_ok, launches_failed, server_external_id, ${SLOT_COLUMNS}`;
 
 export function imageFromRow(row: ImageRow): ImageRecord | null {
-  const [
-    id,
-    provider,
-    image,
-    hostname,
-    version,
-    cloudImage,
-    code,
-    seconds,
-    reason,
-    username,
-    setupAt,
-    setupDoneAt,
-    saveAt,
-    saveAttempt,
-    server,
-    ...slot
-  ] = row;
+  const [id, provider, image, hostname, version, cloudImage, code, seconds, reason, username, ...more] = row;
+  const [setupAt, setupDoneAt, saveAt, saveAttempt, diskImageId, progressBytes, withdrawnAt, ...last] = more;
+  const [launchesOk, launchesFailed, server, ...slot] = last;
   const state = buildStateFromCode(code);
   if (state === null) return null;
   const stateAt = toMs(seconds);
+  const names = { provider, image, hostname, version: version ?? 0 };
+  const facts = { reason, username, setupAt, setupDoneAt, saveAt, saveAttempt };
+  const upload = { diskImageId, progressBytes, withdrawnAt, launchesOk, launchesFailed };
   return {
     id,
-    provider,
-    image,
-    hostname,
-    version: version ?? 0,
     cloudImageId: cloudImage ? cloudImageId(cloudImage) : null,
     state,
     stateAt,
-    reason,
-    username,
-    setupAt,
-    setupDoneAt,
-    saveAt,
-    saveAttempt,
+    ...names,
+    ...facts,
+    ...upload,
     ...slotFromRow(slot, server, stateAt),
   };
 }
@@ -170,4 +156,13 @@ export function toMs(seconds: number | null): number {
 export function buildStateFromCode(code: number | null): 'building' | 'ready' | 'delete' | null {
   const state = stateFromCode(code ?? 0);
   return state === 'building' || state === 'ready' || state === 'delete' ? state : null;
+}
+
+/** null for what is not JSON: somebody edited the row. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
 }

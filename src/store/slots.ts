@@ -4,7 +4,7 @@ import type { Batcher } from './batcher.ts';
 import { patchColumns, TABLE_OF, type Columns } from './columns.ts';
 import type { Guard, Store } from './store.ts';
 
-/** What nodes, subnodes and images have in common: each has at most one server. */
+/** What rows of all kinds have in common, and those with a server of their own. */
 export function createSlots({
   batcher,
   clock,

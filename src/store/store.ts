@@ -11,12 +11,15 @@ import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { ImageMove, ImageState } from '../lifecycle/image-states.ts';
 import type { NodeMove, NodeState } from '../lifecycle/node-states.ts';
 import type {
+  DiskImageRecord,
   FailurePlace,
   FailureRecord,
+  ImageFile,
   ImageRecord,
   IntentKind,
   IntentRecord,
   NodeRecord,
+  PauseRecord,
 } from '../lifecycle/records.ts';
 
 /** Who makes a move; checked against the life-cycle table. */
@@ -32,7 +35,7 @@ export interface EventInput {
 export interface EventRecord {
   readonly id: number;
   readonly at: number;
-  readonly subjectKind: 'node' | 'subnode' | 'image' | 'provider';
+  readonly subjectKind: 'node' | 'subnode' | 'image' | 'disk-image' | 'provider';
   readonly subjectId: number;
   /** Provider, label or image: what the subject was about, so that history outlives the row. */
   readonly provider: string | null;
@@ -83,10 +86,31 @@ export interface ImagePatch extends SlotPatch {
   readonly setupDoneAt?: number | null;
   readonly saveAt?: number | null;
   readonly saveAttempt?: number;
+  readonly progressBytes?: number | null;
+  readonly withdrawnAt?: number | null;
 }
 
+export interface DiskImagePatch {
+  readonly filename?: string | null;
+  readonly reason?: string | null;
+  readonly directory?: string | null;
+  readonly host?: string | null;
+  readonly startedAt?: number | null;
+  readonly files?: readonly ImageFile[] | null;
+  readonly uploads?: readonly string[];
+}
+
+/** Records that have a server of their own. */
 export type SlotKind = 'node' | 'subnode' | 'image';
-export type PatchOf<K extends SlotKind> = K extends 'node' ? NodePatch : K extends 'image' ? ImagePatch : SlotPatch;
+export type RecordKind = SlotKind | 'disk-image';
+
+interface Patches {
+  readonly node: NodePatch;
+  readonly subnode: SlotPatch;
+  readonly image: ImagePatch;
+  readonly 'disk-image': DiskImagePatch;
+}
+export type PatchOf<K extends RecordKind> = Patches[K];
 
 /** A guard holds the values a row must still have; absent keys do not matter. */
 export interface Guard {
@@ -107,6 +131,8 @@ export interface Lease {
 export interface PoolRecords {
   readonly nodes: readonly NodeRecord[];
   readonly images: readonly ImageRecord[];
+  readonly diskImages: readonly DiskImageRecord[];
+  readonly pauses: readonly PauseRecord[];
   readonly failures: readonly FailureRecord[];
   readonly intents: readonly IntentRecord[];
 }
@@ -147,7 +173,13 @@ export interface Store {
   readySubnode(id: number, patch: SlotPatch): Promise<boolean>;
 
   /** Writes facts into a row if it still satisfies `guard`. */
-  patch<K extends SlotKind>(kind: K, id: number, guard: Guard, patch: PatchOf<K>, event?: EventInput): Promise<boolean>;
+  patch<K extends RecordKind>(
+    kind: K,
+    id: number,
+    guard: Guard,
+    patch: PatchOf<K>,
+    event?: EventInput,
+  ): Promise<boolean>;
 
   /**
    * Records that create attempt number `attempt + 1` is about to be made, if the row is still BUILDING and the
@@ -162,7 +194,25 @@ export interface Store {
     hostname: string;
     version: number;
     reason: string;
+    /** The build that is to be uploaded; absent: it becomes a snapshot. */
+    diskImageId?: number;
   }): Promise<number | null>;
+
+  /** Counts how a launch from the image ended. Those that end in the same turn are written together. */
+  countLaunch(imageId: number, hasWorked: boolean): Promise<void>;
+
+  /** Inserts a BUILDING row of `dib_image` unless one of that name is BUILDING; answers its id or null. */
+  createDiskImage(image: { image: string; version: number; reason: string }): Promise<number | null>;
+  moveDiskImage<From extends ImageState>(move: {
+    id: number;
+    from: From;
+    to: ImageMove<From>;
+    by: Actor;
+    patch?: DiskImagePatch;
+    event?: EventInput;
+  }): Promise<boolean>;
+  /** Deletes a row in state DELETE. */
+  removeDiskImage(id: number, event: EventInput): Promise<boolean>;
 
   /** Deletes the node's row (state DELETE) with its subnode rows. */
   removeNode(id: number, event: EventInput): Promise<boolean>;
@@ -170,11 +220,16 @@ export interface Store {
 
   events: {
     add(
-      subject: { kind: 'node' | 'image' | 'provider'; id: number; provider?: string | null; name?: string | null },
+      subject: {
+        kind: 'node' | 'image' | 'disk-image' | 'provider';
+        id: number;
+        provider?: string | null;
+        name?: string | null;
+      },
       event: EventInput,
     ): Promise<void>;
     /** History of one subject, oldest first. */
-    of(kind: 'node' | 'image', id: number): Promise<readonly EventRecord[]>;
+    of(kind: 'node' | 'image' | 'disk-image', id: number): Promise<readonly EventRecord[]>;
     /** The newest events of a kind, newest first. */
     latest(kinds: readonly string[], limit: number): Promise<readonly EventRecord[]>;
     /** Deletes events older than `before` (epoch ms), some thousands at most; answers how many. */
@@ -199,31 +254,26 @@ export interface Store {
 
   leases: {
     /**
-     * Renews what `holder` holds among `names`, takes what is free, expired or held by a holder that
-     * `isDead` says is dead; answers all leases now held, by name.
+     * Renews what `holder` holds among `names`, takes what is free or expired, and leases whose holder is dead as
+     * `isDead` says; answers all leases now held, by name.
      */
     keep(
       holder: string,
       names: readonly string[],
       ttlMs: number,
-      isDead: (holder: string) => boolean,
+      isDead: (lease: Lease) => boolean,
     ): Promise<ReadonlyMap<string, Lease>>;
     /** Gives up everything `holder` holds. */
     release(holder: string): Promise<void>;
     list(): Promise<readonly Lease[]>;
   };
 
-  /** Rows of the classic `dib_image` table. */
-  listDibImages(): Promise<readonly DibImageRecord[]>;
+  pauses: {
+    /** Sets or renews the pause of an image, at one provider or (null) at all. */
+    set(pause: { image: string; provider: string | null; reason: string | null }): Promise<void>;
+    /** Ends it; answers whether there was one. `provider` null ends only the one that is for all providers. */
+    end(pause: { image: string; provider: string | null }): Promise<boolean>;
+  };
 
   close(): Promise<void>;
-}
-
-export interface DibImageRecord {
-  readonly id: number;
-  readonly image: string;
-  readonly filename: string | null;
-  readonly version: number;
-  readonly state: ImageState;
-  readonly stateAt: number;
 }

@@ -126,6 +126,7 @@ const SUBJECTS: Readonly<Record<Table, { kind: string; columns: string; from: st
     from: 'subnode r JOIN node n ON n.id = r.node_id',
   },
   snapshot_image: { kind: 'image', columns: 'r.id, r.id, r.provider_name, r.image_name', from: 'snapshot_image r' },
+  dib_image: { kind: 'disk-image', columns: 'r.id, r.id, NULL, r.image_name', from: 'dib_image r' },
 };
 
 export interface EventOfRow {

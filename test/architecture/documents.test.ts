@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../src/config/load.ts';
 import { IMAGE_MOVES } from '../../src/lifecycle/image-states.ts';
 import { IMAGE_RULES } from '../../src/lifecycle/image-steps.ts';
 import { NODE_MOVES } from '../../src/lifecycle/node-states.ts';
@@ -76,5 +80,28 @@ describe('src/README.md', () => {
     expect(rows).toEqual(
       Object.entries(ERROR_CODES).map(([code, { retry, metric }]) => [`\`${code}\``, retry, metric]),
     );
+  });
+});
+
+describe('README.md', () => {
+  it('shows configurations that are valid, that of disk images too', () => {
+    const examples = [...read('README.md').matchAll(/^( *)```yaml\n([^`]*)```/gm)].map(([, indent = '', yaml = '']) =>
+      yaml.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    );
+    const directory = mkdtempSync(join(tmpdir(), 'nodepool-readme-'));
+    const path = join(directory, 'nodepool.yaml');
+    try {
+      const checks = examples.map((yaml) => {
+        writeFileSync(path, yaml);
+        const { config, problems, warnings } = checkConfig({ path, env: {}, root: directory, home: directory });
+        return { disk: config?.diskimages.size, findings: [...problems, ...warnings] };
+      });
+      expect(checks).toEqual([
+        { disk: 1, findings: [] },
+        { disk: 0, findings: [] },
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });

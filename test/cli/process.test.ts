@@ -81,6 +81,22 @@ describe('nodepool', () => {
   });
 });
 
+describe('nodepool-builder', () => {
+  it('is known by its name, also when it is reached through a link', () => {
+    const link = join(directory, 'nodepool-builder');
+    symlinkSync(fileURLToPath(new URL('../../bin/nodepool-builder', import.meta.url)), link);
+    expect(run(['--help'], link)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Usage: nodepool-builder /) as string,
+    });
+    expect(run(['--no-images'], link)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "nodepool-builder: unknown option '--no-images'\n",
+    });
+  });
+});
+
 describe.each<DatabaseKind>(['SQLite', 'MariaDB'])('nodepool on %s', (kind) => {
   let database: OpenedDatabase;
   let config: string;

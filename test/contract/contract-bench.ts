@@ -1,7 +1,17 @@
 /** What the cases of the contract are written with: calls that wait, with time passing, for what they want to see. */
+import { Readable } from 'node:stream';
 import { expect } from 'vitest';
-import type { CloudImageId, ServerId } from '../../src/lib/ids.ts';
-import type { Accessory, Cloud, CloudImage, Provider, Server, ServerSpec, Tags } from '../../src/providers/provider.ts';
+import { cloudImageId, type CloudImageId, type ServerId } from '../../src/lib/ids.ts';
+import type {
+  Accessory,
+  Cloud,
+  CloudImage,
+  Provider,
+  Server,
+  ServerSpec,
+  Tags,
+  UploadSpec,
+} from '../../src/providers/provider.ts';
 
 /** A driver at work, bare or supervised. */
 export type DriverAtWork = Pick<Provider, 'cloud' | 'traits' | 'inspect'>;
@@ -29,6 +39,30 @@ export const PUBLIC_KEYS = [
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA3WHMpXSem9FfTDCYQYDscLJ3/q+m4ZAlChx8qgbNzY',
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMsdn3FcWVSe2lZcX8lWHJbDV3Qmq3RIV31gbWXXicpO',
 ] as const;
+
+/** The upload of a small file, always under the same id. */
+export function anUpload(overrides: Partial<UploadSpec> = {}): UploadSpec {
+  return {
+    id: cloudImageId('3b0e5a1c-6f2d-4c6e-9a57-0d1f2e3c4b5a'),
+    name: 'ubuntu-1451606400',
+    meta: {},
+    tags: IMAGE_TAGS,
+    format: 'raw',
+    minDiskGb: 0,
+    bytes: 5,
+    open: () => Readable.from(Buffer.from('bytes'), { objectMode: false }),
+    onProgress: () => undefined,
+    ...overrides,
+  };
+}
+
+/** What a call rejects with. */
+export function failureOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: unknown) => error,
+  );
+}
 
 export interface Bench {
   readonly subject: ContractSubject;

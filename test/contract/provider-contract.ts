@@ -7,6 +7,7 @@ import { cloudImageId, serverId } from '../../src/lib/ids.ts';
 import type { Cloud } from '../../src/providers/provider.ts';
 import { describeConsoles, describeFloatingIps, describeKeypairs } from './accessory-contract.ts';
 import {
+  anUpload,
   createBench,
   IMAGE_TAGS,
   PUBLIC_KEYS,
@@ -15,6 +16,7 @@ import {
   type Bench,
   type ContractSubject,
 } from './contract-bench.ts';
+import { describeUploads } from './upload-contract.ts';
 
 export type { ContractSubject };
 
@@ -32,6 +34,7 @@ export function describeProviderContract(
 
     describeServers(at);
     describeImages(at);
+    describeUploads(at);
     describeKeypairs(at);
     describeFloatingIps(at);
     describeConsoles(at);
@@ -49,6 +52,8 @@ export function describeProviderContract(
         cloud.createServer(specOf(), aborted),
         cloud.deleteServer(server.id, aborted),
         cloud.saveImage(server.id, spec, aborted),
+        cloud.uploadImage(anUpload(), aborted),
+        cloud.findImage(id, aborted),
         cloud.deleteImage(id, aborted),
         cloud.createKeypair({ publicKey: PUBLIC_KEYS[1], tags: TAGS }, aborted),
         cloud.attachFloatingIp(server.id, TAGS, aborted),

@@ -17,6 +17,11 @@ const SUBNODE =
 const IMAGE =
   "INSERT INTO snapshot_image (provider_name, image_name, hostname, version, external_id, server_external_id, state, state_time) VALUES ('p', 'i', 'template', 900, 'image-1', 'server-3', 2, 950)";
 
+const BUILDS = [
+  "INSERT INTO dib_image (image_name, filename, version, state, state_time) VALUES ('trusty', '/opt/nodepool_dib/trusty-900', 900, 2, 960)",
+  "INSERT INTO dib_image (image_name, version, state, state_time) VALUES ('trusty', 990, 1, 990)",
+];
+
 describe.each(DATABASES)('a classic database on %s', (kind) => {
   let database: OpenedDatabase;
   let knex: Knex;
@@ -34,14 +39,14 @@ describe.each(DATABASES)('a classic database on %s', (kind) => {
   async function adopt(release: ClassicRelease): Promise<void> {
     await createClassicSchema(knex, release);
     for (const sql of [READY_NODE, BUILDING_NODE, SUBNODE]) await query(knex, sql);
-    if (hasImages(release)) await query(knex, IMAGE);
+    if (hasImages(release)) for (const sql of [IMAGE, ...BUILDS]) await query(knex, sql);
     await migrate({ knex, clock, random });
   }
 
   describe.each(CLASSIC_RELEASES)('of release %s', (release) => {
     it('is adopted with its rows', async () => {
       await adopt(release);
-      const { nodes, images } = await store.readPool();
+      const { nodes, images, diskImages } = await store.readPool();
       expect(nodes).toMatchObject([
         {
           id: 1,
@@ -77,8 +82,17 @@ describe.each(DATABASES)('a classic database on %s', (kind) => {
         state: 'ready',
         createdAt: 950_000,
         attempt: 1,
+        diskImageId: null,
+        launchesOk: 0,
+        launchesFailed: 0,
       };
       expect(images).toMatchObject(hasImages(release) ? [image] : []);
+      const unknown = { reason: null, directory: null, host: null, startedAt: null, files: null, uploads: [] };
+      const builds = [
+        { id: 1, filename: '/opt/nodepool_dib/trusty-900', version: 900, state: 'ready', createdAt: 960_000 },
+        { id: 2, filename: null, version: 990, state: 'building', createdAt: 990_000 },
+      ].map((build) => ({ ...build, image: 'trusty', stateAt: build.createdAt, ...unknown }));
+      expect(diskImages).toEqual(hasImages(release) ? builds : []);
     });
 
     it('works on as ours, and as the original wrote it', async () => {
@@ -105,7 +119,15 @@ describe.each(DATABASES)('a classic database on %s', (kind) => {
       expect(
         await store.createImage({ provider: 'p', image: 'i', hostname: 'h', version: 1, reason: 'operator' }),
       ).not.toBeNull();
-      expect(await store.listDibImages()).toEqual([]);
+      const build = { image: 'trusty', version: 1, reason: 'operator' };
+      if (hasImages(release)) {
+        expect(await store.createDiskImage(build)).toBeNull();
+        expect(await store.moveDiskImage({ id: 2, from: 'building', to: 'delete', by: 'cleanup' })).toBe(true);
+        expect(await store.removeDiskImage(2, { kind: 'removed', reason: 'deleted' })).toBe(true);
+        await query(knex, 'UPDATE dib_image SET state = 4 WHERE id = 1');
+        expect((await store.readPool()).diskImages).toMatchObject([{ id: 1, state: 'delete', createdAt: 960_000 }]);
+      }
+      expect(await store.createDiskImage(build)).not.toBeNull();
     });
   });
 

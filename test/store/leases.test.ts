@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
+import type { Lease } from '../../src/store/store.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { DATABASES } from '../support/with-database.ts';
 import { countQueries, TTL_MS, useStore } from './harness.ts';
@@ -15,7 +16,7 @@ describe.each(DATABASES)('leases on %s', (kind) => {
   const keep = async (
     holder: string,
     names: string[],
-    isDead: (other: string) => boolean = nobodyIsDead,
+    isDead: (lease: Lease) => boolean = nobodyIsDead,
   ): Promise<Record<string, number>> => {
     const held = await test.store.leases.keep(holder, names, TTL_MS, isDead);
     return Object.fromEntries([...held.values()].map(({ name, epoch }) => [name, epoch]));
@@ -55,7 +56,16 @@ describe.each(DATABASES)('leases on %s', (kind) => {
 
   it('what a dead holder has is taken at once', async () => {
     await keep(A, ['supply', 'provider:p']);
-    expect(await keep(B, ['supply', 'provider:p'], (holder) => holder === A)).toEqual({ supply: 2, 'provider:p': 2 });
+    expect(await keep(B, ['supply', 'provider:p'], ({ holder }) => holder === A)).toEqual({
+      supply: 2,
+      'provider:p': 2,
+    });
+  });
+
+  it('whether a holder counts as dead may be different for each of its leases', async () => {
+    await keep(A, ['supply', 'provider:p']);
+    expect(await keep(B, ['supply', 'provider:p'], ({ name }) => name === 'supply')).toEqual({ supply: 2 });
+    expect(await keep(A, ['supply', 'provider:p'])).toEqual({ 'provider:p': 1 });
   });
 
   it('what was given up is taken at once, with a new epoch, and is not listed', async () => {

@@ -67,7 +67,9 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
     const picture = await pictureSchema(knex);
     expect(
       picture.filter((line) =>
-        /^(lease|event|intent|failure|installation)|_ms|revision|launch_batch|host_key|save_attempt/.test(line),
+        /^(lease|event|intent|failure|installation|image_pause)|_ms|revision|launch|host_key|save_attempt|dib_image_id|progress|dib_image\.(reason|directory|host|files|uploads)/.test(
+          line,
+        ),
       ),
     ).toEqual([]);
     expect(await query(knex, 'SELECT * FROM node')).toEqual([
@@ -101,6 +103,37 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
     ]);
   });
 
+  it('give builds of the original the time of their state as that of their creation', async () => {
+    await migrate({ knex, clock, random }, migrations.slice(0, 3));
+    const insert = "INSERT INTO dib_image (image_name, state, state_time) VALUES ('i', 2, ?)";
+    for (const time of [2_000_000_000, null]) await query(knex, insert, [time]);
+    await migrate({ knex, clock, random });
+    expect(await query(knex, 'SELECT created_ms, revision, files FROM dib_image ORDER BY id')).toEqual([
+      { created_ms: 2_000_000_000_000, revision: 0, files: null },
+      { created_ms: 0, revision: 0, files: null },
+    ]);
+  });
+
+  it('leave images that were uploaded when they go back one step, without what the original does not know', async () => {
+    await migrate({ knex, clock, random });
+    await query(
+      knex,
+      "INSERT INTO snapshot_image (provider_name, image_name, state, dib_image_id, withdrawn_ms) VALUES ('p', 'i', 2, 7, 1)",
+    );
+    await query(
+      knex,
+      "INSERT INTO dib_image (image_name, filename, version, state, host) VALUES ('i', '/f', 5, 2, 'h')",
+    );
+    expect(await rollback({ knex, clock, random })).toBe(3);
+    await migrate({ knex, clock, random });
+    expect(await query(knex, 'SELECT image_name, dib_image_id, withdrawn_ms FROM snapshot_image')).toEqual([
+      { image_name: 'i', dib_image_id: null, withdrawn_ms: null },
+    ]);
+    expect(await query(knex, 'SELECT image_name, filename, version, host FROM dib_image')).toEqual([
+      { image_name: 'i', filename: '/f', version: 5, host: null },
+    ]);
+  });
+
   it('cost next to nothing when there is nothing to do', async () => {
     await migrate({ knex, clock, random });
     const queries = countQueries(knex);
@@ -120,6 +153,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       { version: 1, name: '0001-classic' },
       { version: 2, name: '0002-pool' },
       { version: 3, name: '0003-clouds' },
+      { version: 4, name: '0004-disk-images' },
     ]);
   });
 
@@ -146,7 +180,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       await expect(attempt({ knex, clock, random })).rejects.toMatchObject({
         code: 'database-unusable',
         message: expect.stringMatching(
-          /^the database \S.* has schema version 99, this program knows 3; install the newer program or choose another database$/,
+          /^the database \S.* has schema version 99, this program knows 4; install the newer program or choose another database$/,
         ) as string,
       });
     }

@@ -3,7 +3,7 @@ import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { DATABASES } from '../support/with-database.ts';
-import { aNewNode, countQueries, launch, launchOne, query, useStore } from './harness.ts';
+import { aNewNode, countQueries, launch, launchOne, NO_RECORDS, query, useStore } from './harness.ts';
 
 describe.each(DATABASES)('reading the pool on %s', (kind) => {
   const test = useStore(kind);
@@ -42,6 +42,46 @@ describe.each(DATABASES)('reading the pool on %s', (kind) => {
     expect((await test.store.readPool()).failures).toHaveLength(1);
     await other.createImage({ provider: 'p', image: 'i', hostname: 'h', version: 1, reason: 'operator' });
     expect((await test.store.readPool()).images).toHaveLength(1);
+    const build = (await other.createDiskImage({ image: 'i', version: 1, reason: 'operator' }))!;
+    expect((await test.store.readPool()).diskImages).toMatchObject([{ host: null }]);
+    await other.patch('disk-image', build, {}, { host: 'builder' });
+    expect((await test.store.readPool()).diskImages).toMatchObject([{ host: 'builder' }]);
+    await other.pauses.set({ image: 'i', provider: null, reason: null });
+    expect((await test.store.readPool()).pauses).toHaveLength(1);
+    await other.pauses.end({ image: 'i', provider: null });
+    expect((await test.store.readPool()).pauses).toEqual([]);
+  });
+
+  it('reads only what changed, and keeps the rest as it was', async () => {
+    const build = (await test.store.createDiskImage({ image: 'i', version: 1, reason: 'operator' }))!;
+    await test.store.createDiskImage({ image: 'j', version: 1, reason: 'operator' });
+    await test.store.pauses.set({ image: 'i', provider: null, reason: null });
+    const knex = connect(test.opened.config);
+    const store = createStore({ knex, clock: test.clock, random: systemRandom });
+    try {
+      const before = await store.readPool();
+      await test.store.patch('disk-image', build, {}, { startedAt: 1 });
+      const queries = countQueries(knex);
+      const after = await store.readPool();
+      // Whether anything changed; begin, what changed, the versions and the rows of one table, commit.
+      expect(queries()).toBe(6);
+      expect(after.diskImages.map((record, index) => record === before.diskImages[index])).toEqual([false, true]);
+      expect(after.pauses).toBe(before.pauses);
+      expect(after.images).toBe(before.images);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('sees disk images that are inserted, moved and deleted by hand', async () => {
+    const states = async (): Promise<string[]> => (await test.store.readPool()).diskImages.map(({ state }) => state);
+    for (const name of ['a', 'b'])
+      await query(test.knex, 'INSERT INTO dib_image (image_name, state) VALUES (?, 2)', [name]);
+    expect(await states()).toEqual(['ready', 'ready']);
+    await query(test.knex, "UPDATE dib_image SET state = 4 WHERE image_name = 'a'");
+    expect(await states()).toEqual(['delete', 'ready']);
+    await query(test.knex, 'DELETE FROM dib_image WHERE state = 4');
+    expect(await states()).toEqual(['ready']);
   });
 
   it.each([
@@ -78,7 +118,7 @@ describe.each(DATABASES)('reading the pool on %s', (kind) => {
     await test.store.createImage({ provider: 'p', image: 'i', hostname: 'h', version: 1, reason: 'operator' });
     await test.store.readPool();
     await test.opened.wipe();
-    expect(await test.store.readPool()).toEqual({ nodes: [], images: [], failures: [], intents: [] });
+    expect(await test.store.readPool()).toEqual(NO_RECORDS);
   });
 
   it('keeps the objects of rows that did not change, subnodes included', async () => {

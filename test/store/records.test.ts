@@ -2,7 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
 import type { Store } from '../../src/store/store.ts';
 import { DATABASES } from '../support/with-database.ts';
-import { aNewNode, launch, launchOne, nodeNow, NOW, NOW_SECONDS, query, takeLease, useStore } from './harness.ts';
+import {
+  aNewNode,
+  launch,
+  launchOne,
+  NO_RECORDS,
+  nodeNow,
+  NOW,
+  NOW_SECONDS,
+  query,
+  takeLease,
+  useStore,
+} from './harness.ts';
 
 /** As long as that of an RSA key of 4096 bits: it must not be cut. */
 const HOST_KEY = `ssh-rsa ${'A'.repeat(716)}`;
@@ -134,6 +145,8 @@ describe.each(DATABASES)('records on %s', (kind) => {
       setupDoneAt: NOW + 6,
       saveAt: NOW + 7,
       saveAttempt: 2,
+      progressBytes: 8,
+      withdrawnAt: NOW + 8,
     };
     expect(await test.store.patch('image', id!, { state: 'building', attempt: 0 }, facts)).toBe(true);
     expect((await test.store.readPool()).images).toEqual([
@@ -147,6 +160,9 @@ describe.each(DATABASES)('records on %s', (kind) => {
         stateAt: NOW_SECONDS * 1000,
         attempt: 0,
         createdAt: NOW,
+        diskImageId: null,
+        launchesOk: 0,
+        launchesFailed: 0,
         ...facts,
       },
     ]);
@@ -215,7 +231,7 @@ describe.each(DATABASES)('records on %s', (kind) => {
     const insert = 'INSERT INTO node (provider_name, label_name, target_name, state) VALUES (?, ?, ?, ?)';
     for (const state of [0, 7, null]) await query(test.knex, insert, ['p', 'l', 't', state]);
     await query(test.knex, "INSERT INTO snapshot_image (provider_name, image_name, state) VALUES ('p', 'i', 5)");
-    expect(await test.store.readPool()).toEqual({ nodes: [], images: [], failures: [], intents: [] });
+    expect(await test.store.readPool()).toEqual(NO_RECORDS);
   });
 
   it('rows of foreign SQL with nothing but what must be there do not stop the reading', async () => {
@@ -230,16 +246,6 @@ describe.each(DATABASES)('records on %s', (kind) => {
     expect(nodes).toMatchObject([{ state: 'ready', stateAt: 0, createdAt: 0 }]);
     expect(images).toMatchObject([{ state: 'building', cloudImageId: null }]);
     expect(intents).toMatchObject([{ kind: 'plan', args: {} }]);
-  });
-
-  it('disk images are listed from the classic table', async () => {
-    await query(
-      test.knex,
-      "INSERT INTO dib_image (image_name, filename, version, state, state_time) VALUES ('trusty', '/f', 5, 2, 1000)",
-    );
-    expect(await test.store.listDibImages()).toMatchObject([
-      { image: 'trusty', filename: '/f', version: 5, state: 'ready', stateAt: 1_000_000 },
-    ]);
   });
 
   it('the installation has one UUID, whoever asks first', async () => {

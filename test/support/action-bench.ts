@@ -12,7 +12,9 @@ import type { SupervisedCloud, SupervisedProvider } from '../../src/providers/su
 import type { Shell } from '../../src/remote/shell.ts';
 import type { Store } from '../../src/store/store.ts';
 import { aTraits } from './builders.ts';
+import { FakeDiskImages } from './disk-images.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createSeededRandom } from './seeded-random.ts';
 import { keysOn } from './site.ts';
 
 /** One write of a handler: what it was called, and with what. */
@@ -32,24 +34,35 @@ export interface ActionBench {
   readonly calls: readonly string[];
   /** Places whose failures were counted. */
   readonly failures: readonly FailurePlace[];
+  /** Places whose failures were forgotten. */
+  readonly cleared: readonly FailurePlace[];
   /** Keys of templates on this host. */
   readonly keys: Map<string, string>;
+  readonly diskImages: FakeDiskImages;
+  /** What the metrics were told, in order. */
+  readonly metrics: readonly Write[];
   /** Performs the action. */
-  perform(action: Action): Promise<Rest | void>;
+  perform(action: Action, signal?: AbortSignal): Promise<Rest | void>;
 }
 
 export interface BenchOptions {
   readonly cloud?: Partial<SupervisedCloud>;
   readonly shell?: Partial<Shell>;
   readonly store?: Partial<Store>;
+  /** Where the program keeps its own. */
+  readonly stateDir?: string;
 }
 
 /** A handler's surroundings. What the options leave out succeeds: writes win, calls answer nothing. */
-export function anActionBench(world: World, { cloud = {}, shell = {}, store = {} }: BenchOptions = {}): ActionBench {
+export function anActionBench(world: World, options: BenchOptions = {}): ActionBench {
+  const { cloud = {}, shell = {}, store = {}, stateDir = '/nonexistent' } = options;
   const clock = createFakeClock(world.now);
   const writes: Write[] = [];
   const calls: string[] = [];
   const failures: FailurePlace[] = [];
+  const cleared: FailurePlace[] = [];
+  const metrics: Write[] = [];
+  const diskImages = new FakeDiskImages({ clock });
   const keys = new Map<string, string>();
   const note = (name: string): void => void calls.push(name);
   const provider: SupervisedProvider = {
@@ -62,13 +75,17 @@ export function anActionBench(world: World, { cloud = {}, shell = {}, store = {}
     store: writer(store, writes),
     clock,
     log: silentLog,
-    metrics: recorded({}, () => undefined),
+    metrics: notes(metrics),
+    random: createSeededRandom(1),
+    diskImages,
+    host: 'here',
+    stateDir,
     keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
     templateKeys: keysOn(keys),
     env: {},
     failures: {
       record: (place) => Promise.resolve(void failures.push(place)),
-      clear: () => Promise.resolve(),
+      clear: (place) => Promise.resolve(void cleared.push(place)),
       errorAt: () => null,
     },
     book: recorded({}, note),
@@ -85,9 +102,12 @@ export function anActionBench(world: World, { cloud = {}, shell = {}, store = {}
     argumentsOf: (name) => writes.filter(({ call }) => call === name).map(({ args }) => args),
     calls,
     failures,
+    cleared,
     keys,
-    perform: async (action) =>
-      (HANDLERS[action.kind] as Handler<Action>)(action, context, new AbortController().signal),
+    diskImages,
+    metrics,
+    perform: async (action, signal = new AbortController().signal) =>
+      (HANDLERS[action.kind] as Handler<Action>)(action, context, signal),
   };
 }
 
@@ -117,6 +137,15 @@ function recorded<T extends object>(methods: Partial<T>, note: (name: string) =>
   }) as T;
 }
 
+/** Takes everything down that it is told. */
+function notes<T extends object>(taken: Write[]): T {
+  const take =
+    (call: string): Method =>
+    (...args) =>
+      void taken.push({ call, args });
+  return new Proxy({} as T, { get: (_, key) => take(String(key)) });
+}
+
 /** A store that notes its writes, and takes them all unless a method given says otherwise. */
 function writer(methods: Partial<Store>, writes: Write[]): Store {
   const write =
@@ -128,7 +157,9 @@ function writer(methods: Partial<Store>, writes: Write[]): Store {
   return new Proxy(methods, {
     get: (target, key) => {
       const own = Reflect.get(target, key) as Method | undefined;
-      return key === 'events' ? { add: write('event', undefined) } : write(String(key), own);
+      if (key === 'leases') return own ?? { list: () => Promise.resolve([]) };
+      if (key === 'events') return { add: write('event', undefined) };
+      return key === 'intents' ? { finish: write('answer', undefined) } : write(String(key), own);
     },
   }) as Store;
 }

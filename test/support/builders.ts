@@ -6,6 +6,7 @@
 import type {
   Config,
   CredentialsConfig,
+  DiskimageConfig,
   FakeCloudConfig,
   LabelConfig,
   ProviderConfig,
@@ -15,8 +16,11 @@ import type {
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
 import {
   recordKey,
+  type DiskImageRecord,
+  type ImageFile,
   type ImageRecord,
   type NodeRecord,
+  type PauseRecord,
   type ServerSlot,
   type SubnodeRecord,
 } from '../../src/lifecycle/records.ts';
@@ -27,6 +31,9 @@ import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } fr
 /** When tests take place, unless they say otherwise. */
 export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0);
 export const INSTALLATION = '00000000-0000-4000-8000-000000000001';
+/** UUID and path of the directory that disk images are built in. */
+export const IMAGES_DIRECTORY_ID = '00000000-0000-4000-8000-000000000002';
+export const IMAGES_DIRECTORY_PATH = '/opt/nodepool_dib';
 
 /** Gives out ids. A test that needs the same ids each time makes one of its own and hands it to the builders. */
 export type Ids = () => number;
@@ -130,10 +137,57 @@ export function anImage(overrides: Partial<ImageRecord> = {}, ids: Ids = sharedI
     setupDoneAt: isNew ? null : NOW - 40_000,
     saveAt: isNew ? null : NOW - 40_000,
     saveAttempt: isNew ? 0 : 1,
+    diskImageId: null,
+    progressBytes: null,
+    withdrawnAt: null,
+    launchesOk: 0,
+    launchesFailed: 0,
     ...UNUSED_SLOT,
     attempt: isNew ? 0 : 1,
     ...overrides,
   };
+}
+
+/** A file whose digests are of the right length, and of nothing. */
+export function anImageFile(overrides: Partial<ImageFile> = {}): ImageFile {
+  return {
+    format: 'qcow2',
+    bytes: 400_000_000,
+    allocatedBytes: 300_000_000,
+    virtualBytes: 2_147_483_648,
+    sha256: 'a'.repeat(64),
+    sha512: 'b'.repeat(128),
+    md5: 'c'.repeat(32),
+    ...overrides,
+  };
+}
+
+/** A READY build with a qcow2 file, uploaded nowhere; in state `building`, one that nobody has begun. */
+export function aDiskImage(overrides: Partial<DiskImageRecord> = {}, ids: Ids = sharedIds): DiskImageRecord {
+  const id = overrides.id ?? ids();
+  const { image = 'ubuntu', state = 'ready', version = NOW / 1000 - 3600 + id } = overrides;
+  const isNew = state === 'building';
+  return {
+    id,
+    image,
+    filename: isNew ? null : `${IMAGES_DIRECTORY_PATH}/${image}-${version}`,
+    version,
+    state,
+    stateAt: NOW - 30_000,
+    createdAt: NOW - 60_000,
+    reason: 'image-missing',
+    directory: isNew ? null : IMAGES_DIRECTORY_ID,
+    host: isNew ? null : 'builder',
+    startedAt: isNew ? null : NOW - 50_000,
+    files: isNew ? null : [anImageFile()],
+    uploads: [],
+    ...overrides,
+  };
+}
+
+/** A pause of an image at all providers. */
+export function aPause(overrides: Partial<PauseRecord> = {}): PauseRecord {
+  return { image: 'ubuntu', provider: null, at: NOW - 60_000, reason: null, ...overrides };
 }
 
 /** A READY image for every image of every provider. */
@@ -169,6 +223,7 @@ export function aProviderImage(overrides: Partial<ProviderImageConfig> = {}): Pr
     userData: null,
     volumeGb: null,
     meta: {},
+    pause: false,
     ...overrides,
   };
 }
@@ -200,6 +255,7 @@ const INSTANT_CLOUD: FakeCloudConfig = {
   failBoots: 0,
   failSsh: 0,
   failScripts: 0,
+  failUploads: 0,
   down: false,
 };
 
@@ -221,11 +277,27 @@ export function aProvider(overrides: Partial<ProviderConfig> = {}): ProviderConf
     ipv6Preferred: false,
     availabilityZones: [],
     templateHostname: 'template-{image.name}-{timestamp}',
-    imageType: null,
+    imageType: 'qcow2',
     cleanFloatingIps: false,
     images: imagesNamed('ubuntu'),
     credentials: NO_CREDENTIALS,
     fake: INSTANT_CLOUD,
+    ...overrides,
+  };
+}
+
+export function aDiskimageConfig(overrides: Partial<DiskimageConfig> = {}): DiskimageConfig {
+  return {
+    name: 'ubuntu',
+    elements: ['ubuntu-minimal', 'vm'],
+    release: 'trusty',
+    envVars: {},
+    formats: ['qcow2'],
+    rebuildAgeMs: null,
+    buildTimeoutMs: 28_800_000,
+    dibCmd: 'disk-image-create',
+    qemuImgOptions: 'compat=0.10',
+    pause: false,
     ...overrides,
   };
 }
@@ -242,11 +314,13 @@ export function aTarget(overrides: Partial<TargetConfig> = {}): TargetConfig {
   };
 }
 
-export interface ConfigOverrides extends Partial<Omit<Config, 'labels' | 'providers' | 'targets'>> {
+export interface ConfigOverrides extends Partial<Omit<Config, 'labels' | 'providers' | 'targets' | 'diskimages'>> {
   readonly labels?: readonly LabelConfig[];
   /** Without them: one for each that a label names, with the images that its labels use. */
   readonly providers?: readonly ProviderConfig[];
   readonly targets?: readonly TargetConfig[];
+  /** Without them: one for each that a provider image names. */
+  readonly diskimages?: readonly DiskimageConfig[];
 }
 
 /** A configuration. Throws on a label whose provider or image is missing: the loader lets none through. */
@@ -264,16 +338,19 @@ export function aConfig(overrides: ConfigOverrides = {}): Config {
     scriptDir: null,
     elementsDir: null,
     imagesDir: null,
+    buildLogDir: null,
+    imageFailureShare: 0.5,
+    imageCanary: false,
     database: { kind: 'sqlite', file: ':memory:' },
     cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
     zmqPublishers: [],
     gearmanServers: [],
-    diskimages: new Map(),
     eventRetentionMs: 30 * 86_400_000,
     ...overrides,
     labels: byName(labels),
     providers,
     targets: byName(overrides.targets ?? [aTarget()]),
+    diskimages: byName(overrides.diskimages ?? diskimagesOf([...providers.values()])),
   };
 }
 
@@ -283,6 +360,13 @@ function providersOf(labels: readonly LabelConfig[]): ProviderConfig[] {
     const images = labels.filter((label) => label.providers.includes(name)).map((label) => label.image);
     return aProvider({ name, images: imagesNamed(...images) });
   });
+}
+
+function diskimagesOf(providers: readonly ProviderConfig[]): DiskimageConfig[] {
+  const sources = providers.flatMap(({ images }) => [...images.values()].map(({ source }) => source));
+  return sources.flatMap((source) =>
+    source.kind === 'diskimage' ? [aDiskimageConfig({ name: source.diskimage })] : [],
+  );
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): ReadonlyMap<string, T> {
@@ -347,6 +431,8 @@ export function cloudImagesOf(...images: readonly ImageRecord[]): CloudImage[] {
             status: 'active' as const,
             tags: tagsOf('image', image, image.attempt),
             isSnapshot: true,
+            bytes: null,
+            digest: null,
           },
         ],
   );
@@ -407,9 +493,12 @@ export function aWorld(overrides: Partial<World> = {}): World {
     config,
     installation: INSTALLATION,
     switches: { launches: true, deletes: true, images: true },
+    workshop: { directory: null, problem: null, workers: { builds: 1, uploads: 4 } },
     leases: new Set(['supply', ...providers.map((provider) => `provider:${provider}`)]),
     nodes,
     images,
+    diskImages: [],
+    pauses: [],
     failures: [],
     intents: [],
     clouds: new Map(providers.map((provider) => [provider, cloudOf(provider)])),

@@ -1,11 +1,12 @@
 import type { CliContext } from '../../src/cli/context.ts';
 import type { Config } from '../../src/config/types.ts';
 import { systemRandom } from '../../src/lib/random.ts';
-import type { NewNode, Store } from '../../src/store/store.ts';
+import type { ImageFile, IntentRecord } from '../../src/lifecycle/records.ts';
 import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { aConfig } from './builders.ts';
+import type { NewNode, Store } from '../../src/store/store.ts';
+import { aConfig, anImageFile } from './builders.ts';
 import { createWaitingClock, runCli, type CliOptions, type CliRun } from './run-cli.ts';
 
 /** A pool on an embedded database in memory, for commands to work on. */
@@ -17,18 +18,28 @@ export interface CliPool {
   launch(...nodes: Partial<NewNode>[]): Promise<number[]>;
   /** Makes a READY node that has a server. */
   ready(node?: Partial<NewNode>): Promise<number>;
-  /** Lets a daemon hold its leases for `ttlMs`. */
-  startDaemon(ttlMs?: number): Promise<void>;
+  /** Makes a row of a provider image, which is being built, or with a disk image uploaded. */
+  image(image?: { provider?: string; image?: string; diskImageId?: number }): Promise<number>;
+  /** Makes a row of a disk image that is being built, or (with files) is READY. */
+  diskImage(build?: { image?: string; version?: number; files?: readonly ImageFile[] | null }): Promise<number>;
+  /** Lets a daemon hold its leases, and `leases`, for `ttlMs`. */
+  startDaemon(ttlMs?: number, leases?: readonly string[]): Promise<void>;
+  /** Answers the oldest open request as the daemon does. A string is its refusal. */
+  answer(respond: (args: IntentRecord['args']) => unknown): Promise<void>;
   close(): Promise<void>;
 }
 
 const HOLDER = 'host/1/daemon';
 const LAUNCHER = 'host/2/launcher';
 
+/** Of images that are made here. */
+const VERSION = 1768478400;
+
 export async function openCliPool({
   config = aConfig(),
   nowMs = Date.UTC(2026, 0, 15, 12),
-}: { config?: Config; nowMs?: number } = {}): Promise<CliPool> {
+  stateDir = '/nonexistent',
+}: { config?: Config; nowMs?: number; stateDir?: string } = {}): Promise<CliPool> {
   let onSleep: () => unknown = () => undefined;
   const clock = createWaitingClock(nowMs, () => onSleep());
   const knex = connect({ kind: 'sqlite', file: ':memory:' });
@@ -38,6 +49,7 @@ export async function openCliPool({
     clock,
     loadConfig: () => Promise.resolve(config),
     loadDatabase: () => Promise.resolve(config.database),
+    stateDirectory: () => Promise.resolve(stateDir),
     // The command closes its store; the database in memory has to outlive it.
     openStore: () => Promise.resolve({ ...store, close: () => Promise.resolve() }),
   };
@@ -81,8 +93,26 @@ export async function openCliPool({
       });
       return id;
     },
-    startDaemon: async (ttlMs = 60_000) => {
-      await store.leases.keep(HOLDER, ['supply', 'provider:cloud', `daemon:${HOLDER}`], ttlMs, () => true);
+    image: async ({ provider = 'cloud', image = 'ubuntu', ...rest } = {}) => {
+      const row = { provider, image, hostname: `template-${provider}`, version: VERSION, reason: 'operator', ...rest };
+      return (await store.createImage(row))!;
+    },
+    diskImage: async ({ image = 'dib-trusty', version = VERSION, files = [anImageFile()] } = {}) => {
+      const id = (await store.createDiskImage({ image, version, reason: 'image-missing' }))!;
+      const patch = { files, host: 'builder1', filename: `/opt/dib/${image}-${version}` };
+      const event = { kind: 'ready', reason: 'next-step' };
+      if (files !== null) await store.moveDiskImage({ id, from: 'building', to: 'ready', by: 'launch', patch, event });
+      return id;
+    },
+    startDaemon: async (ttlMs = 60_000, leases = []) => {
+      const names = ['supply', 'provider:cloud', `daemon:${HOLDER}`, ...leases];
+      await store.leases.keep(HOLDER, names, ttlMs, () => true);
+    },
+    answer: async (respond) => {
+      const [intent] = (await store.readPool()).intents;
+      if (intent === undefined) return;
+      const answer = await respond(intent.args);
+      await store.intents.finish(intent.id, typeof answer === 'string' ? { error: answer } : { result: answer });
     },
     close: () => store.close(),
   };

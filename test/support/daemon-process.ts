@@ -64,8 +64,21 @@ export interface DaemonProcess {
   readonly ended: Promise<Ended>;
 }
 
-export function startDaemon(args: readonly string[], { env, cwd }: Surroundings): DaemonProcess {
-  const child = spawn(process.execPath, [binary('nodepoold'), '-d', ...args], {
+export interface Start {
+  /** Which of the names of the daemon it is started under. */
+  readonly program?: 'nodepoold' | 'nodepool-builder';
+  /** Name of another machine that it takes itself to be on. Needs root. */
+  readonly host?: string | undefined;
+}
+
+export function startDaemon(
+  args: readonly string[],
+  { env, cwd }: Surroundings,
+  { program = 'nodepoold', host }: Start = {},
+): DaemonProcess {
+  const elsewhere = host === undefined ? [] : ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', host];
+  const [first = '', ...rest] = [...elsewhere, process.execPath, binary(program), '-d', ...args];
+  const child = spawn(first, rest, {
     env,
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 /** Processes that can be killed at any effect: what a crash test wraps around a store and a provider. */
+import type { DiskImages } from '../../src/images/disk-images.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { TemplateKeys } from '../../src/remote/template-keys.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -75,8 +76,12 @@ export class Mortal {
       'patch',
       'recordAttempt',
       'createImage',
+      'createDiskImage',
+      'moveDiskImage',
+      'countLaunch',
       'removeNode',
       'removeImage',
+      'removeDiskImage',
       'record',
       'clear',
       'add',
@@ -87,9 +92,28 @@ export class Mortal {
     return { ...this.wrap(keys, ['prepare', 'remove']), path: (key) => keys.path(key) };
   }
 
+  diskImages(images: DiskImages): DiskImages {
+    const wrapped = this.wrap(images, ['build', 'remove']);
+    return {
+      build: (order, signal) => wrapped.build(order, signal),
+      inspect: (build, signal, formerNames) => wrapped.inspect(build, signal, formerNames),
+      remove: (build) => wrapped.remove(build),
+      sweep: (isKnown) => wrapped.sweep(isKnown),
+      configure: (settings) => images.configure(settings),
+      pathOf: (build) => images.pathOf(build),
+      open: (build, format) => images.open(build, format),
+      get directory() {
+        return images.directory;
+      },
+      get problem() {
+        return images.problem;
+      },
+    };
+  }
+
   provider(provider: Provider): Provider {
     const { cloud, shell, traits } = provider;
-    const effects = ['createServer', 'deleteServer', 'saveImage', 'deleteImage'];
+    const effects = ['createServer', 'deleteServer', 'saveImage', 'uploadImage', 'deleteImage'];
     const accessoryEffects = ['createKeypair', 'attachFloatingIp', 'deleteAccessory'];
     return {
       cloud: this.wrap(cloud, [...effects, ...accessoryEffects]),

@@ -11,10 +11,11 @@ import type { Config, LabelConfig, ProviderConfig } from '../../src/config/types
 import { EngineCore } from '../../src/daemon/engine.ts';
 import { toSeconds } from '../../src/lib/clock.ts';
 import { NodepoolError } from '../../src/lib/errors.ts';
+import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { cloudImageId } from '../../src/lib/ids.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { recordKey, type ImageRecord, type NodeRecord } from '../../src/lifecycle/records.ts';
-import type { Metrics } from '../../src/metrics/metrics.ts';
+import { nullMetrics } from '../../src/metrics/statsd.ts';
 import type { Plan } from '../../src/planning/actions.ts';
 import { hostKeyOf } from '../../src/providers/fake/host-key.ts';
 import { createOpenStackDriver } from '../../src/providers/openstack/index.ts';
@@ -146,9 +147,13 @@ export class OpenStackSite {
         clock,
         random,
         log: silentLog,
-        metrics: SILENT_METRICS,
+        metrics: nullMetrics,
         keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
         templateKeys: { ...keysOn(this.keys), prepare: async (key) => this.#prepareKey(key) },
+        diskImages: noDiskImages('these sites have snapshots'),
+        workers: { builds: 1, uploads: 4 },
+        host: 'host',
+        stateDir: '/nowhere',
         holder: `daemon/${this.#starts}/x`,
         isDeadHolder: () => true,
         switches: { launches: true, deletes: true, images: true },
@@ -338,15 +343,6 @@ export async function openSettledSite(options: SiteOptions = {}): Promise<OpenSt
 function inWholeMs(clock: FakeClock): FakeClock {
   return { ...clock, sleep: (ms, signal) => clock.sleep(Math.ceil(ms), signal) };
 }
-
-const SILENT_METRICS: Metrics = {
-  launchEnded: () => undefined,
-  nodeDeleted: () => undefined,
-  imageUpdated: () => undefined,
-  cloudCall: () => undefined,
-  pool: () => undefined,
-  close: () => Promise.resolve(),
-};
 
 function providerAt({ authUrl }: OpenStackDouble, overrides: Partial<ProviderConfig>): ProviderConfig {
   const account = { username: 'nodepool', password: PASSWORD, projectName: 'nodepool', authUrl };

@@ -72,7 +72,10 @@ export function linesOf({ actions }: Plan): string[] {
 }
 
 /** Fields that say what an action works on. */
-const NAMES = new Set(['address', 'serverId', 'serverIds', 'cloudImageId', 'cloudImageIds', 'abandoned']);
+const NAMES = new Set([
+  ...['address', 'serverId', 'serverIds', 'cloudImageId', 'cloudImageIds', 'abandoned'],
+  ...['diskImageId', 'uploads', 'hasFiles', 'detail'],
+]);
 
 /** The action without its kind, subject and reason. */
 function particulars(action: Action): readonly (string | null)[] {
@@ -90,8 +93,14 @@ function particulars(action: Action): readonly (string | null)[] {
     case 'delete-leaked-image':
       return [];
     default:
-      return Object.entries(action).flatMap(([key, value]) => (NAMES.has(key) ? (value as string | string[]) : []));
+      return Object.entries(action).flatMap(([key, value]) => (NAMES.has(key) ? describeValue(key, value) : []));
   }
+}
+
+function describeValue(key: string, value: unknown): readonly (string | null)[] {
+  if (Array.isArray(value)) return value as string[];
+  if (value === null) return [null];
+  return [typeof value === 'string' ? value : `${key} ${JSON.stringify(value)}`];
 }
 
 function describeLaunch({ label, provider, target, az, reason }: Launch): string {

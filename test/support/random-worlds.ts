@@ -5,12 +5,19 @@
 import fc from 'fast-check';
 import type { Config } from '../../src/config/types.ts';
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
-import type { FailureRecord, ImageRecord, NodeRecord, ServerSlot } from '../../src/lifecycle/records.ts';
+import type {
+  DiskImageRecord,
+  FailureRecord,
+  ImageRecord,
+  NodeRecord,
+  ServerSlot,
+} from '../../src/lifecycle/records.ts';
 import type { Memory } from '../../src/planning/memory.ts';
 import type { Busy, CloudView, Listing, Subject, World } from '../../src/planning/world.ts';
 import type { Accessory, CloudImage, Flavor, Server, ServerSize, ServerStatus } from '../../src/providers/provider.ts';
 import {
   aConfig,
+  aDiskimageConfig,
   aFlavor,
   aLabel,
   anImage,
@@ -22,45 +29,22 @@ import {
   aSubnode,
   aTarget,
   aTraits,
+  IMAGES_DIRECTORY_ID,
   INSTALLATION,
   limitsAt,
   NOW,
   tagsOf,
 } from './builders.ts';
+import { aRandomBuild, aRandomPause, aWorkshop, DISK_IMAGES, IMAGES, PROVIDERS } from './random-disk-images.ts';
+import { HOUR, maybe, recently, time } from './random-times.ts';
 
-const PROVIDERS = ['alpha', 'beta', 'gamma'] as const;
 /** Named by rows: the first left the configuration and can be reached, the second cannot. */
 const FORMER = ['left', 'lost'] as const;
-const IMAGES = ['ubuntu', 'debian'] as const;
 const LABELS = ['l0', 'l1', 'l2'] as const;
 /** Mostly labels that are configured. */
 const LABELS_OF_ROWS = [...LABELS, ...LABELS, ...LABELS, 'removed'] as const;
 const PROVIDERS_OF_ROWS = [...PROVIDERS, ...PROVIDERS, ...PROVIDERS, ...FORMER] as const;
 const TARGETS = ['t0', 't1'] as const;
-
-const HOUR = 3_600_000;
-/** Around the limits that decide: nothing, listing interval, lag, grace, timeouts, limits of states. */
-const AGES = [
-  0,
-  1,
-  999,
-  1000,
-  5000,
-  5001,
-  60_000,
-  60_001,
-  65_000,
-  65_001,
-  HOUR,
-  HOUR + 1,
-  8 * HOUR + 1000,
-  8 * HOUR + 1001,
-  30 * HOUR,
-];
-const time = fc.constantFrom(...AGES).map((age) => NOW - age);
-/** Mostly within the last minute, so that life cycles get on. */
-const recently = fc.constantFrom(...AGES.slice(0, 8), ...AGES.slice(0, 8), ...AGES).map((age) => NOW - age);
-const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { freq: 2 });
 
 /** The second image needs a larger flavor than the first. */
 const BIG = { name: 'debian', minRamMb: 9000, nameFilter: 'big' };
@@ -77,7 +61,13 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
       fc.record({
         maxServers: fc.integer({ min: -1, max: 24 }),
         zones: fc.subarray(['a', 'b', 'c']),
-        isDiskimage: fc.boolean(),
+        /** Which disk image each image is made of; null: it is a snapshot. */
+        sources: fc.record({
+          ubuntu: fc.constantFrom<((typeof DISK_IMAGES)[number] | null)[]>(null, null, 'ubuntu'),
+          debian: fc.constantFrom<((typeof DISK_IMAGES)[number] | null)[]>(null, 'd', 'd', 'ubuntu'),
+        }),
+        imageType: fc.constantFrom('qcow2', 'qcow2', 'vhd'),
+        paused: fc.subarray([...IMAGES], { maxLength: 1 }),
       }),
       { minLength: PROVIDERS.length, maxLength: PROVIDERS.length },
     ),
@@ -91,21 +81,34 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
       { minLength: LABELS.length, maxLength: LABELS.length },
     ),
     targets: fc.constantFrom<(readonly string[])[]>(TARGETS, TARGETS, TARGETS, TARGETS.slice(1), []),
+    diskimages: fc.array(
+      fc.record({
+        formats: fc.constantFrom(['qcow2'], ['qcow2', 'vhd']),
+        rebuildAgeMs: maybe(fc.constantFrom(HOUR, 8 * HOUR)),
+        pause: fc.constantFrom(false, false, false, true),
+      }),
+      { minLength: DISK_IMAGES.length, maxLength: DISK_IMAGES.length },
+    ),
+    imageCanary: fc.boolean(),
+    imageFailureShare: fc.constantFrom(0, 0.5, 0.5, 1),
   })
-  .map(({ providers, labels, targets }) =>
+  .map(({ providers, labels, targets, diskimages, ...settings }) =>
     aConfig({
-      providers: providers.map(({ maxServers, zones, isDiskimage }, index) => {
-        const debian = isDiskimage
-          ? aProviderImage({ ...BIG, source: { kind: 'diskimage', diskimage: 'd' } })
-          : aProviderImage(BIG);
-        const images = new Map([
-          ['ubuntu', aProviderImage()],
-          ['debian', debian],
-        ]);
-        return aProvider({ name: PROVIDERS[index]!, maxServers, availabilityZones: zones, images });
+      ...settings,
+      providers: providers.map(({ sources, paused, maxServers, imageType, zones }, index) => {
+        const images = new Map(
+          IMAGES.map((name) => {
+            const diskimage = sources[name];
+            const source = diskimage === null ? {} : { source: { kind: 'diskimage' as const, diskimage } };
+            const pause = paused.includes(name);
+            return [name, aProviderImage({ name, pause, ...(name === 'debian' ? BIG : {}), ...source })] as const;
+          }),
+        );
+        return aProvider({ name: PROVIDERS[index]!, maxServers, availabilityZones: zones, images, imageType });
       }),
       labels: labels.map((label, index) => aLabel({ ...label, name: LABELS[index]! })),
       targets: targets.map((name) => aTarget({ name })),
+      diskimages: diskimages.map((config, index) => aDiskimageConfig({ name: DISK_IMAGES[index]!, ...config })),
     }),
   );
 
@@ -206,6 +209,10 @@ const anImageDraft = fc.record({
   isSaved: fc.boolean(),
   progress: fc.constantFrom(0, 1, 2, 3, 4, 4),
   saveAt: recently,
+  diskImageId: maybe(fc.nat(5)),
+  withdrawnAt: fc.constantFrom(null, null, null, null, NOW - 1000),
+  launchesOk: fc.constantFrom(0, 0, 1, 2, 5),
+  launchesFailed: fc.constantFrom(0, 0, 2, 3, 8, 8),
   shownImage: fc.constantFrom(...SHOWN),
   imageStatus: fc.constantFrom<CloudImage['status'][]>('saving', 'active', 'active', 'error', 'deleting'),
 });
@@ -243,21 +250,29 @@ function addNode(content: Content, { slot, subnodes, ...fields }: NodeDraft, ind
   content.nodes.push(record);
 }
 
-function addImage(content: Content, draft: ImageDraft, index: number): void {
-  const { slot, isSaved, progress, shownImage, imageStatus, ...fields } = draft;
-  const name = `image-${index}`;
-  const isDone = fields.state === 'ready';
+/** What has been done for an image that has come so far. */
+function stepsOf({ state, progress, isSaved, saveAt, withdrawnAt }: ImageDraft, name: string): Partial<ImageRecord> {
+  const isDone = state === 'ready';
   const isSaveAsked = isDone || progress > 3;
+  return {
+    setupAt: isDone || progress > 1 ? saveAt : null,
+    setupDoneAt: isDone || progress > 2 ? saveAt : null,
+    saveAt: isSaveAsked ? saveAt : null,
+    saveAttempt: Number(isSaveAsked),
+    withdrawnAt: isDone ? withdrawnAt : null,
+    cloudImageId: isDone || (progress > 3 && isSaved) ? cloudImageId(name) : null,
+  };
+}
+
+function addImage(content: Content, draft: ImageDraft, index: number): void {
+  const { slot, isSaved: _, progress, shownImage, imageStatus, ...fields } = draft;
+  const name = `image-${index}`;
   const record = anImage({
     id: index,
     ...fields,
     ...slotOf(slot, `template-${index}`),
     ...(progress === 0 ? { serverId: null } : {}),
-    setupAt: isDone || progress > 1 ? fields.saveAt : null,
-    setupDoneAt: isDone || progress > 2 ? fields.saveAt : null,
-    saveAt: isSaveAsked ? fields.saveAt : null,
-    saveAttempt: Number(isSaveAsked),
-    cloudImageId: isDone || (progress > 3 && isSaved) ? cloudImageId(name) : null,
+    ...stepsOf(draft, name),
   });
   const tags = tagsOf('image', record);
   put(content.servers, fields.provider, serversShown(slot, `template-${index}`, tags));
@@ -267,6 +282,8 @@ function addImage(content: Content, draft: ImageDraft, index: number): void {
     status: imageStatus,
     tags,
     isSnapshot: true,
+    bytes: null,
+    digest: null,
   });
   const own = shownImage === 'it' || shownImage === 'both' ? [cloudImage(name)] : [];
   const double = shownImage === 'double' || shownImage === 'both' ? [cloudImage(`${name}-double`)] : [];
@@ -344,7 +361,7 @@ function cloudOf(draft: CloudDraft, provider: string, content: Content): CloudVi
 
 const aFailure: fc.Arbitrary<FailureRecord> = fc
   .record({
-    kind: fc.constantFrom('launch', 'launch', 'build', 'provider'),
+    kind: fc.constantFrom('launch', 'launch', 'launch', 'build', 'provider', 'disk-image'),
     provider: fc.constantFrom(...PROVIDERS),
     image: fc.constantFrom(...IMAGES),
     az: maybe(fc.constantFrom('a', 'b', 'c')),
@@ -353,9 +370,10 @@ const aFailure: fc.Arbitrary<FailureRecord> = fc
     lastError: fc.constant('HTTP 500'),
     retryAt: fc.constantFrom(NOW - 1, NOW, NOW + 1, NOW + 60_000),
   })
-  .map(({ kind, image, az, ...failure }) => ({
+  .map(({ kind, provider, image, az, ...failure }) => ({
     ...failure,
     kind,
+    provider: kind === 'disk-image' ? '' : provider,
     image: kind === 'provider' ? null : image,
     az: kind === 'launch' ? az : null,
   }));
@@ -390,6 +408,20 @@ function memoryOf(
   return { rounds: [], sightings, cron };
 }
 
+/** Most uploads are of builds of the disk image that the configuration names. */
+function matchBuilds(
+  images: readonly ImageRecord[],
+  builds: readonly DiskImageRecord[],
+  { providers }: Config,
+): ImageRecord[] {
+  return images.map((row) => {
+    const source = providers.get(row.provider)?.images.get(row.image)?.source;
+    const own = builds.filter(({ image }) => source?.kind === 'diskimage' && image === source.diskimage);
+    const { diskImageId } = row;
+    return diskImageId === null || own.length === 0 ? row : { ...row, diskImageId: own[diskImageId % own.length]!.id };
+  });
+}
+
 const someSwitches = fc.record({ launches: fc.boolean(), deletes: fc.boolean(), images: fc.boolean() });
 const aBusy: fc.Arbitrary<Busy> = fc.constantFrom<Busy[]>({ until: 'done' }, { until: NOW }, { until: NOW + 700 });
 
@@ -405,17 +437,31 @@ const SUBJECTS: readonly Subject[] = [
     (name) =>
       [`servers:${name}`, `images:${name}`, `limits:${name}`, `accessories:${name}`, `build:${name}/ubuntu`] as const,
   ),
+  ...[0, 1, 2, 3, 4, 5].map((index) => `disk-image:${index}` as const),
+  'disk-build:ubuntu',
+  'images-directory',
+];
+
+/** Those of a daemon that does everything. */
+export const ALL_LEASES: readonly string[] = [
+  'supply',
+  ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`),
+  `images:${IMAGES_DIRECTORY_ID}`,
+  ...DISK_IMAGES.map((name) => `diskimage:${name}`),
 ];
 
 export const aRandomWorld: fc.Arbitrary<World> = fc
   .record({
     config: aRandomConfig,
     nodes: fc.array(aNodeDraft, { maxLength: 12, size: 'max' }),
-    images: fc.array(anImageDraft, { maxLength: 8, size: 'max' }),
+    images: fc.array(anImageDraft, { maxLength: 12, size: 'max' }),
+    diskImages: fc.array(aRandomBuild, { maxLength: 6, size: 'max' }),
+    pauses: fc.array(aRandomPause, { maxLength: 2 }),
+    workshop: aWorkshop,
     clouds: fc.array(aCloudDraft, { minLength: 4, maxLength: 4 }),
     leases: fc.oneof(
-      { weight: 2, arbitrary: fc.constant(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
-      { weight: 1, arbitrary: fc.subarray(['supply', ...[...PROVIDERS, 'left'].map((name) => `provider:${name}`)]) },
+      { weight: 2, arbitrary: fc.constant([...ALL_LEASES]) },
+      { weight: 1, arbitrary: fc.subarray([...ALL_LEASES]) },
     ),
     switches: fc.oneof(
       { weight: 2, arbitrary: fc.constant({ launches: true, deletes: true, images: true }) },
@@ -430,22 +476,22 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
       firedAt: fc.record({ imageUpdate: maybe(time), cleanup: maybe(time), check: maybe(time) }),
     }),
   })
-  .map(({ config, nodes, images, clouds, leases, switches, failures, busy, demand, oddities, cron }) => {
+  .map(({ nodes, images, diskImages, clouds, leases, busy, demand, oddities, cron, ...given }) => {
     const content: Content = { nodes: [], images: [], servers: new Map(), cloudImages: new Map() };
     nodes.forEach((draft, index) => addNode(content, draft, index));
     images.forEach((draft, index) => addImage(content, draft, index));
+    const builds = diskImages.map((build, id) => ({ ...build, id }));
     const views = new Map(
       [...PROVIDERS, FORMER[0]].map((name, index) => [name as string, cloudOf(clouds[index]!, name, content)]),
     );
     return {
+      ...given,
       now: NOW,
-      config,
       installation: INSTALLATION,
-      switches,
       leases: new Set(leases),
       nodes: content.nodes,
-      images: content.images,
-      failures,
+      images: matchBuilds(content.images, builds, given.config),
+      diskImages: builds,
       intents: [],
       clouds: views,
       demand: new Map(Object.entries(demand)),

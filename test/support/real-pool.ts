@@ -9,7 +9,14 @@ import { fileURLToPath } from 'node:url';
 import type { DatabaseConfig } from '../../src/config/types.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
-import { cleanEnvironment, runProgram, startDaemon, type DaemonProcess, type Ended } from './daemon-process.ts';
+import {
+  cleanEnvironment,
+  runProgram,
+  startDaemon,
+  type DaemonProcess,
+  type Ended,
+  type Start,
+} from './daemon-process.ts';
 import { openFreshStore, type DatabaseKind, type OpenedStore } from './with-database.ts';
 
 const SCRIPTS = fileURLToPath(new URL('../../tools/fake-scripts', import.meta.url));
@@ -111,10 +118,12 @@ export class RealPool {
 
   /** Starts a daemon. Daemons with other names have state directories of their own, as on other machines. */
   start(name = 'daemon', ...options: string[]): DaemonProcess {
-    const surroundings = { env: this.#environment(name), cwd: this.directory };
-    const daemon = startDaemon(['-c', this.configPath, ...options], surroundings);
-    this.#daemons.push(daemon);
-    return daemon;
+    return this.#start(name, options);
+  }
+
+  /** Starts a daemon that builds and uploads disk images and does nothing else; on another machine, if that has a name. */
+  startBuilder(name: string, host?: string): DaemonProcess {
+    return this.#start(name, [], { program: 'nodepool-builder', host });
   }
 
   /** Runs `nodepool` to its end. It finds the configuration by the daemon's note, or is told. */
@@ -152,6 +161,13 @@ export class RealPool {
     await Promise.all(this.#daemons.map(({ ended }) => ended));
     await this.database.close();
     rmSync(this.directory, { recursive: true });
+  }
+
+  #start(name: string, options: readonly string[], start?: Start): DaemonProcess {
+    const surroundings = { env: this.#environment(name), cwd: this.directory };
+    const daemon = startDaemon(['-c', this.configPath, ...options], surroundings, start);
+    this.#daemons.push(daemon);
+    return daemon;
   }
 
   #environment(name: string): NodeJS.ProcessEnv {

@@ -42,6 +42,7 @@ export async function runCli(
       loadDatabase: unexpected('looks for the database'),
       checkConfig: unexpected('checks the configuration'),
       configSchema: unexpected('asks for the schema'),
+      stateDirectory: unexpected('looks for the state directory'),
       openStore: unexpected('opens the database'),
       deleteNow: unexpected('deletes by itself'),
       inspectProviders: unexpected('inspects providers'),

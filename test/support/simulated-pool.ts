@@ -4,17 +4,42 @@
  */
 import type { Config } from '../../src/config/types.ts';
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
-import type { ImageRecord, NodeRecord, ServerSlot, SubnodeRecord } from '../../src/lifecycle/records.ts';
+import { UPLOAD_ATTEMPTS_MAX } from '../../src/lifecycle/limits.ts';
+import {
+  recordKey,
+  type DiskImageRecord,
+  type ImageRecord,
+  type NodeRecord,
+  type PauseRecord,
+  type ServerSlot,
+  type SubnodeRecord,
+} from '../../src/lifecycle/records.ts';
 import type { Action, ActionKind, ActionOf, SlotRef } from '../../src/planning/actions.ts';
 import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import { plan } from '../../src/planning/plan.ts';
-import type { CloudView, World } from '../../src/planning/world.ts';
+import type { CloudView, Subject, World } from '../../src/planning/world.ts';
 import type { CloudImage, Server, Tags } from '../../src/providers/provider.ts';
-import { anImage, anUnknownListing, aNode, aSubnode, aTraits, INSTALLATION, limitsAt, NOW } from './builders.ts';
+import {
+  aDiskImage,
+  anImage,
+  anImageFile,
+  anUnknownListing,
+  aNode,
+  aSubnode,
+  aTraits,
+  IMAGES_DIRECTORY_ID,
+  IMAGES_DIRECTORY_PATH,
+  INSTALLATION,
+  limitsAt,
+  NOW,
+} from './builders.ts';
 
 /** From accepted to ACTIVE, and from an accepted deletion until a server is listed no more, in milliseconds. */
 const BOOT_MS = 20_000;
 const DELETE_MS = 5000;
+/** What a build of a disk image takes, and an upload. */
+const BUILD_MS = 60_000;
+const UPLOAD_MS = 30_000;
 /** Between two passes while there is something to do. */
 const STEP_MS = 100;
 
@@ -22,8 +47,15 @@ interface Thing {
   readonly id: string;
   readonly provider: string;
   readonly tags: Tags;
-  readonly readyAt: number;
+  /** Infinity: never, as an upload that was cut off. */
+  readyAt: number;
   goneAt: number;
+}
+
+/** What takes its time, and dies with the daemon. */
+interface Task {
+  readonly endsAt: number;
+  readonly end: () => void;
 }
 
 type Effects = { readonly [K in ActionKind]: (action: ActionOf<K>) => void };
@@ -33,12 +65,19 @@ export class SimulatedPool {
   now = NOW;
   nodes: NodeRecord[] = [];
   images: ImageRecord[] = [];
+  diskImages: DiskImageRecord[] = [];
+  pauses: PauseRecord[] = [];
+  /** Ids of builds whose files lie on the disk. */
+  readonly disk = new Set<number>();
+  /** Ids of builds from which no node comes up. */
+  readonly broken = new Set<number>();
   servers: Thing[] = [];
   cloudImages: Thing[] = [];
   /** Providers that can be reached. */
   readonly views = new Map<string, CloudView>();
   #memory = EMPTY_MEMORY;
   #nextId = 1;
+  readonly #tasks = new Map<Subject, Task>();
 
   constructor(config: Config) {
     this.config = config;
@@ -54,14 +93,17 @@ export class SimulatedPool {
     const done: { at: number; action: Action }[] = [];
     const end = this.now + ms;
     while (this.now < end) {
+      this.#endTasks();
       const { actions, memory, nextWakeAt } = plan(this.world());
       this.#memory = memory;
       for (const action of actions) {
         done.push({ at: this.now, action });
         this.#apply(action);
       }
-      this.now = Math.min(end, actions.length > 0 ? this.now + STEP_MS : nextWakeAt);
+      const taskEndsAt = Math.min(...[...this.#tasks.values()].map(({ endsAt }) => endsAt));
+      this.now = Math.min(end, actions.length > 0 ? this.now + STEP_MS : Math.min(nextWakeAt, taskEndsAt));
     }
+    this.#endTasks();
     return done;
   }
 
@@ -71,21 +113,34 @@ export class SimulatedPool {
       config: this.config,
       installation: INSTALLATION,
       switches: { launches: true, deletes: true, images: true },
-      leases: new Set(['supply', ...[...this.views.keys()].map((name) => `provider:${name}`)]),
+      workshop: {
+        directory: { id: IMAGES_DIRECTORY_ID, path: IMAGES_DIRECTORY_PATH },
+        problem: null,
+        workers: { builds: 1, uploads: 2 },
+      },
+      leases: new Set([
+        'supply',
+        ...[...this.views.keys()].map((name) => `provider:${name}`),
+        `images:${IMAGES_DIRECTORY_ID}`,
+        ...[...this.config.diskimages.keys()].map((name) => `diskimage:${name}`),
+      ]),
       nodes: this.nodes,
       images: this.images,
+      diskImages: this.diskImages,
+      pauses: this.pauses,
       failures: [],
       intents: [],
       clouds: new Map(this.views),
       demand: new Map(),
-      busy: new Map(),
+      busy: new Map([...this.#tasks.keys()].map((subject) => [subject, { until: 'done' }] as const)),
       memory: this.#memory,
     };
   }
 
-  /** The daemon forgets everything that is not in the rows. */
+  /** The daemon forgets everything that is not in the rows; what it was doing ends. */
   restart(): void {
     this.#memory = EMPTY_MEMORY;
+    this.#tasks.clear();
     for (const [name, view] of this.views) {
       this.views.set(name, {
         ...view,
@@ -101,14 +156,26 @@ export class SimulatedPool {
     this.nodes = this.nodes.map((node) => (node.id === id ? { ...node, ...patch } : node));
   }
 
-  #patchImage(id: number, patch: Partial<ImageRecord>): void {
+  patchImage(id: number, patch: Partial<ImageRecord>): void {
     this.images = this.images.map((image) => (image.id === id ? { ...image, ...patch } : image));
+  }
+
+  patchDiskImage(id: number, patch: Partial<DiskImageRecord>): void {
+    this.diskImages = this.diskImages.map((build) => (build.id === id ? { ...build, ...patch } : build));
+  }
+
+  #endTasks(): void {
+    for (const [subject, { endsAt, end }] of this.#tasks) {
+      if (endsAt > this.now) continue;
+      this.#tasks.delete(subject);
+      end();
+    }
   }
 
   #patchSlot({ kind, id }: SlotRef, patch: Partial<ServerSlot & Pick<SubnodeRecord, 'state'>>): void {
     const { state, ...slot } = patch;
     if (kind === 'node') this.patchNode(id, slot);
-    else if (kind === 'image') this.#patchImage(id, slot);
+    else if (kind === 'image') this.patchImage(id, slot);
     else {
       this.nodes = this.nodes.map((node) => ({
         ...node,
@@ -161,6 +228,8 @@ export class SimulatedPool {
         status: readyAt <= this.now ? 'active' : 'saving',
         tags,
         isSnapshot: true,
+        bytes: null,
+        digest: null,
       };
     });
   }
@@ -193,7 +262,71 @@ export class SimulatedPool {
     const server = this.servers.find(({ id }) => id === image.serverId)!;
     const saved = this.#thing(image.provider, server.tags);
     this.cloudImages.push(saved);
-    this.#patchImage(imageId, { saveAt: this.now, saveAttempt: 1, cloudImageId: cloudImageId(saved.id) });
+    this.patchImage(imageId, { saveAt: this.now, saveAttempt: 1, cloudImageId: cloudImageId(saved.id) });
+  }
+
+  #nextVersion(rows: readonly { readonly version: number }[]): number {
+    return Math.max(Math.floor(this.now / 1000), ...rows.map(({ version }) => version + 1));
+  }
+
+  #openBuild({ image, reason }: ActionOf<'open-disk-image'>): void {
+    const version = this.#nextVersion(this.diskImages.filter((build) => build.image === image));
+    const times = { createdAt: this.now, stateAt: this.now };
+    const build = aDiskImage({ id: this.#nextId++, image, version, state: 'building', reason, ...times });
+    this.diskImages = [...this.diskImages, build];
+  }
+
+  #makeBuild({ diskImageId: id, subject }: ActionOf<'make-disk-image'>): void {
+    const { image, version } = this.diskImages.find((build) => build.id === id)!;
+    const filename = `${IMAGES_DIRECTORY_PATH}/${image}-${version}`;
+    this.patchDiskImage(id, { startedAt: this.now, directory: IMAGES_DIRECTORY_ID, host: 'here', filename });
+    const end = (): void => {
+      if (this.diskImages.find((build) => build.id === id)?.state !== 'building') return;
+      const files = this.config.diskimages.get(image)!.formats.map((format) => anImageFile({ format }));
+      this.disk.add(id);
+      this.patchDiskImage(id, { state: 'ready', stateAt: this.now, files });
+    };
+    this.#tasks.set(subject, { endsAt: this.now + BUILD_MS, end });
+  }
+
+  #openUpload({ provider, image, diskImageId, reason }: ActionOf<'open-upload'>): void {
+    const version = this.#nextVersion(this.images.filter((row) => row.provider === provider && row.image === image));
+    const times = { createdAt: this.now, stateAt: this.now };
+    const row = { id: this.#nextId++, provider, image, diskImageId, version, reason, ...times };
+    this.images = [...this.images, anImage({ ...row, state: 'building' })];
+  }
+
+  /** As the handler does: what an earlier attempt left is taken or thrown away, and the next has an id of its own. */
+  #upload({ imageId, diskImageId, subject }: ActionOf<'upload-image'>): void {
+    const row = this.images.find(({ id }) => id === imageId)!;
+    const earlier = this.cloudImages.find(({ id }) => id === row.cloudImageId);
+    if (earlier !== undefined && earlier.readyAt <= this.now)
+      return this.patchImage(imageId, { state: 'ready', stateAt: this.now });
+    if (earlier !== undefined) this.#remove(this.cloudImages, [earlier.id]);
+    if (row.saveAttempt >= UPLOAD_ATTEMPTS_MAX) return this.patchImage(imageId, { state: 'delete' });
+    const saveAttempt = row.saveAttempt + 1;
+    const tags = { installation: INSTALLATION, record: recordKey('image', row), attempt: saveAttempt };
+    const thing = { ...this.#thing(row.provider, tags), readyAt: Infinity };
+    this.cloudImages.push(thing);
+    this.patchImage(imageId, { cloudImageId: cloudImageId(thing.id), saveAttempt, saveAt: this.now });
+    const end = (): void => {
+      if (this.images.find(({ id }) => id === imageId)?.state !== 'building') return;
+      if (!this.disk.has(diskImageId)) return this.patchDiskImage(diskImageId, { state: 'delete' });
+      thing.readyAt = this.now;
+      this.patchImage(imageId, { state: 'ready', stateAt: this.now });
+    };
+    this.#tasks.set(subject, { endsAt: this.now + UPLOAD_MS, end });
+  }
+
+  /** Whether a node comes up is the image's doing. */
+  #prepare({ nodeId }: ActionOf<'prepare-node'>): void {
+    const { imageId } = this.nodes.find(({ id }) => id === nodeId)!;
+    const image = this.images.find(({ id }) => id === imageId);
+    const isBroken = this.broken.has(image?.diskImageId ?? 0);
+    this.patchNode(nodeId, { state: isBroken ? 'delete' : 'ready', stateAt: this.now });
+    if (image === undefined) return;
+    const { launchesOk, launchesFailed } = image;
+    this.patchImage(image.id, isBroken ? { launchesFailed: launchesFailed + 1 } : { launchesOk: launchesOk + 1 });
   }
 
   readonly #effects: Effects = {
@@ -202,7 +335,7 @@ export class SimulatedPool {
     'adopt-server': ({ slot, serverId: id }) => this.#patchSlot(slot, { serverId: id }),
     'probe-server': ({ slot, address }) =>
       this.#patchSlot(slot, { reachableAt: this.now, ip: address, state: 'ready' }),
-    'prepare-node': ({ nodeId }) => this.patchNode(nodeId, { state: 'ready', stateAt: this.now }),
+    'prepare-node': (action) => this.#prepare(action),
     'check-node': ({ nodeId }) => this.patchNode(nodeId, { checkedAt: this.now }),
     'retire-node': ({ nodeId }) => this.patchNode(nodeId, { state: 'delete', stateAt: this.now }),
     'delete-server': ({ slot, serverIds }) => {
@@ -217,18 +350,36 @@ export class SimulatedPool {
       const times = { createdAt: this.now, stateAt: this.now, version: Math.floor(this.now / 1000) };
       this.images = [...this.images, anImage({ id: this.#nextId++, state: 'building', provider, image, ...times })];
     },
-    'setup-image': ({ imageId }) => this.#patchImage(imageId, { setupAt: this.now, setupDoneAt: this.now }),
+    'setup-image': ({ imageId }) => this.patchImage(imageId, { setupAt: this.now, setupDoneAt: this.now }),
     'save-image': (action) => this.#save(action),
-    'adopt-image': ({ imageId, cloudImageId: id }) => this.#patchImage(imageId, { cloudImageId: id }),
-    'finish-image': ({ imageId }) => this.#patchImage(imageId, { state: 'ready', stateAt: this.now }),
-    'retire-image': ({ imageId }) => this.#patchImage(imageId, { state: 'delete', stateAt: this.now }),
+    'adopt-image': ({ imageId, cloudImageId: id }) => this.patchImage(imageId, { cloudImageId: id }),
+    'finish-image': ({ imageId }) => this.patchImage(imageId, { state: 'ready', stateAt: this.now }),
+    'retire-image': ({ imageId }) => this.patchImage(imageId, { state: 'delete', stateAt: this.now }),
     'delete-cloud-image': ({ imageId, cloudImageIds }) => {
       this.#remove(this.cloudImages, cloudImageIds);
-      this.#patchImage(imageId, { cloudImageId: null, saveAt: null });
+      this.patchImage(imageId, { cloudImageId: null, saveAt: null });
     },
     'remove-image': ({ imageId }) => {
       this.images = this.images.filter(({ id }) => id !== imageId);
     },
+    'open-disk-image': (action) => this.#openBuild(action),
+    'make-disk-image': (action) => this.#makeBuild(action),
+    'retire-disk-image': ({ diskImageId, reason }) =>
+      this.patchDiskImage(diskImageId, { state: 'delete', stateAt: this.now, reason }),
+    'inspect-disk-image': ({ diskImageId }) =>
+      this.patchDiskImage(
+        diskImageId,
+        this.disk.has(diskImageId) ? { files: [anImageFile()], directory: IMAGES_DIRECTORY_ID } : { state: 'delete' },
+      ),
+    'remove-disk-image': ({ diskImageId, hasFiles }) => {
+      if (hasFiles) this.disk.delete(diskImageId);
+      this.diskImages = this.diskImages.filter(({ id }) => id !== diskImageId);
+    },
+    'note-uploads': ({ diskImageId, uploads }) => this.patchDiskImage(diskImageId, { uploads }),
+    'sweep-images-directory': () => undefined,
+    'open-upload': (action) => this.#openUpload(action),
+    'upload-image': (action) => this.#upload(action),
+    'withdraw-image': ({ imageId }) => this.patchImage(imageId, { withdrawnAt: this.now }),
     'delete-leaked-server': ({ serverId: id }) => this.#remove(this.servers, [id]),
     'delete-leaked-image': ({ cloudImageId: id }) => this.#remove(this.cloudImages, [id]),
     'list-servers': ({ provider }) =>

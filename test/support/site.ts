@@ -16,6 +16,7 @@ import type { DriverFactory, Server } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
 import type { TemplateKeys } from '../../src/remote/template-keys.ts';
 import type { Store } from '../../src/store/store.ts';
+import { FakeDiskImages, ImagesDisk } from './disk-images.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { Mortal, type Death } from './mortal.ts';
 import { createSeededRandom } from './seeded-random.ts';
@@ -26,12 +27,15 @@ export interface Site {
   readonly clouds: Map<string, FakeCloud>;
   /** Keys of template servers on the disk of the host. */
   readonly templateKeys: Map<string, string>;
+  /** Where disk images are kept. */
+  readonly disk: ImagesDisk;
   config: Config;
 }
 
 export function createSite(config: Config, seed = 1): Site {
   const random = createSeededRandom(seed);
-  return { clock: createFakeClock(), random, clouds: new Map(), templateKeys: new Map(), config };
+  const disk = new ImagesDisk();
+  return { clock: createFakeClock(), random, clouds: new Map(), templateKeys: new Map(), disk, config };
 }
 
 export interface Daemon {
@@ -52,6 +56,9 @@ const SILENT_METRICS: Metrics = {
   launchEnded: () => undefined,
   nodeDeleted: () => undefined,
   imageUpdated: () => undefined,
+  diskImageBuilt: () => undefined,
+  imageUploaded: () => undefined,
+  imageWithdrawn: () => undefined,
   cloudCall: () => undefined,
   pool: () => undefined,
   close: () => Promise.resolve(),
@@ -80,6 +87,11 @@ export function startDaemon(
     metrics: SILENT_METRICS,
     keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
     templateKeys: mortal.templateKeys(keysOn(site.templateKeys)),
+    diskImages: mortal.diskImages(new FakeDiskImages({ clock, disk: site.disk, buildMs: 0 })),
+    workers: { builds: 1, uploads: 4 },
+    host: 'here',
+    // Where no build log is.
+    stateDir: '/nonexistent',
     holder,
     isDeadHolder: (other) => other !== holder,
     switches: { launches: true, deletes: true, images: true },
@@ -144,11 +156,12 @@ function stepAfter(plan: Plan | null, restMs: number): number {
 
 /** The rows and servers, for messages. */
 export async function describePool(site: Site, { store }: Daemon): Promise<string> {
-  const { nodes, images } = await store.readPool();
+  const { nodes, images, diskImages } = await store.readPool();
   const servers = serversOf(site).map(({ name, status }) => `${name} ${status}`);
   const rows = [
     ...nodes.map(({ id, label, state, reason }) => `node ${id} ${label} ${state} ${reason ?? ''}`),
     ...images.map(({ id, image, state, reason }) => `image ${id} ${image} ${state} ${reason ?? ''}`),
+    ...diskImages.map(({ id, image, state, reason }) => `disk image ${id} ${image} ${state} ${reason ?? ''}`),
   ];
   return JSON.stringify({ rows, servers });
 }

@@ -130,6 +130,7 @@ const TABLES = [
   'subnode',
   'snapshot_image',
   'dib_image',
+  'image_pause',
   'job',
   'lease',
   'event',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { stateDirectory } from '../../src/config/state-directory.ts';
 import { createConfigSource } from '../../src/config/watch.ts';
 import { createEngine } from '../../src/daemon/run-engine.ts';
+import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
 import { systemRandom as random } from '../../src/lib/random.ts';
 import { createMetrics } from '../../src/metrics/statsd.ts';
@@ -55,6 +56,10 @@ const engine = createEngine({
   metrics: createMetrics({ env, log: log.child('metrics'), clock }),
   keys,
   templateKeys: createTemplateKeys({ directory: join(stateDir, 'keys'), keys }),
+  diskImages: noDiskImages('the bench boots snapshots'),
+  workers: { builds: 0, uploads: 0 },
+  host: 'bench',
+  stateDir,
   ...thisHolder(random),
   switches: { launches: true, deletes: true, images: true },
   scope: null,

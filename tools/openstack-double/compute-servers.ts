@@ -12,6 +12,7 @@ import {
 } from './compute-call.ts';
 import { CONSOLE_OUTPUT, CREATE_IMAGE } from './compute-schemas.ts';
 import type { Reply, Route } from './http.ts';
+import { imagineContent } from './image-life.ts';
 import { existsAt, type Image, type Server } from './records.ts';
 import { isHidden, renderServer, serverLinks, serverText } from './render-server.ts';
 import { startDeletion, statusAt, taskAt } from './server-life.ts';
@@ -176,7 +177,9 @@ function snapshotOf(
     },
     minDisk: server.flavor.disk,
     minRam: base?.minRam ?? 0,
-    size: 65_536,
+    diskFormat: 'raw',
+    containerFormat: 'bare',
+    content: imagineContent(65_536),
     savingAt: now + Math.floor(imageMs / 5),
     activeAt: now + imageMs,
     killedAt: Infinity,

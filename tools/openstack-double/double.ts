@@ -71,7 +71,7 @@ export interface OpenStackDouble {
     options?: { readonly times?: number; readonly which?: (server: ServerView) => boolean },
   ): void;
   afflictImage(id: string, trouble: ImageTrouble): void;
-  /** Brings trouble to the next snapshot. */
+  /** Brings trouble to the next snapshot, or to the next image whose file is complete. */
   afflictNextImage(trouble: ImageTrouble): void;
   servers(region?: string): readonly ServerView[];
   images(region?: string): readonly ImageView[];

@@ -29,6 +29,10 @@ export type Fault =
   | { readonly kind: 'html'; readonly status?: number }
   /** The real answer, so much later. */
   | { readonly kind: 'slow'; readonly delayMs: number }
+  /** The connection is reset when so much of a file has come. */
+  | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** No more of a file is read when so much has come, until {@link OpenStackDouble.clearFaults} lets go. */
+  | { readonly kind: 'stall'; readonly afterBytes: number }
   /** The real answer, with its JSON changed: what `alter` gives back goes out. */
   | { readonly kind: 'alter'; readonly alter: (body: unknown) => unknown };
 

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { FaultBook, FaultRule } from './faults.ts';
+import { takeFile } from './file-intake.ts';
 import {
   findRoute,
   Refusal,
@@ -67,35 +68,44 @@ interface Exchange {
 }
 
 async function serve(deps: FrontDeps, hanging: Set<IncomingMessage>, { request, response }: Exchange): Promise<void> {
-  const text = await readText(request);
-  if (text === null) return;
-  const call = readCall(deps, request, text);
-  if (!call) {
+  const head = readHead(deps, request);
+  if (!head) {
     writeReply(response, { status: 404, headers: { 'Content-Type': 'text/plain' }, body: 'no service there' });
     return;
   }
-  const place = findPlace(deps, call);
+  const place = findPlace(deps, head);
+  const takesFile = place.match !== null && 'receive' in place.match.route;
+  const text = takesFile ? '' : await readText(request);
+  if (text === null) return;
+  const call = { ...head, text, now: deps.clock.now() };
   const record = beginRecord(deps, call, place.match?.route.pattern ?? null);
   const fault = deps.faults.take(record);
-  const reply = await answerInTime(deps, call, { place, fault });
+  const hold = (): void => void hanging.add(request);
+  const reply = await answerInTime(deps, call, { place, fault, request, hold });
   if (fault?.kind === 'hang') {
-    hanging.add(request);
+    hold();
     return;
   }
   record.endedAt = deps.clock.now();
-  record.status = writeFaulty({ request, response }, reply, fault);
+  record.status = reply === null ? 0 : writeFaulty({ request, response }, reply, fault);
 }
 
-function findPlace({ services }: FrontDeps, call: Call): Place {
+function findPlace({ services }: FrontDeps, call: Head): Place {
   const service = services[call.service];
   return { service, ...findRoute(service.routes, call.method, service.canonicalPath?.(call) ?? call.path) };
 }
 
-async function answerInTime(
-  deps: FrontDeps,
-  call: Call,
-  { place, fault }: { readonly place: Place; readonly fault: FaultRule | null },
-): Promise<Reply> {
+interface Handling {
+  readonly place: Place;
+  readonly fault: FaultRule | null;
+  readonly request: IncomingMessage;
+  /** Lets the request hang. */
+  readonly hold: () => void;
+}
+
+/** null: there is nobody left to answer. */
+async function answerInTime(deps: FrontDeps, call: Call, handling: Handling): Promise<Reply | null> {
+  const { place, fault } = handling;
   const { apiDelayMs } = call.region.behaviour;
   if (apiDelayMs > 0) await deps.clock.sleep(apiDelayMs);
   const grant = deps.identity.grantOf(call.headers['x-auth-token'] as string | undefined);
@@ -103,8 +113,10 @@ async function answerInTime(
   const isDone = fault === null || fault.when === 'after' || SHOWS_REAL_ANSWER.has(fault.kind);
   const now = deps.clock.now();
   // A token comes first, before anything is said about the address.
-  const real = (): Reply => (isAdmitted ? answer({ ...call, now, grant }, place) : place.service.unauthorized(call));
-  const reply = isDone ? real() : { status: 200 };
+  const real = (): Reply | Promise<Reply | null> =>
+    isAdmitted ? answer(deps, { ...call, now, grant }, handling) : place.service.unauthorized(call);
+  const reply = isDone ? await real() : { status: 200 };
+  if (reply === null) return null;
   if (fault?.kind === 'slow') await deps.clock.sleep(fault.delayMs);
   const headers = place.service.headersFor(call, { route: place.match?.route ?? null, isAdmitted });
   return { ...reply, headers: { ...headers, ...reply.headers } };
@@ -116,7 +128,7 @@ function isOpen({ service }: Call, { match }: Place): boolean {
 }
 
 /** Faults that are about the answer to what was done. */
-const SHOWS_REAL_ANSWER: ReadonlySet<FaultRule['kind']> = new Set(['slow', 'truncate', 'alter']);
+const SHOWS_REAL_ANSWER: ReadonlySet<FaultRule['kind']> = new Set(['slow', 'truncate', 'alter', 'cut', 'stall']);
 
 async function readText(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
@@ -129,7 +141,9 @@ async function readText(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function readCall({ regions, random, clock }: FrontDeps, request: IncomingMessage, text: string): Call | null {
+type Head = Omit<Call, 'text' | 'now'>;
+
+function readHead({ regions, random }: FrontDeps, request: IncomingMessage): Head | null {
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const url = new URL(request.url ?? '/', `${scheme}://${request.headers.host ?? 'localhost'}`);
   const [, prefix = '', regionName, name = '', path = ''] =
@@ -144,10 +158,8 @@ function readCall({ regions, random, clock }: FrontDeps, request: IncomingMessag
     path,
     query: url.searchParams,
     headers: request.headers,
-    text,
     root: `${url.origin}${prefix}`,
     requestId: `req-${random.uuid()}`,
-    now: clock.now(),
   };
 }
 
@@ -182,10 +194,16 @@ interface Place {
 }
 
 /** What the cloud answers. Routes that are open do not look at the grant. */
-function answer(call: Call & { readonly grant: Grant | null }, { service, match, isKnownPath }: Place): Reply {
+function answer(
+  { clock }: FrontDeps,
+  call: Call & { readonly grant: Grant | null },
+  { place: { service, match, isKnownPath }, ...handling }: Handling,
+): Reply | Promise<Reply | null> {
   if (!match) return service.noRoute(call, isKnownPath);
+  const { route, params } = match;
   try {
-    return match.route.answer(call as GrantedCall, match.params);
+    if ('answer' in route) return route.answer(call as GrantedCall, params);
+    return takeFile(route.receive(call as GrantedCall, params), { ...handling, clock });
   } catch (error) {
     if (error instanceof Refusal) return error.reply;
     throw error;

@@ -45,19 +45,38 @@ export class Refusal extends Error {
 
 export type Params = Readonly<Record<string, string>>;
 
-export interface Route {
+interface Place {
   readonly method: string;
   /** `/v2.1/servers/:id`; also the name that calls are counted by. */
   readonly pattern: string;
   /** Answered without a token. */
   readonly isOpen?: boolean;
+}
+
+export interface PlainRoute extends Place {
   answer(call: GrantedCall, params: Params): Reply;
+}
+
+/** Takes a file, of which nothing is kept. */
+export interface FileRoute extends Place {
+  /** Before anything of it is read; the call has no text. */
+  receive(call: GrantedCall, params: Params): Intake;
+}
+
+export type Route = PlainRoute | FileRoute;
+
+export interface Intake {
+  take(piece: Uint8Array): void;
+  /** All of it has come. */
+  finish(now: number): Reply;
+  /** The client has gone before. */
+  abandon(): void;
 }
 
 export interface Service {
   readonly routes: readonly Route[];
   /** The path that routes are matched against; absent: as it came. */
-  canonicalPath?(call: Call): string;
+  canonicalPath?(call: Pick<Call, 'path'>): string;
   unauthorized(call: Call): Reply;
   /** Nothing is served there; `isKnownPath`: with another method something is. */
   noRoute(call: Call, isKnownPath: boolean): Reply;

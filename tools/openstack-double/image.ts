@@ -1,6 +1,7 @@
 /** Glance v2. Its refusals are HTML. */
-import { imageStatusAt } from './image-life.ts';
-import { isoSeconds, Refusal, type GrantedCall, type Params, type Reply, type Route, type Service } from './http.ts';
+import { Refusal, type GrantedCall, type Params, type Reply, type Route, type Service } from './http.ts';
+import { find, HTML, isVisible, page, refuse, renderImage } from './image-answers.ts';
+import { createImage, receiveFile } from './image-upload.ts';
 import type { Image } from './records.ts';
 
 export function createImageService(): Service {
@@ -19,9 +20,11 @@ export function createImageService(): Service {
     { method: 'GET', pattern: '/', isOpen: true, answer: versions },
     { method: 'GET', pattern: '/versions', isOpen: true, answer: versions },
     { method: 'GET', pattern: '/v2/images', answer: listImages },
+    { method: 'POST', pattern: '/v2/images', answer: createImage },
     { method: 'GET', pattern: '/v2/images/:id', answer: showImage },
     { method: 'DELETE', pattern: '/v2/images/:id', answer: deleteImage },
     { method: 'PATCH', pattern: '/v2/images/:id', answer: patchImage },
+    { method: 'PUT', pattern: '/v2/images/:id/file', receive: receiveFile },
   ];
   return {
     routes,
@@ -39,26 +42,6 @@ export function createImageService(): Service {
     headersFor: (call, { isAdmitted }) =>
       isAdmitted && call.path.startsWith('/v2/') ? { 'X-Openstack-Request-Id': call.requestId } : {},
   };
-}
-
-const HTML = 'text/html; charset=UTF-8';
-
-function page(status: number, title: string, text: string): Reply {
-  const head = `<html>\n <head>\n  <title>${status} ${title}</title>\n </head>\n <body>\n  <h1>${status} ${title}</h1>\n`;
-  const escaped = text.replaceAll('&', '&amp;').replaceAll("'", '&#x27;').replaceAll('<', '&lt;');
-  return {
-    status,
-    headers: { 'Content-Type': HTML },
-    body: `${head}  ${escaped}<br /><br />\n\n\n\n </body>\n</html>`,
-  };
-}
-
-function refuse(status: number, title: string, text: string): never {
-  throw new Refusal(page(status, title, text));
-}
-
-function isVisible(image: Image, { grant }: GrantedCall): boolean {
-  return image.ownerId === grant.project.id || image.visibility === 'public' || image.visibility === 'community';
 }
 
 /** What Glance compares with the image's own attributes; any other name is that of a property. */
@@ -154,44 +137,6 @@ function isWanted(image: Image, { query }: GrantedCall, time: number): boolean {
     const choices = wanted.startsWith('in:') ? wanted.slice(3).split(',') : [wanted];
     return choices.some((choice) => choice === value || (typeof value === 'boolean' && choice === String(value)));
   });
-}
-
-function renderImage(image: Image, time: number): Readonly<Record<string, unknown>> {
-  const status = imageStatusAt(image, time) ?? 'queued';
-  const isActive = status === 'active';
-  const path = `/v2/images/${image.id}`;
-  return {
-    ...image.properties,
-    ...(isActive && image.properties.image_type === 'snapshot' ? { image_state: 'available' } : {}),
-    name: image.name,
-    disk_format: status === 'queued' ? null : 'raw',
-    container_format: status === 'queued' ? null : 'bare',
-    visibility: image.visibility,
-    size: isActive ? image.size : null,
-    virtual_size: isActive ? image.size : null,
-    status,
-    checksum: isActive ? '43f8bc29743328e19ccebaa8a9e03a3e' : null,
-    protected: image.isProtected,
-    min_ram: image.minRam,
-    min_disk: image.minDisk,
-    owner: image.ownerId,
-    os_hidden: false,
-    os_hash_algo: isActive ? 'sha512' : null,
-    os_hash_value: isActive ? '0'.repeat(128) : null,
-    id: image.id,
-    created_at: isoSeconds(image.createdAt),
-    updated_at: isoSeconds(isActive ? image.activeAt : image.createdAt),
-    tags: [],
-    self: path,
-    file: `${path}/file`,
-    schema: '/v2/schemas/image',
-    ...(isActive ? { stores: 'file' } : {}),
-  };
-}
-
-function find(call: GrantedCall, id = ''): Image | null {
-  const image = call.region.images.get(id);
-  return image && imageStatusAt(image, call.now) !== null && isVisible(image, call) ? image : null;
 }
 
 function showImage(call: GrantedCall, { id }: Params): Reply {

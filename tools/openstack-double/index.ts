@@ -14,13 +14,14 @@
  * - createImage before and from 2.45, console output, other actions; snapshots while queued and active, and the properties
  *   that they take over;
  * - flavors, limits (2.1, 2.36, 2.39, 2.57), zones, key pairs (2.1, 2.2, 2.35);
- * - Glance's filters, sorting and paging; deletion of one's own and of other images;
+ * - Glance's filters, sorting and paging; deletion of one's own and of other images; images made of files: refusals of
+ *   `POST /images` and of the file, cut off midway, deleted meanwhile, ids of other projects and of what was deleted;
  * - networks, subnets, routers, ports, floating IPs, security groups, quotas of Neutron: attributes, filters, fields, paging,
  *   refusals, and what becomes of ports and floating IPs when their server goes.
  *
  * From the source of that release, not seen at work: servers of a cell that is down (2.69), the end of an unfinished
  * snapshot whose server is deleted, successful changes of images (PATCH).
- * Unlike the real ones: one user in a project, no volumes beyond their ids, no rules of security groups, and only what a
+ * Unlike the real ones: of Glance's refusals by schema only the first sentence is there; one user in a project, no volumes beyond their ids, no rules of security groups, and only what a
  * driver has asked for so far is served.
  */
 import type { AddressInfo } from 'node:net';

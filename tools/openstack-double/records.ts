@@ -87,6 +87,14 @@ export interface FloatingIp extends Existing {
   attachedAt: Moment;
 }
 
+/** What there is to know of a file. */
+export interface Content {
+  readonly size: number;
+  /** In hexadecimal. */
+  readonly md5: string;
+  readonly sha512: string;
+}
+
 export interface Image extends Existing {
   readonly name: string;
   readonly ownerId: string;
@@ -94,7 +102,10 @@ export interface Image extends Existing {
   readonly properties: Record<string, string>;
   readonly minDisk: number;
   readonly minRam: number;
-  readonly size: number;
+  readonly diskFormat: string | null;
+  readonly containerFormat: string | null;
+  /** Shown once it is active. */
+  content: Content;
   /** From queued to saving, and from saving to active. */
   savingAt: Moment;
   activeAt: Moment;

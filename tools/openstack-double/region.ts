@@ -3,7 +3,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import { createAddressPlan, type AddressPlan } from './address-plan.ts';
 import type { Project } from './identity.ts';
-import { afflictImage, type ImageTrouble } from './image-life.ts';
+import { afflictImage, imagineContent, type ImageTrouble } from './image-life.ts';
 import {
   existsAt,
   type Existing,
@@ -138,6 +138,12 @@ export class Region {
     if (trouble) afflictImage(image, trouble, image.createdAt);
   }
 
+  /** The file of an image that was uploaded is complete: now the trouble comes that waits for the next image. */
+  settleUpload(image: Image): void {
+    const trouble = this.#awaitedImages.shift();
+    if (trouble) afflictImage(image, trouble, this.clock.now());
+  }
+
   awaitImage(trouble: ImageTrouble): void {
     this.#awaitedImages.push(trouble);
   }
@@ -167,7 +173,9 @@ export class Region {
       properties: { ...options.properties },
       minDisk: options.minDisk ?? 0,
       minRam: options.minRam ?? 0,
-      size: 1_048_576,
+      diskFormat: 'raw',
+      containerFormat: 'bare',
+      content: imagineContent(1_048_576),
       savingAt: now,
       activeAt: now,
       killedAt: Infinity,

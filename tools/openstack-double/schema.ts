@@ -1,5 +1,5 @@
 /**
- * The part of JSON Schema that Nova checks request bodies with, and the words in which it refuses: which key, the value
+ * The part of JSON Schema that Nova and Glance check request bodies with, and the words in which it refuses: which key, the value
  * as Python prints it, what is wrong. Keywords are looked at in the order in which Nova's schemas name them, so that
  * of several mistakes the same one is reported.
  */
@@ -31,6 +31,11 @@ interface Flaw {
   readonly text: string;
   /** Nova gives this kind of refusal in words of its own. */
   readonly isWhole?: boolean;
+}
+
+/** What is wrong with `body`, in the words of Python's jsonschema alone; null: it fits. */
+export function describeFlaw(schema: Schema, body: unknown): string | null {
+  return check(schema, body, [])?.text ?? null;
 }
 
 /** Nova's refusal of `body`; null: it fits. */

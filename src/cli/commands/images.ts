@@ -1,61 +1,107 @@
+import type { Config, ProviderConfig } from '../../config/types.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { NodepoolError } from '../../lib/errors.ts';
 import type { ImageRecord } from '../../lifecycle/records.ts';
 import type { Store } from '../../store/store.ts';
-import { imageColumns } from '../columns.ts';
 import { hasDaemon, requireDaemon } from '../daemons.ts';
-import { waitForBuilds } from '../image-builds.ts';
-import { checkBuildable } from '../image-targets.ts';
+import { describeDiskImage, waitForDiskImage } from '../disk-image-builds.ts';
+import { findStarted, waitForBuilds, type Started } from '../image-builds.ts';
+import { imageColumns } from '../image-columns.ts';
+import { diskImageOf, requireImage, requireUploadable } from '../image-targets.ts';
+import { findUnattended, waitForUploads } from '../image-uploads.ts';
 import { askDaemon } from '../intents.ts';
-import { ANSWER_TIMEOUT_S, type OutputOptions } from '../options.ts';
+import { ANSWER_TIMEOUT_S, type OutputOptions, type WaitOptions } from '../options.ts';
 import { renderListing } from '../output/listing.ts';
 import { changeRecord, findImage } from '../records.ts';
 import type { Session } from '../session.ts';
 import { waitFor } from '../wait.ts';
 
-export interface ImageUpdateOptions {
-  readonly wait?: true;
+export interface ImageDeleteOptions extends OutputOptions, WaitOptions {
+  readonly force?: true;
 }
 
-export interface ImageDeleteOptions extends OutputOptions {
-  readonly force?: true;
-  readonly wait?: true;
+/** What the daemon answers: snapshots that are being built, and disk images whose uploads follow by themselves. */
+interface UpdateAnswer {
+  readonly images: Started;
+  readonly builds: readonly { readonly image: string; readonly id: number | null }[];
 }
 
 export async function updateImage(
   session: Session,
   wanted: { provider: string; image: string },
-  options: ImageUpdateOptions,
+  options: WaitOptions,
 ): Promise<void> {
-  checkBuildable(await session.loadConfig(), wanted);
+  const config = await session.loadConfig();
+  const providers = requireImage(config, wanted);
   await session.withStore(async (store) => {
-    const answer = await askDaemon(session, store, {
-      kind: 'image-update',
-      args: wanted,
-      what: 'build images',
-      timeoutS: ANSWER_TIMEOUT_S,
-    });
-    const builds = await findBuilds(store, wanted.image, (answer as UpdateAnswer).images);
-    for (const { id, image, provider } of builds)
-      session.print(`Image ${id}, ${image} at ${provider}, is being built.\n`);
+    const request = { kind: 'image-update', args: wanted, what: 'build images', timeoutS: ANSWER_TIMEOUT_S } as const;
+    const answer = (await askDaemon(session, store, request)) as UpdateAnswer;
+    const snapshots = await findStarted(store, wanted.image, answer.images);
+    for (const image of snapshots) session.print(`${describeImage(image)} is being built.\n`);
+    const builds = answer.builds.map(requireBuild);
+    for (const build of builds) session.print(`${describeDiskImage(build)} is being built.\n`);
     if (!options.wait) return;
-    const ready = await waitForBuilds(session, store, builds);
-    for (const { id, image, provider } of ready) session.print(`Image ${id}, ${image} at ${provider}, is ready.\n`);
+    for (const build of builds) await awaitDiskImage(session, store, { config, providers, image: wanted.image, build });
+    printReady(session, await waitForBuilds(session, store, snapshots));
   });
 }
 
-/** What the daemon answers: the builds, without an id where one was under way already. */
-interface UpdateAnswer {
-  readonly images: readonly { readonly provider: string; readonly id: number | null }[];
+interface Build {
+  readonly id: number;
+  readonly image: string;
 }
 
-async function findBuilds(store: Store, name: string, answered: UpdateAnswer['images']): Promise<ImageRecord[]> {
-  const { images } = await store.readPool();
-  const builds = answered.map(({ provider, id }) =>
-    images.find((image) =>
-      id === null ? image.provider === provider && image.image === name && image.state === 'building' : image.id === id,
-    ),
-  );
-  return builds.filter((build) => build !== undefined);
+function requireBuild({ image, id }: UpdateAnswer['builds'][number]): Build {
+  if (id !== null) return { image, id };
+  throw new NodepoolError('refused', `a build of disk image ${image} ended at the same moment; try again`);
+}
+
+interface Update {
+  readonly config: Config;
+  /** Those asked for. */
+  readonly providers: readonly ProviderConfig[];
+  /** Name of the provider image. */
+  readonly image: string;
+  readonly build: Build;
+}
+
+/** Waits for a build, and then for the uploads of it that the daemon makes by itself. */
+async function awaitDiskImage(session: Session, store: Store, update: Update): Promise<void> {
+  const { config, providers, image, build } = update;
+  await waitForDiskImage(session, store, build);
+  session.print(`${describeDiskImage(build)} is ready.\n`);
+  const records = await store.readPool();
+  const places = providers.filter((provider) => diskImageOf(provider, image) === build.image).map(({ name }) => name);
+  const unattended = findUnattended({ config, records }, { image, places });
+  for (const [provider, why] of unattended) session.tell(`${image} is not uploaded to ${provider}: ${why}`);
+  const awaited = places.filter((provider) => !unattended.has(provider));
+  const uploads = awaited.map((provider) => ({ provider, image, diskImageId: build.id, id: null }));
+  printReady(session, await waitForUploads(session, store, uploads));
+}
+
+export async function uploadImage(
+  session: Session,
+  wanted: { provider: string; image: string },
+  options: WaitOptions,
+): Promise<void> {
+  requireUploadable(await session.loadConfig(), wanted);
+  await session.withStore(async (store) => {
+    const request = { kind: 'image-upload', args: wanted, what: 'upload images', timeoutS: ANSWER_TIMEOUT_S } as const;
+    const { uploads } = (await askDaemon(session, store, request)) as { uploads: Started };
+    const rows = await findStarted(store, wanted.image, uploads);
+    for (const row of rows) session.print(`${describeImage(row)} is being uploaded.\n`);
+    if (!options.wait) return;
+    const awaited = rows.map(({ provider, image, diskImageId, id }) => ({ provider, image, diskImageId, id }));
+    printReady(session, await waitForUploads(session, store, awaited));
+  });
+}
+
+function printReady(session: Session, images: readonly ImageRecord[]): void {
+  for (const image of images) session.print(`${describeImage(image)} is ready.\n`);
+}
+
+function describeImage({ id, image, provider }: ImageRecord): string {
+  return `Image ${id}, ${image} at ${provider},`;
 }
 
 export async function deleteImage(session: Session, id: number, options: ImageDeleteOptions): Promise<void> {

@@ -1,4 +1,5 @@
-import { dibImageColumns, imageColumns, nodeColumns, sortDibImages, sortImages, sortNodes } from '../columns.ts';
+import { nodeColumns, sortNodes } from '../columns.ts';
+import { diskImageColumns, imageColumns, sortDiskImages, sortImages } from '../image-columns.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderListing } from '../output/listing.ts';
 import type { Session } from '../session.ts';
@@ -17,9 +18,11 @@ export async function listImages(session: Session, { output }: OutputOptions): P
   });
 }
 
-export async function listDibImages(session: Session, { output }: OutputOptions): Promise<void> {
+export async function listDiskImages(session: Session, { output }: OutputOptions): Promise<void> {
   await session.withStore(async (store) => {
-    const images = await store.listDibImages();
-    session.print(await renderListing(output, dibImageColumns(session.context.clock.now()), sortDibImages(images)));
+    const { diskImages } = await store.readPool();
+    session.print(
+      await renderListing(output, diskImageColumns(session.context.clock.now()), sortDiskImages(diskImages)),
+    );
   });
 }

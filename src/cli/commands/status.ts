@@ -1,7 +1,9 @@
 import type { NodeState } from '../../lifecycle/node-states.ts';
 import type { OutputOptions } from '../options.ts';
-import type { ImageStatus } from '../image-status.ts';
 import { listLeases } from '../daemons.ts';
+import type { DiskImageStatus } from '../disk-image-status.ts';
+import { explainReason } from '../explain-event.ts';
+import type { ImageStatus, UploadStatus, WithdrawnStatus } from '../image-status.ts';
 import { renderResult } from '../output/format.ts';
 import { drawListing, type Column } from '../output/listing.ts';
 import {
@@ -39,11 +41,18 @@ function drawStatus(status: PoolStatus): string {
     `Labels\n${drawListing(LABEL_COLUMNS, labelRows(status))}`,
     `Providers\n${drawListing(PROVIDER_COLUMNS, status.providers)}`,
     `Images\n${drawListing(IMAGE_COLUMNS, status.images)}`,
+    ...drawUnlessEmpty('Disk images', DISK_IMAGE_COLUMNS, status.disk_images),
+    ...drawUnlessEmpty('Uploads', UPLOAD_COLUMNS, status.uploads),
+    ...drawUnlessEmpty('Withdrawn images', WITHDRAWN_COLUMNS, status.withdrawn_images),
     daemons,
   ];
   if (status.failures.length > 0) blocks.push(drawFailures(status.failures));
-  if (status.errors.length > 0) blocks.push(`Last errors\n${drawListing(ERROR_COLUMNS, status.errors)}`);
+  blocks.push(...drawUnlessEmpty('Last errors', ERROR_COLUMNS, status.errors));
   return blocks.join('\n');
+}
+
+function drawUnlessEmpty<Row>(title: string, columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+  return rows.length === 0 ? [] : [`${title}\n${drawListing(columns, rows)}`];
 }
 
 function drawFailures(failures: readonly FailureStatus[]): string {
@@ -117,6 +126,40 @@ const IMAGE_COLUMNS: readonly Column<ImageStatus>[] = [
   { title: 'Age', key: 'age', unit: 'age', value: ({ age }) => age },
   { title: 'Waits for', key: 'waits_for', value: ({ waits_for: waitsFor }) => waitsFor },
 ];
+
+const DISK_IMAGE_COLUMNS: readonly Column<DiskImageStatus>[] = [
+  { title: 'Disk image', key: 'disk_image', value: ({ disk_image: image }) => image },
+  { title: 'State', key: 'state', value: ({ state }) => state },
+  { title: 'Version', key: 'version', value: ({ version }) => version },
+  { title: 'Age', key: 'age', unit: 'age', value: ({ age }) => age },
+  { title: 'Building for', key: 'building_for', unit: 'age', value: ({ building_for: seconds }) => seconds },
+  { title: 'Waits for', key: 'waits_for', value: ({ waits_for: waitsFor }) => waitsFor },
+];
+
+const UPLOAD_COLUMNS: readonly Column<UploadStatus>[] = [
+  { title: 'ID', key: 'id', value: ({ id }) => id },
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Image', key: 'image', value: ({ image }) => image },
+  { title: 'Build', key: 'build', value: ({ build }) => build },
+  { title: 'Sent', key: 'sent_bytes', unit: 'bytes', value: ({ sent_bytes: bytes }) => bytes },
+  { title: 'Of', key: 'total_bytes', unit: 'bytes', value: ({ total_bytes: bytes }) => bytes },
+  { title: 'Percent', key: 'percent', value: ({ percent }) => percent },
+  { title: 'Age', key: 'age', unit: 'age', value: ({ age }) => age },
+];
+
+const WITHDRAWN_COLUMNS: readonly Column<WithdrawnStatus>[] = [
+  { title: 'ID', key: 'id', value: ({ id }) => id },
+  { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
+  { title: 'Image', key: 'image', value: ({ image }) => image },
+  { title: 'Version', key: 'version', value: ({ version }) => version },
+  { title: 'Since', key: 'withdrawn_at', value: ({ withdrawn_at: since }) => since },
+  { title: 'Why', key: 'reason', value: ({ reason }) => (reason === null ? null : explainReason(reason)) },
+  { title: 'Launches', key: 'launches', value: describeLaunches },
+];
+
+function describeLaunches({ launches_ok: ok, launches_failed: failed }: WithdrawnStatus): string | null {
+  return ok + failed === 0 ? null : `${failed} of ${ok + failed} failed`;
+}
 
 const DAEMON_COLUMNS: readonly Column<DaemonStatus>[] = [
   { title: 'Daemon', key: 'daemon', value: ({ daemon }) => daemon },

@@ -1,19 +1,23 @@
 /** Listings: what a column is called, what it holds, and how it looks. */
-import { formatAge } from './time.ts';
 import type { OutputFormat } from '../options.ts';
 import { renderResult } from './format.ts';
+import { formatSize } from './size.ts';
 import { renderTable } from './table.ts';
+import { formatAge } from './time.ts';
 
 /** A value of a listing as `json` and `yaml` show it. */
-export type Cell = string | number | boolean | null | readonly Readonly<Record<string, Cell>>[];
+export type Cell = string | number | boolean | null | readonly string[] | readonly Readonly<Record<string, Cell>>[];
+
+const FORMATS = { age: formatAge, bytes: formatSize };
+type Unit = keyof typeof FORMATS;
 
 export interface Column<Row> {
   readonly title: string;
   /** Key in `json` and `yaml`, in snake case. Ids are numbers, ages seconds, states and reasons lower-case strings. */
   readonly key: string;
   readonly value: (row: Row) => Cell;
-  /** `age`: seconds, shown as days:hours:minutes:seconds. */
-  readonly unit?: 'age';
+  /** `age`: seconds, shown as days:hours:minutes:seconds. `bytes`: shown as KiB, MiB and so on. */
+  readonly unit?: Unit;
   /** Left out of tables, which are wide enough; machines and the facts of a single record have it. */
   readonly isDetail?: true;
 }
@@ -42,15 +46,22 @@ export function drawListing<Row>(columns: readonly Column<Row>[], rows: readonly
 /** One record as a table of its facts, downwards; what it has not is left out, and so are nested records. */
 export function drawFacts<Row>(columns: readonly Column<Row>[], row: Row): string {
   const facts = columns.map(({ title, value, unit }) => ({ title, cell: value(row), unit }));
-  const known = facts.filter(({ cell }) => cell !== null && typeof cell !== 'object');
+  const known = facts.filter(({ cell }) => cell !== null && (typeof cell !== 'object' || isTexts(cell)));
   return renderTable(
     ['Fact', 'Value'],
     known.map(({ title, cell, unit }) => [title, formatCell(cell, unit)]),
   );
 }
 
-function formatCell(cell: Cell, unit: 'age' | undefined): string {
+function formatCell(cell: Cell, unit: Unit | undefined): string {
   if (cell === null) return '';
-  if (unit === 'age' && typeof cell === 'number') return formatAge(cell);
-  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
+  if (unit !== undefined && typeof cell === 'number') return FORMATS[unit](cell);
+  if (typeof cell !== 'object') return String(cell);
+  if (cell.length === 0) return '';
+  return isTexts(cell) ? cell.join(', ') : JSON.stringify(cell);
+}
+
+/** Whether it is a list of texts with something in it. */
+function isTexts(cell: Cell): cell is readonly string[] {
+  return Array.isArray(cell) && cell.length > 0 && cell.every((item) => typeof item === 'string');
 }

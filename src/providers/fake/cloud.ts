@@ -1,6 +1,6 @@
 import type { FakeCloudConfig, ProviderConfig } from '../../config/types.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { NodepoolError } from '../../lib/errors.ts';
+import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { cloudImageId, serverId, type CloudImageId, type ServerId } from '../../lib/ids.ts';
 import type { Random } from '../../lib/random.ts';
 import type {
@@ -14,13 +14,13 @@ import type {
   Server,
   ServerSpec,
   Tags,
+  UploadSpec,
 } from '../provider.ts';
 import { FakeAccessories } from './accessories.ts';
-import { baseImage, renderImage, type FakeImage } from './image.ts';
-import { LaggedView } from './lagged-view.ts';
+import { FakeImages } from './images.ts';
+import { receiveFile } from './receive-file.ts';
 import { consoleAt, renderServer, statusAt, type FakeServer, type Trouble } from './server.ts';
 import { FakeServers } from './servers.ts';
-import { lastChangeAt, phaseAt, startDeletion } from './timeline.ts';
 
 export interface FakeCloudDeps {
   readonly clock: Clock;
@@ -36,6 +36,8 @@ const NO_CALLS: Readonly<Record<CloudCall, number>> = {
   deleteServer: 0,
   listImages: 0,
   saveImage: 0,
+  uploadImage: 0,
+  findImage: 0,
   deleteImage: 0,
   limits: 0,
   listAccessories: 0,
@@ -44,6 +46,8 @@ const NO_CALLS: Readonly<Record<CloudCall, number>> = {
   attachFloatingIp: 0,
   readConsole: 0,
 };
+
+type Effect<T> = (now: number, settings: FakeCloudConfig) => T;
 
 /**
  * A small cloud in memory. It boots from any base image and accepts any amount of RAM, so that every
@@ -54,9 +58,8 @@ export class FakeCloud implements Cloud {
   readonly #random: Random;
   #config: ProviderConfig;
   readonly #servers: FakeServers;
-  readonly #images = new Map<CloudImageId, FakeImage>();
+  readonly #images = new FakeImages();
   readonly #accessories = new FakeAccessories();
-  readonly #imageView = new LaggedView<FakeImage, CloudImage>({ statusAt: phaseAt, lastChangeAt, render: renderImage });
   readonly #calls: Record<CloudCall, number> = { ...NO_CALLS };
   #offer: Partial<CloudLimits> = {};
 
@@ -65,7 +68,6 @@ export class FakeCloud implements Cloud {
     this.#random = deps.random;
     this.#config = deps.config;
     this.#servers = new FakeServers(deps.block);
-    this.#addImage(baseImage());
   }
 
   /** Takes over new settings; servers and images stay. Times already settled for them do not change. */
@@ -98,10 +100,7 @@ export class FakeCloud implements Cloud {
   }
 
   listImages(signal: AbortSignal): Promise<readonly CloudImage[]> {
-    return this.#answer('listImages', signal, (now, settings) => {
-      for (const image of this.#images.values()) if (image.goneAt <= now) this.#images.delete(image.id);
-      return this.#imageView.at(now - settings.listingLagMs);
-    });
+    return this.#answer('listImages', signal, (now, { listingLagMs }) => this.#images.list(now, listingLagMs));
   }
 
   saveImage(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId> {
@@ -109,16 +108,35 @@ export class FakeCloud implements Cloud {
       const status = statusAt(this.#servers.existing(id, now), now);
       if (status !== 'active')
         throw new NodepoolError('rejected', `server ${id} cannot be saved while it is ${status}`);
-      const times = { createdAt: now, settledAt: now + settings.bootTimeMs, deletedAt: Infinity, goneAt: Infinity };
-      return this.#addImage({ id: cloudImageId(this.#random.uuid()), name: spec.name, tags: spec.tags, ...times });
+      const takesMs = settings.bootTimeMs;
+      return this.#images.addSnapshot(cloudImageId(this.#random.uuid()), spec, { now, takesMs });
     });
   }
 
+  /** As at a real cloud, what was begun and not finished stays there. */
+  async uploadImage(spec: UploadSpec, signal: AbortSignal): Promise<void> {
+    await this.#answer('uploadImage', signal, (now) => this.#images.addAwaiting(spec, now));
+    try {
+      const content = await receiveFile(spec, signal);
+      await this.#perform('uploadImage', signal, (now, settings) => {
+        if (this.#happens(settings.failUploads))
+          throw new NodepoolError('rejected', `the fake cloud refused image ${spec.name} (fail-uploads)`);
+        this.#images.complete(spec.id, content, now);
+      });
+    } catch (error) {
+      if (isNodepoolError(error, 'rejected')) this.#images.startDeletion(spec.id, this.#clock.now(), 0);
+      throw error;
+    }
+  }
+
+  findImage(id: CloudImageId, signal: AbortSignal): Promise<CloudImage | null> {
+    return this.#answer('findImage', signal, (now) => this.#images.find(id, now));
+  }
+
   deleteImage(id: CloudImageId, signal: AbortSignal): Promise<void> {
-    return this.#answer('deleteImage', signal, (now, settings) => {
-      const image = this.#images.get(id);
-      if (image && startDeletion(image, now, settings.deleteTimeMs)) this.#imageView.touch(image);
-    });
+    return this.#answer('deleteImage', signal, (now, { deleteTimeMs }) =>
+      this.#images.startDeletion(id, now, deleteTimeMs),
+    );
   }
 
   limits(signal: AbortSignal): Promise<CloudLimits> {
@@ -169,8 +187,7 @@ export class FakeCloud implements Cloud {
 
   /** The images that exist at this moment, whatever a listing shows. */
   images(): readonly CloudImage[] {
-    const now = this.#clock.now();
-    return [...this.#images.values()].filter((image) => phaseAt(image, now)).map((image) => renderImage(image, now));
+    return this.#images.existingAt(this.#clock.now());
   }
 
   /** The key pairs and floating IPs that exist at this moment. */
@@ -215,12 +232,12 @@ export class FakeCloud implements Cloud {
     return this.#servers.reach(address, this.#clock.now());
   }
 
-  async #answer<T>(
-    call: CloudCall,
-    signal: AbortSignal,
-    effect: (now: number, settings: FakeCloudConfig) => T,
-  ): Promise<T> {
+  #answer<T>(call: CloudCall, signal: AbortSignal, effect: Effect<T>): Promise<T> {
     this.#calls[call] += 1;
+    return this.#perform(call, signal, effect);
+  }
+
+  async #perform<T>(call: CloudCall, signal: AbortSignal, effect: Effect<T>): Promise<T> {
     if (this.#config.fake.apiDelayMs > 0) await this.#clock.sleep(this.#config.fake.apiDelayMs, signal);
     if (signal.aborted) throw new NodepoolError('aborted', `${call} was abandoned`);
     const settings = this.#config.fake;
@@ -236,8 +253,7 @@ export class FakeCloud implements Cloud {
 
   #checkImage({ image }: ServerSpec, now: number): void {
     if ('base' in image) return;
-    const saved = this.#images.get(image.id);
-    const phase = saved ? phaseAt(saved, now) : null;
+    const phase = this.#images.phase(image.id, now);
     if (phase === 'settled') return;
     throw new NodepoolError(
       'rejected',
@@ -280,11 +296,5 @@ export class FakeCloud implements Cloud {
 
   #happens(share: number): boolean {
     return share > 0 && this.#random.fraction() < share;
-  }
-
-  #addImage(image: FakeImage): CloudImageId {
-    this.#images.set(image.id, image);
-    this.#imageView.touch(image);
-    return image.id;
   }
 }

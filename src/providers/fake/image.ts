@@ -1,6 +1,12 @@
 import { cloudImageId, type CloudImageId } from '../../lib/ids.ts';
-import type { CloudImage, Tags } from '../provider.ts';
+import type { CloudImage, Digest, ImageSpec, Tags } from '../provider.ts';
 import { phaseAt, type Phase, type Timeline } from './timeline.ts';
+
+/** What a file that was uploaded came to. */
+export interface Content {
+  readonly bytes: number;
+  readonly digest: Digest;
+}
 
 /** An image of the fake cloud. */
 export interface FakeImage extends Timeline {
@@ -8,6 +14,11 @@ export interface FakeImage extends Timeline {
   readonly name: string;
   /** null: it came with the cloud. */
   readonly tags: Tags | null;
+  readonly isSnapshot: boolean;
+  /** Infinity: its file is awaited. */
+  settledAt: number;
+  /** null: it was made of no file, or has not got it yet. */
+  content: Content | null;
 }
 
 const STATUS = { pending: 'saving', settled: 'active', deleting: 'deleting' } as const satisfies Record<Phase, string>;
@@ -15,12 +26,22 @@ const STATUS = { pending: 'saving', settled: 'active', deleting: 'deleting' } as
 /** The image as a listing shows it. */
 export function renderImage(image: FakeImage, time: number): CloudImage {
   const phase = phaseAt(image, time);
-  const { id, name, tags } = image;
-  return Object.freeze({ id, name, tags, status: phase ? STATUS[phase] : 'unknown', isSnapshot: tags !== null });
+  const { id, name, tags, isSnapshot, content } = image;
+  const { bytes, digest } = content ?? { bytes: null, digest: null };
+  return Object.freeze({ id, name, status: phase ? STATUS[phase] : 'unknown', tags, isSnapshot, bytes, digest });
 }
 
 /** The one image that a new cloud has, as in the original's fake. */
 export function baseImage(): FakeImage {
   const times = { createdAt: -Infinity, settledAt: -Infinity, deletedAt: Infinity, goneAt: Infinity };
-  return { id: cloudImageId('fake-image-id'), name: 'Fake Precise', tags: null, ...times };
+  const id = cloudImageId('fake-image-id');
+  return { id, name: 'Fake Precise', tags: null, isSnapshot: false, content: null, ...times };
+}
+
+/** An image made at `now`; it is active from `settledAt` on. */
+export function newImage(
+  { name, tags }: ImageSpec,
+  made: Pick<FakeImage, 'id' | 'isSnapshot' | 'createdAt' | 'settledAt'>,
+): FakeImage {
+  return { name, tags, content: null, deletedAt: Infinity, goneAt: Infinity, ...made };
 }

@@ -1,5 +1,6 @@
 import type { ProviderConfig } from '../../config/types.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { ServerId } from '../../lib/ids.ts';
 import type { Cloud, Finding } from '../provider.ts';
 import type { CloudAccess } from './access.ts';
 import { createAccessories } from './accessories.ts';
@@ -19,6 +20,7 @@ import { createPorts } from './ports.ts';
 import { createServers } from './servers.ts';
 import type { Session } from './session.ts';
 import { createSightings } from './sightings.ts';
+import { uploadImage } from './upload-image.ts';
 
 export interface OpenStackCloudDeps {
   readonly session: Session;
@@ -35,7 +37,7 @@ export interface OpenStackCloud {
 /** Nova, Glance and Neutron of one project as a {@link Cloud}. */
 export function createOpenStackCloud(deps: OpenStackCloudDeps): OpenStackCloud {
   const parts = createParts(deps);
-  const { servers, images, floatingIps, keypairs, limits, accessories, sightings } = parts;
+  const { servers, images, keypairs, limits, accessories, sightings } = parts;
 
   const cloud: Cloud = {
     listServers: parts.listServers,
@@ -43,18 +45,17 @@ export function createOpenStackCloud(deps: OpenStackCloudDeps): OpenStackCloud {
       sightings.workFor(spec.tags);
       return parts.createServer(spec, signal);
     },
-    deleteServer: async (id, signal) => {
-      // One that cannot be deleted now is left without a server, and found as such later. A network service that does not
-      // answer must not keep the server.
-      const freed = Promise.allSettled(sightings.floatingIpsOf(id).map((ip) => floatingIps.remove(ip, signal)));
-      await servers.delete(id, signal);
-      await freed;
-    },
+    deleteServer: (id, signal) => deleteServer(parts, id, signal),
     listImages: (signal) => images.list(signal),
     saveImage: (id, spec, signal) => {
       sightings.workFor(spec.tags);
       return images.save(id, spec, signal);
     },
+    uploadImage: (spec, signal) => {
+      sightings.workFor(spec.tags);
+      return uploadImage(deps.session, spec, signal);
+    },
+    findImage: (id, signal) => images.find(id, signal),
     deleteImage: (id, signal) => images.delete(id, signal),
     limits,
     listAccessories: (signal) => accessories.list(signal),
@@ -71,6 +72,20 @@ export function createOpenStackCloud(deps: OpenStackCloudDeps): OpenStackCloud {
     readConsole: (id, signal) => servers.readConsole(id, signal),
   };
   return { cloud, inspect: (signal) => inspectCloud({ ...deps, ...parts }, signal) };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+async function deleteServer(
+  { servers, floatingIps, sightings }: Parts,
+  id: ServerId,
+  signal: AbortSignal,
+): Promise<void> {
+  // One that cannot be deleted now is left without a server, and found as such later. A network service that does not
+  // answer must not keep the server.
+  const freed = Promise.allSettled(sightings.floatingIpsOf(id).map((ip) => floatingIps.remove(ip, signal)));
+  await servers.delete(id, signal);
+  await freed;
 }
 
 function createParts(deps: OpenStackCloudDeps) {

@@ -2,9 +2,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { cloudImageId, type CloudImageId, type ServerId } from '../../lib/ids.ts';
-import type { CloudImage, CloudImageStatus, ImageSpec } from '../provider.ts';
+import type { CloudImage, CloudImageStatus, Digest, ImageSpec } from '../provider.ts';
 import { listAll } from './pages.ts';
-import { objectOf, requireText, textOf, type Json } from './parse.ts';
+import { numberOf, objectOf, requireText, textOf, type Json } from './parse.ts';
 import { remember, type Remembered } from './remember.ts';
 import { remove } from './remove.ts';
 import type { Session } from './session.ts';
@@ -13,6 +13,8 @@ import { imageMetadata, isUuid, readImageTags } from './tags.ts';
 export interface Images {
   /** Those that the project owns. */
   list(signal: AbortSignal): Promise<readonly CloudImage[]>;
+  /** null: there is none. */
+  find(id: CloudImageId, signal: AbortSignal): Promise<CloudImage | null>;
   save(id: ServerId, spec: ImageSpec, signal: AbortSignal): Promise<CloudImageId>;
   delete(id: CloudImageId, signal: AbortSignal): Promise<void>;
   /**
@@ -28,7 +30,7 @@ const BASE_MAX_AGE_MS = 60_000;
 const PAGE_SIZE = 1000;
 
 const STATUSES: Readonly<Record<string, CloudImageStatus>> = {
-  queued: 'saving',
+  queued: 'queued',
   saving: 'saving',
   uploading: 'saving',
   importing: 'saving',
@@ -74,6 +76,10 @@ export function createImages({ session, clock }: { session: Session; clock: Cloc
 
   return {
     list,
+    find: async (id, signal) => {
+      const image = await readImage(session, id, signal);
+      return image && parseImage(image);
+    },
     save,
     delete: (id, signal) => remove(session, { service: 'image', path: `/images/${encodeURIComponent(id)}`, signal }),
     findBase,
@@ -81,19 +87,19 @@ export function createImages({ session, clock }: { session: Session; clock: Cloc
 }
 
 async function readBase(session: Session, nameOrId: string, signal: AbortSignal): Promise<string> {
-  if (isUuid(nameOrId) && (await exists(session, nameOrId, signal))) return nameOrId;
+  if (isUuid(nameOrId) && (await readImage(session, nameOrId, signal))) return nameOrId;
   const query = { name: nameOrId, status: 'active', sort: 'created_at:desc', limit: PAGE_SIZE };
   const [newest] = await listAll(session, { service: 'image', path: '/images', key: 'images', query, signal });
   if (newest) return requireText(newest, 'id');
   throw new NodepoolError('rejected', `there is no active image "${nameOrId}" that the project can boot from`);
 }
 
-async function exists(session: Session, id: string, signal: AbortSignal): Promise<boolean> {
+async function readImage(session: Session, id: string, signal: AbortSignal): Promise<Json | null> {
   try {
-    await session.send({ service: 'image', method: 'GET', path: `/images/${id}`, signal });
-    return true;
+    const path = `/images/${encodeURIComponent(id)}`;
+    return objectOf((await session.send({ service: 'image', method: 'GET', path, signal })).body);
   } catch (error) {
-    if (isNodepoolError(error, 'not-found')) return false;
+    if (isNodepoolError(error, 'not-found')) return null;
     throw error;
   }
 }
@@ -106,5 +112,15 @@ export function parseImage(image: Json): CloudImage {
     status: STATUSES[textOf(image.status) ?? ''] ?? 'unknown',
     tags: readImageTags(image),
     isSnapshot: image.image_type === 'snapshot' || textOf(image.base_image_ref) !== null,
+    bytes: numberOf(image.size),
+    digest: readDigest(image),
   };
+}
+
+/** Glance hashes with what its operator has chosen, and Glance before Rocky with MD5 alone. */
+function readDigest({ os_hash_algo: algorithm, os_hash_value, checksum }: Json): Digest | null {
+  const value = textOf(os_hash_value);
+  if (value !== null && (algorithm === 'sha512' || algorithm === 'sha256')) return { algorithm, value };
+  const md5 = textOf(checksum);
+  return md5 === null ? null : { algorithm: 'md5', value: md5 };
 }

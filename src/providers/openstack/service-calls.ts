@@ -2,11 +2,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { CloudAccess } from './access.ts';
 import { requireService } from './identity/catalogue.ts';
 import type { Answer, Outcome } from './http/exchange.ts';
-import { toFault } from './http/faults.ts';
+import { toFault, type FaultContext } from './http/faults.ts';
 import { loginSecret } from './identity/login-request.ts';
 import { requestHeaders } from './service-request.ts';
 import type { ApiRequest } from './session.ts';
-import type { Bounded } from './http/time-bounds.ts';
+import { createBounded, type Bounded } from './http/time-bounds.ts';
 import type { TokenKeeper } from './identity/token-keeper.ts';
 import type { Token } from './identity/token.ts';
 import type { Transport } from './http/transport.ts';
@@ -21,14 +21,14 @@ export interface ServiceCallDeps {
   readonly access: CloudAccess;
   readonly clock: Clock;
   readonly transport: Transport;
+  /** Of calls without a file. */
   readonly bounded: Bounded;
   readonly tokens: TokenKeeper;
 }
 
 interface Sent {
   readonly outcome: Outcome;
-  readonly what: string;
-  readonly secrets: readonly string[];
+  readonly context: FaultContext;
 }
 
 /**
@@ -37,28 +37,32 @@ interface Sent {
  */
 export function createServiceCalls(deps: ServiceCallDeps): (call: ServiceCall) => Promise<Answer> {
   const { access, clock, transport, bounded, tokens } = deps;
+  const unbounded = createBounded(clock, null);
 
   const sendWith = async (token: Token, call: ServiceCall): Promise<Sent> => {
-    const { service, method, path, body } = call;
+    const { service, method, path, body, file } = call;
     const url = call.urlBelow(requireService(service, access, token));
     const what = `${method} ${path} at the ${service} service (${url.origin})`;
-    const request = { method, url, headers: requestHeaders(call, token.id), body };
-    const outcome = await bounded(what, call.signal, (signal) => transport.send(request, signal));
-    return { outcome, what, secrets: [loginSecret(access.auth), token.id] };
+    const request = { method, url, headers: requestHeaders(call, token.id), body, ...(file && { file }) };
+    const inTime = file ? unbounded : bounded;
+    const outcome = await inTime(what, call.signal, (signal) => transport.send(request, signal));
+    return { outcome, context: { what, service, secrets: [loginSecret(access.auth), token.id], now: clock.now() } };
   };
 
-  const successOf = ({ outcome, what, secrets }: Sent): Answer => {
+  const successOf = ({ outcome, context }: Sent): Answer => {
     if (outcome.kind === 'answer' && outcome.status < 300) return outcome;
-    throw toFault(outcome, { what, secrets, now: clock.now() });
+    throw toFault(outcome, context);
   };
+  const tokenFor = ({ file, signal }: ServiceCall): Promise<Token> =>
+    file ? tokens.getLasting(signal) : tokens.get(signal);
 
   return async (call) => {
-    const token = await tokens.get(call.signal);
+    const token = await tokenFor(call);
     const sent = await sendWith(token, call);
     // Nothing was done with it, so even what creates something may be sent again.
     const isRefused = sent.outcome.kind === 'answer' && sent.outcome.status === 401;
     if (!isRefused) return successOf(sent);
     tokens.drop(token);
-    return successOf(await sendWith(await tokens.get(call.signal), call));
+    return successOf(await sendWith(await tokenFor(call), call));
   };
 }

@@ -13,10 +13,11 @@ export function requestUrl(endpoint: URL, { path, query = {} }: Pick<ApiRequest,
 
 /** Holds the token. */
 export function requestHeaders(request: Omit<ApiRequest, 'signal'>, tokenId: string): Record<string, string> {
-  const { service, microversion, body } = request;
+  const { service, microversion, body, file } = request;
   return {
     'x-auth-token': tokenId,
     ...(body !== undefined && { 'content-type': contentType(request) }),
+    ...(file !== undefined && { 'content-type': 'application/octet-stream' }),
     ...(service === 'compute' && microversion !== undefined && microversionHeaders(microversion)),
   };
 }

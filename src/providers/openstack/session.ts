@@ -3,6 +3,7 @@
  * `createSession` (`create-session.ts`) makes it from a {@link CloudAccess}.
  */
 import type { ServiceName } from './access.ts';
+import type { FileBody } from './http/file-body.ts';
 
 export interface ApiRequest {
   readonly service: ServiceName;
@@ -12,6 +13,11 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /**
+   * Sent as it is, instead of `body`. Such a request has no time limit and ends when `signal` aborts: whoever sends it has to
+   * watch how it gets on.
+   */
+  readonly file?: FileBody;
   /** Microversion of the compute service that the request is written for; absent: its oldest. */
   readonly microversion?: string;
   readonly signal: AbortSignal;
@@ -34,11 +40,13 @@ export interface Session {
   /**
    * Sends one request with a valid token. A token that the cloud no longer takes is renewed once, for all requests that
    * wait, and the request sent again. GET and HEAD are tried up to three times, with jittered pauses, after a connection
-   * error, 500, 502, 503, 504 or an answer that is cut off or not JSON; nothing else is ever sent twice.
+   * error, 500, 502, 503, 504 or an answer that is cut off or not JSON; nothing else is ever sent twice. A file goes with a
+   * token that lasts.
    *
-   * Errors: `auth`, `not-found` (404), `quota` (403 and 413 that say so, Neutron's OverQuota), `throttled` (429, 413),
-   * `conflict` (409), `rejected` (other 4xx), `unavailable` (5xx, no or no usable answer), `aborted`. Messages hold the
-   * cloud's own words, the request and its request id, and no secret.
+   * Errors: `auth`, `not-found` (404), `quota` (403 and 413 that say so, Neutron's OverQuota, Glance's 413), `throttled`
+   * (429, other 413), `conflict` (409), `rejected` (other 4xx), `unavailable` (5xx, no or no usable answer), `aborted`, and
+   * whatever the stream of a file ends with. Messages hold the cloud's own words, the request and its request id, and no
+   * secret.
    */
   send(request: ApiRequest): Promise<ApiResponse>;
   /** The project that the token is for. */

@@ -44,7 +44,7 @@ describe('bash completes', () => {
   });
 
   it('the commands that begin with what is typed', () => {
-    expect(complete('image-')).toEqual(['image-list', 'image-update', 'image-delete']);
+    expect(complete('image-u')).toEqual(['image-update', 'image-upload', 'image-unpause']);
   });
 
   it('global options before the command, and not after it', () => {

@@ -23,17 +23,6 @@ beforeEach(async () => {
 });
 afterEach(() => pool.close());
 
-async function build(provider = 'cloud', image = 'ubuntu'): Promise<number> {
-  const hostname = `template-${provider}`;
-  return (await pool.store.createImage({ provider, image, hostname, version: 1768478400, reason: 'operator' }))!;
-}
-
-/** Answers the oldest open request as the daemon does. */
-async function answer(result: (args: object) => unknown): Promise<void> {
-  const [intent] = (await pool.store.readPool()).intents;
-  if (intent) await pool.store.intents.finish(intent.id, { result: await result(intent.args) });
-}
-
 /** Sleeps of a command that waits in vain for more than a second. */
 const IDLE = Array.from({ length: 4 }, () => () => undefined);
 
@@ -41,15 +30,15 @@ async function image(id: number) {
   return (await pool.store.readPool()).images.find((candidate) => candidate.id === id) ?? null;
 }
 
-describe('image-update', () => {
+describe('image-update of a snapshot', () => {
   it('asks the daemon, and tells what is being built', async () => {
     await pool.startDaemon();
     const asked: unknown[] = [];
     const { code, stdout } = await pool.run(['image-update', 'cloud', 'ubuntu'], {
       onSleep: () =>
-        answer(async (args) => {
+        pool.answer(async (args) => {
           asked.push(args);
-          return { images: [{ provider: 'cloud', id: await build() }] };
+          return { images: [{ provider: 'cloud', id: await pool.image() }], builds: [] };
         }),
     });
     expect([code, stdout]).toEqual([0, 'Image 1, ubuntu at cloud, is being built.\n']);
@@ -58,9 +47,9 @@ describe('image-update', () => {
 
   it('counts a build that is under way as the one asked for', async () => {
     await pool.startDaemon();
-    const id = await build('rax');
+    const id = await pool.image({ provider: 'rax' });
     const { stdout } = await pool.run(['image-update', 'rax', 'ubuntu'], {
-      onSleep: () => answer(() => ({ images: [{ provider: 'rax', id: null }] })),
+      onSleep: () => pool.answer(() => ({ images: [{ provider: 'rax', id: null }], builds: [] })),
     });
     expect(stdout).toBe(`Image ${id}, ubuntu at rax, is being built.\n`);
   });
@@ -69,11 +58,12 @@ describe('image-update', () => {
     await pool.startDaemon();
     const steps = [
       () =>
-        answer(async () => ({
+        pool.answer(async () => ({
           images: [
-            { provider: 'cloud', id: await build('cloud') },
-            { provider: 'rax', id: await build('rax') },
+            { provider: 'cloud', id: await pool.image() },
+            { provider: 'rax', id: await pool.image({ provider: 'rax' }) },
           ],
+          builds: [],
         })),
       ...IDLE,
       () => pool.store.moveImage({ id: 1, from: 'building', to: 'ready', by: 'launch' }),
@@ -91,7 +81,7 @@ describe('image-update', () => {
     await pool.startDaemon();
     const event = { kind: 'build-failed', reason: 'script-failed', detail: 'setup.sh ended with 1' };
     const steps = [
-      () => answer(async () => ({ images: [{ provider: 'cloud', id: await build('cloud') }] })),
+      () => pool.answer(async () => ({ images: [{ provider: 'cloud', id: await pool.image() }], builds: [] })),
       () => pool.store.moveImage({ id: 1, from: 'building', to: 'delete', by: 'cleanup', event }),
       () => pool.store.removeImage(1, { kind: 'removed', reason: 'gone' }),
     ];
@@ -110,10 +100,7 @@ describe('image-update', () => {
     [['cloud', 'ubunt'], 'provider cloud has no image ubunt (did you mean ubuntu?)'],
     [['rax', 'debian'], 'provider rax has no image debian (there are: ubuntu)'],
     [['all', 'debain'], 'no provider has an image debain (did you mean debian?)'],
-    [
-      ['dib', 'trusty'],
-      'image trusty at dib waits for an upload of disk image dib-trusty; this version does not build disk images',
-    ],
+    [['all', 'dib-trusty'], 'no provider has an image dib-trusty (it is a disk image, of which trusty is made)'],
   ])('%j is refused', async (args, sentence) => {
     await pool.startDaemon();
     expect(await pool.run(['image-update', ...args])).toEqual({
@@ -128,7 +115,7 @@ describe('image-update', () => {
 describe('image-delete', () => {
   it.each(['building', 'ready'] as const)('marks an image in %s and shows it', async (state) => {
     await pool.startDaemon();
-    const id = await build();
+    const id = await pool.image();
     if (state === 'ready') await pool.store.moveImage({ id, from: 'building', to: 'ready', by: 'launch' });
     const { code, stdout, stderr } = await pool.run(['image-delete', String(id)]);
     expect([code, stderr]).toEqual([0, '']);
@@ -139,14 +126,14 @@ describe('image-delete', () => {
 
   it('with --force also asks the daemon to forget it, whatever the cloud says', async () => {
     await pool.startDaemon();
-    const id = await build();
+    const id = await pool.image();
     expect((await pool.run(['image-delete', String(id), '--force'])).code).toBe(0);
     expect((await pool.store.readPool()).intents).toMatchObject([{ kind: 'image-delete', args: { id, force: true } }]);
   });
 
   it('with --wait ends when the image is gone', async () => {
     await pool.startDaemon();
-    const id = await build();
+    const id = await pool.image();
     const steps = [...IDLE, () => pool.store.removeImage(id, { kind: 'removed', reason: 'gone' })];
     const { code, stderr } = await pool.run(['image-delete', String(id), '--wait'], {
       onSleep: () => steps.shift()?.(),
@@ -155,7 +142,7 @@ describe('image-delete', () => {
   });
 
   it('says when nobody is there to do it', async () => {
-    const id = await build();
+    const id = await pool.image();
     const { code, stderr } = await pool.run(['image-delete', String(id)]);
     expect([code, stderr]).toEqual([
       0,

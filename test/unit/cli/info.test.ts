@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { anImageFile } from '../../support/builders.ts';
 import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
 
 let pool: CliPool;
@@ -88,6 +89,47 @@ History
     const { stdout } = await pool.run(['info', '--image', String(id), '-o', 'json']);
     expect(JSON.parse(stdout)).toMatchObject({ image: { id, image: 'ubuntu', state: 'building', setup_at: null } });
     expect((await pool.run(['info', String(id)])).code).toBe(1);
+  });
+
+  it('tells of disk images with --disk-image: files, digests, and what happened', async () => {
+    const id = await pool.diskImage({ image: 'dib-trusty', files: [anImageFile({ bytes: 2 * 1024 ** 3 })] });
+    await pool.store.patch('disk-image', id, {}, { uploads: ['cloud/trusty', 'rax/trusty'] });
+    const { code, stdout } = await pool.run(['info', '--disk-image', String(id)]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Disk image\n/);
+    expect(stdout).toContain('| Uploaded as ');
+    expect(stdout).toContain('| cloud/trusty, rax/trusty ');
+    expect(stdout).toContain(`\nFiles\n+--------+---------+---------+--------------+-${'-'.repeat(64)}-+\n`);
+    expect(stdout).toContain(`| qcow2  | 2.0 GiB | 286 MiB | 2.0 GiB      | ${'a'.repeat(64)} |\n`);
+    expect(stdout).toMatch(/\nHistory\n(.*\n)+.*\| disk-image 1 \|/);
+    const { stdout: machine } = await pool.run(['info', '--disk-image', String(id), '-o', 'json']);
+    expect(JSON.parse(machine)).toMatchObject({
+      disk_image: {
+        id,
+        uploads: ['cloud/trusty', 'rax/trusty'],
+        files: [{ bytes: 2 * 1024 ** 3, md5: 'c'.repeat(32) }],
+      },
+    });
+  });
+
+  it('remembers a disk image whose row is gone', async () => {
+    const id = await pool.diskImage({ files: null });
+    const event = { kind: 'build-failed', reason: 'build-failed', detail: 'disk-image-create ended with 1' };
+    await pool.store.moveDiskImage({ id, from: 'building', to: 'delete', by: 'cleanup', event });
+    await pool.store.removeDiskImage(id, { kind: 'removed', reason: 'gone' });
+    const { stdout } = await pool.run(['info', '--disk-image', String(id)]);
+    expect(stdout).toMatch(/^The row of disk image 1 is gone\.\n\nHistory\n/);
+    expect(stdout).toContain('| the disk image could not be built ');
+    expect(stdout).toContain('| disk-image-create ended with 1 ');
+    const { stderr } = await pool.run(['info', '--disk-image', '7']);
+    expect(stderr).toBe(
+      'nodepool: there is no disk image 7, and its history is not kept any more if it ever existed\n',
+    );
+  });
+
+  it('is about one kind of thing at a time', async () => {
+    const { code, stderr } = await pool.run(['info', '--image', '--disk-image', '1']);
+    expect([code, stderr]).toEqual([2, "nodepool: option '--image' cannot be used with option '--disk-image'\n"]);
   });
 
   it('shows the host key of a node and its fingerprint, as ssh-keygen -l prints it', async () => {

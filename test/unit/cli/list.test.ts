@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
+import { anImageFile } from '../../support/builders.ts';
 import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
 
 let pool: CliPool;
@@ -77,41 +78,60 @@ describe('list', () => {
     ]);
     expect(parse((await pool.run(['list', '-o', 'yaml'])).stdout)).toEqual(nodes);
   });
-
-  it('of an empty pool is an empty table, and an empty array', async () => {
-    expect((await pool.run(['list'])).stdout.split('\n')).toHaveLength(5);
-    expect((await pool.run(['list', '-o', 'json'])).stdout).toBe('[]\n');
-    expect((await pool.run(['list', '-o', 'yaml'])).stdout).toBe('[]\n');
-  });
 });
 
 describe('image-list', () => {
   it('shows the columns of the original, then new ones', async () => {
-    const id = await pool.store.createImage({
-      provider: 'cloud',
-      image: 'ubuntu',
-      hostname: 'template-1',
-      version: 1768478400,
-      reason: 'image-missing',
-    });
-    await pool.store.patch('image', id!, {}, { cloudImageId: cloudImageId('c-1') });
+    const build = await pool.diskImage({ image: 'dib-trusty' });
+    const snapshot = await pool.image({ provider: 'cloud', image: 'ubuntu' });
+    const upload = await pool.image({ provider: 'rax', image: 'trusty', diskImageId: build });
+    await pool.store.patch('image', snapshot, {}, { cloudImageId: cloudImageId('c-1'), withdrawnAt: 0 });
+    await pool.store.patch('image', upload, {}, { progressBytes: 1024 ** 3 });
     expect((await pool.run(['image-list'])).stdout).toBe(`\
-+----+----------+--------+------------+------------+----------+-----------+----------+-------------+---------------+
-| ID | Provider | Image  | Hostname   | Version    | Image ID | Server ID | State    | Age         | Reason        |
-+----+----------+--------+------------+------------+----------+-----------+----------+-------------+---------------+
-| 1  | cloud    | ubuntu | template-1 | 1768478400 | c-1      |           | building | 00:00:00:00 | image-missing |
-+----+----------+--------+------------+------------+----------+-----------+----------+-------------+---------------+
++----+----------+--------+----------------+------------+----------+-----------+----------+-------------+----------+-------+--------------------------+----------+
+| ID | Provider | Image  | Hostname       | Version    | Image ID | Server ID | State    | Age         | Reason   | Build | Withdrawn                | Uploaded |
++----+----------+--------+----------------+------------+----------+-----------+----------+-------------+----------+-------+--------------------------+----------+
+| 1  | cloud    | ubuntu | template-cloud | 1768478400 | c-1      |           | building | 00:00:00:00 | operator |       | 1970-01-01T00:00:00.000Z |          |
+| 2  | rax      | trusty | template-rax   | 1768478400 |          |           | building | 00:00:00:00 | operator | 1     |                          | 1.0 GiB  |
++----+----------+--------+----------------+------------+----------+-----------+----------+-------------+----------+-------+--------------------------+----------+
 `);
+    expect(JSON.parse((await pool.run(['image-list', '-o', 'json'])).stdout)).toMatchObject([
+      { id: 1, build: null, withdrawn_at: '1970-01-01T00:00:00.000Z', uploaded_bytes: null },
+      { id: 2, build: 1, withdrawn_at: null, uploaded_bytes: 1024 ** 3 },
+    ]);
   });
 });
 
 describe('dib-image-list', () => {
-  it('is empty while this version builds no disk images', async () => {
+  it('shows the columns of the original, then new ones, sorted by image', async () => {
+    const files = [
+      anImageFile({ allocatedBytes: 300 * 1024 ** 2 }),
+      anImageFile({ format: 'vhd', allocatedBytes: 1024 ** 3 }),
+    ];
+    await pool.diskImage({ image: 'dib-trusty', files });
+    await pool.diskImage({ image: 'dib-centos', files: null });
     expect((await pool.run(['dib-image-list'])).stdout).toBe(`\
-+----+-------+----------+---------+-------+-----+
-| ID | Image | Filename | Version | State | Age |
-+----+-------+----------+---------+-------+-----+
-+----+-------+----------+---------+-------+-----+
++----+------------+--------------------------------+------------+----------+-------------+---------------+----------+------------+---------+
+| ID | Image      | Filename                       | Version    | State    | Age         | Reason        | Host     | Formats    | Size    |
++----+------------+--------------------------------+------------+----------+-------------+---------------+----------+------------+---------+
+| 2  | dib-centos |                                | 1768478400 | building | 00:00:00:00 | image-missing |          |            |         |
+| 1  | dib-trusty | /opt/dib/dib-trusty-1768478400 | 1768478400 | ready    | 00:00:00:00 | image-missing | builder1 | qcow2, vhd | 1.3 GiB |
++----+------------+--------------------------------+------------+----------+-------------+---------------+----------+------------+---------+
 `);
+    expect(JSON.parse((await pool.run(['dib-image-list', '-o', 'json'])).stdout)).toMatchObject([
+      { id: 2, filename: null, host: null, formats: null, size: null },
+      { id: 1, formats: ['qcow2', 'vhd'], size: 1324 * 1024 ** 2 },
+    ]);
   });
+});
+
+describe('the listing', () => {
+  it.each(['list', 'image-list', 'dib-image-list'])(
+    '%s of an empty pool is an empty table, and an empty array',
+    async (command) => {
+      expect((await pool.run([command])).stdout.split('\n')).toHaveLength(5);
+      expect((await pool.run([command, '-o', 'json'])).stdout).toBe('[]\n');
+      expect((await pool.run([command, '-o', 'yaml'])).stdout).toBe('[]\n');
+    },
+  );
 });

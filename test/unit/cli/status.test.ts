@@ -1,20 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describePool, type Facts } from '../../../src/cli/pool-status.ts';
-import {
-  aConfig,
-  aLabel,
-  anImage,
-  aNode,
-  aProvider,
-  aProviderImage,
-  aSubnode,
-  imagesNamed,
-  NOW,
-} from '../../support/builders.ts';
+import { aConfig, aLabel, anImage, aNode, aProvider, aSubnode, imagesNamed, NOW } from '../../support/builders.ts';
 import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
 import { createWaitingClock, type CliOptions } from '../../support/run-cli.ts';
 
-const NOTHING = { nodes: [], images: [], failures: [], intents: [] };
+const NOTHING = { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] };
 
 function describeFacts(facts: Partial<Facts>) {
   return describePool({ config: aConfig(), records: NOTHING, leases: [], errors: [], now: NOW, ...facts });
@@ -109,19 +99,8 @@ describe('the status of images', () => {
     const waitsFor = (retryAt: number): unknown =>
       describeFacts({ records: { ...NOTHING, failures: [{ ...failure, lastError: 'no', retryAt }] } }).images[0]
         ?.waits_for;
-    expect(waitsFor(NOW + 65_000)).toBe('its next build in 00:00:01:05, after 2 that failed');
+    expect(waitsFor(NOW + 65_000)).toBe('its next build in 00:00:01:05, after 2 that failed: no');
     expect(waitsFor(NOW)).toBe('its build');
-  });
-
-  it('says plainly that disk images are not built', () => {
-    const trusty = aProviderImage({ name: 'trusty', source: { kind: 'diskimage', diskimage: 'dib-trusty' } });
-    const config = aConfig({
-      providers: [aProvider({ images: new Map([['trusty', trusty]]) })],
-      labels: [aLabel({ image: 'trusty' })],
-    });
-    expect(describeFacts({ config }).images).toMatchObject([
-      { state: 'missing', waits_for: 'an upload of disk image dib-trusty; this version does not build disk images' },
-    ]);
   });
 
   it('leaves out images that no label in force uses and that have no rows', () => {
@@ -238,6 +217,16 @@ Last errors
 
   it('gives machines everything under its name', async () => {
     const status = JSON.parse((await pool.run(['status', '-o', 'json'])).stdout) as object;
-    expect(Object.keys(status)).toEqual(['labels', 'providers', 'images', 'daemons', 'failures', 'errors']);
+    expect(Object.keys(status)).toEqual([
+      'labels',
+      'providers',
+      'images',
+      'disk_images',
+      'uploads',
+      'withdrawn_images',
+      'daemons',
+      'failures',
+      'errors',
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drawFacts, drawListing, toObjects, type Column } from '../../../src/cli/output/listing.ts';
+import { formatSize } from '../../../src/cli/output/size.ts';
 import { renderTable } from '../../../src/cli/output/table.ts';
 import { ageInSeconds, formatAge } from '../../../src/cli/output/time.ts';
 
@@ -81,5 +82,32 @@ describe('an age', () => {
 
   it('is never negative, although the clock of the daemon may be ahead', () => {
     expect(ageInSeconds(1000, 9000)).toBe(0);
+  });
+});
+
+describe('a size', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [1.5 * 1024 ** 2, '1.5 MiB'],
+    [412 * 1024 ** 2, '412 MiB'],
+    [1024 ** 3 - 1, '1.0 GiB'],
+    [4 * 1024 ** 3, '4.0 GiB'],
+    [3 * 1024 ** 4, '3.0 TiB'],
+  ])('of %s bytes is shown as %s', (bytes, text) => {
+    expect(formatSize(bytes)).toBe(text);
+  });
+});
+
+describe('a list of texts in a cell', () => {
+  const lists: readonly Column<readonly string[]>[] = [
+    { title: 'Formats', key: 'formats', value: (formats) => formats },
+  ];
+
+  it('is shown with commas, and left out of facts when there is nothing in it', () => {
+    expect(drawListing(lists, [['qcow2', 'raw'], []])).toContain('| qcow2, raw |\n|            |\n');
+    expect(drawFacts(lists, ['raw'])).toContain('| Formats | raw   |\n');
+    expect(drawFacts(lists, [])).not.toContain('Formats');
   });
 });

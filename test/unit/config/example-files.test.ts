@@ -142,4 +142,11 @@ describe('tools/fake-dib.yaml', () => {
       diskimage: 'fake-dib-image',
     });
   });
+
+  it('names a builder that is there and can be run', () => {
+    const program = load('tools/fake-dib.yaml').diskimages.get('fake-dib-image')?.dibCmd;
+
+    expect(program).toBe(join(PROJECT, 'tools/fake-builder/disk-image-create'));
+    expect(() => accessSync(program!, constants.X_OK)).not.toThrow();
+  });
 });

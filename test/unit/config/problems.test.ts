@@ -33,6 +33,28 @@ const FAULTS = [
     ],
   },
   {
+    fixture: 'disk-images.yaml',
+    reports: 'settings of disk images that make no sense',
+    problems: [
+      'FILE:1:22: image-failure-share: is 1.5 but must be at most 1; lower it',
+      'FILE:2:15: image-canary: is a text but must be true or false; change it',
+      'FILE:7:17: providers[0].image-type: is "qcow" but must be one of qcow2, raw, vhd, vmdk; did you mean qcow2?',
+      'FILE:12:16: providers[0].images[0].pause: is 1 but must be true or false; change it',
+      'FILE:14:21: providers[0].fake.fail-uploads: is -1 but must be at least 0; raise it',
+      'FILE:17:17: providers[1].image-type: is "tar" but must be one of qcow2, raw, vhd, vmdk; choose one',
+      'FILE:20:20: diskimages[0].formats[1]: is "vdh" but must be one of qcow2, raw, vhd, vmdk, tar, tgz, squashfs, docker, aci; did you mean vhd?',
+      'FILE:20:25: diskimages[0].formats[2]: is "iso" but must be one of qcow2, raw, vhd, vmdk, tar, tgz, squashfs, docker, aci; choose one',
+      'FILE:21:18: diskimages[0].rebuild-age: is 0 but must be at least 0.001; raise it',
+      'FILE:22:20: diskimages[0].build-timeout: is 0 but must be at least 0.001; raise it',
+      'FILE:23:14: diskimages[0].dib-cmd: is an empty text; write something or remove the key',
+      'FILE:24:23: diskimages[0].qemu-img-options: is a map but must be a text; change it',
+      'FILE:25:12: diskimages[0].pause: is a text but must be true or false; change it',
+      'FILE:27:14: diskimages[1].formats: is a text but must be a list; change it',
+      'FILE:28:18: diskimages[1].rebuild-age: is 4000000000 but must be at most 3153600000; lower it',
+      'FILE:29:20: diskimages[1].build-timeout: is 3000000 but must be at most 2000000; lower it',
+    ],
+  },
+  {
     fixture: 'doubled-keys.yaml',
     reports: 'keys given twice',
     problems: ['FILE:4:5: labels[0].name: is given twice; remove one', 'FILE:5:1: labels: is given twice; remove one'],
@@ -227,7 +249,14 @@ const FAULTS = [
   },
 ];
 
-const GOOD = ['empty-keys.yaml', 'loose-texts.yaml', 'merge-keys.yaml', 'minimal.yaml', 'obsolete-keys.yaml'];
+const GOOD = [
+  'disk-image-settings.yaml',
+  'empty-keys.yaml',
+  'loose-texts.yaml',
+  'merge-keys.yaml',
+  'minimal.yaml',
+  'obsolete-keys.yaml',
+];
 
 describe('a file with problems', () => {
   it.each(FAULTS)('reports $reports ($fixture)', ({ fixture, problems }) => {

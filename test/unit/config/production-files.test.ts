@@ -33,7 +33,14 @@ describe('the production configuration of June 2015', () => {
     expect(config?.providers.size).toBe(10);
     expect(config?.targets.get('jenkins07')?.jenkins?.url).toBe('https://jenkins07.openstack.org/');
     expect(config?.providers.get('rax-dfw')).toMatchObject({ maxServers: 184, bootTimeoutMs: 120_000, rateMs: 1 });
-    expect(config?.diskimages.size).toBe(6);
+    expect([...(config?.diskimages.values() ?? [])].map(({ name, formats }) => [name, formats.join(' ')])).toEqual([
+      ['centos-6', 'qcow2'],
+      ['ubuntu-trusty', 'qcow2 vhd'],
+      ['devstack-trusty', 'qcow2'],
+      ['devstack-precise', 'qcow2'],
+      ['devstack-centos7-dib', 'qcow2'],
+      ['devstack-fedora21-dib', 'qcow2'],
+    ]);
   });
 });
 
@@ -50,6 +57,8 @@ describe('the production configuration of May 2016', () => {
     expect(config.labels.size).toBe(10);
     expect(config.providers.size).toBe(10);
     expect(config.diskimages.get('fedora-23')?.release).toBe('23');
+    expect(config.diskimages.size).toBe(6);
+    for (const { formats } of config.diskimages.values()) expect(formats).toEqual(['qcow2', 'vhd']);
     expect([...config.targets.values()].filter(({ assignViaGearman }) => assignViaGearman)).toHaveLength(1);
     expect(config.providers.get('rax-dfw')?.images.get('ubuntu-trusty')).toMatchObject({
       nameFilter: 'Performance',

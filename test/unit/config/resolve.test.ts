@@ -15,6 +15,7 @@ const QUIET_FAKE: FakeCloudConfig = {
   failBoots: 0,
   failSsh: 0,
   failScripts: 0,
+  failUploads: 0,
   down: false,
 };
 
@@ -27,6 +28,9 @@ describe('what a minimal file leaves out', () => {
       scriptDir: null,
       elementsDir: null,
       imagesDir: null,
+      buildLogDir: null,
+      imageFailureShare: 0.5,
+      imageCanary: false,
       cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
       zmqPublishers: [],
       gearmanServers: [],
@@ -63,7 +67,7 @@ describe('what a minimal file leaves out', () => {
       ipv6Preferred: false,
       availabilityZones: [],
       templateHostname: 'template-{image.name}-{timestamp}',
-      imageType: null,
+      imageType: 'qcow2',
       cleanFloatingIps: false,
       images: expect.any(Map) as ProviderConfig['images'],
       credentials: {
@@ -92,6 +96,7 @@ describe('what a minimal file leaves out', () => {
       userData: null,
       volumeGb: null,
       meta: {},
+      pause: false,
     };
 
     expect(config.providers.get('cloud')?.images.get('ubuntu')).toEqual({
@@ -115,7 +120,18 @@ describe('what a minimal file leaves out', () => {
       assignViaGearman: false,
       jenkins: null,
     });
-    expect(config.diskimages.get('debian')).toEqual({ name: 'debian', elements: [], release: '', envVars: {} });
+    expect(config.diskimages.get('debian')).toEqual({
+      name: 'debian',
+      elements: [],
+      release: '',
+      envVars: {},
+      formats: ['qcow2'],
+      rebuildAgeMs: null,
+      buildTimeoutMs: 28_800_000,
+      dibCmd: 'disk-image-create',
+      qemuImgOptions: 'compat=0.10',
+      pause: false,
+    });
   });
 
   it('may be everything, as long as the file is a map', () => {
@@ -262,6 +278,70 @@ targets: [{ name: zuul, rate: 1 }]`),
   });
 });
 
+describe('disk images', () => {
+  const config = good(checkFixture('disk-image-settings.yaml'));
+
+  it('are made in the formats that providers want and those that are named, each once', () => {
+    const formats = [...config.diskimages.values()].map((diskimage) => [diskimage.name, diskimage.formats]);
+
+    expect(formats).toEqual([
+      ['ubuntu', ['qcow2', 'raw', 'tgz', 'vhd']],
+      ['debian', ['vhd']],
+      ['of-no-use', []],
+    ]);
+  });
+
+  it('have settings of their own', () => {
+    expect(config.diskimages.get('ubuntu')).toMatchObject({
+      rebuildAgeMs: 30 * 86_400_000,
+      buildTimeoutMs: 500,
+      qemuImgOptions: 'compat=1.1,lazy_refcounts=on',
+      pause: true,
+    });
+    expect(config.diskimages.get('debian')).toMatchObject({ rebuildAgeMs: null, pause: false });
+  });
+
+  it('are built by a program in PATH, or by one whose path may start at the directory of the file', () => {
+    expect(config.diskimages.get('ubuntu')?.dibCmd).toBe(`${FIXTURES}bin/disk-image-create`);
+    expect(config.diskimages.get('debian')?.dibCmd).toBe('my-builder');
+  });
+
+  it('have their place, their logs, and rules for new ones', () => {
+    expect(config).toMatchObject({
+      imagesDir: `${FIXTURES}images`,
+      buildLogDir: join(FIXTURES, '../logs'),
+      imageFailureShare: 0.25,
+      imageCanary: true,
+    });
+  });
+
+  it('are paused, and refused by the fake cloud, provider by provider', () => {
+    const { images, fake } = config.providers.get('plain')!;
+
+    expect([...images.values()].map(({ name, pause }) => [name, pause])).toEqual([
+      ['ubuntu', true],
+      ['ubuntu-large', false],
+    ]);
+    expect(fake).toEqual({ ...QUIET_FAKE, failUploads: 0.5 });
+    expect(config.providers.get('again')?.fake.failUploads).toBe(0);
+  });
+
+  const UPLOADED = `providers: [{ name: a, max-servers: 1, images: [{ name: b, min-ram: 1, diskimage: c }] }]
+diskimages: [{ name: c }]`;
+
+  it('are warned of when there is no place to build them, except in a rehearsal', () => {
+    expect(sentences(checkText(UPLOADED).warnings)).toEqual([
+      'FILE:1:1: images-dir: is missing, so disk images are not built; name a directory for them',
+    ]);
+    expect(checkText(UPLOADED, { fake: true }).warnings).toEqual([]);
+  });
+
+  it('are not warned of when there is a place, or when no provider has one', () => {
+    expect(checkText(`images-dir: images\n${UPLOADED}`).warnings).toEqual([]);
+    expect(checkText('diskimages: [{ name: c }]').warnings).toEqual([]);
+  });
+});
+
 describe('obsolete keys', () => {
   it('give one warning each, which names the replacement', () => {
     expect(sentences(checkFixture('obsolete-keys.yaml').warnings)).toEqual([
@@ -269,15 +349,10 @@ describe('obsolete keys', () => {
       'FILE:2:1: zookeeper-servers: is obsolete: it has no effect; remove it, everything is kept in the database',
       'FILE:7:5: providers[0].nodepool-id: is obsolete: it has no effect; remove it, the database identifies the installation',
       'FILE:13:9: providers[0].images[0].reset: is obsolete: it has no effect; remove it (the first of 2)',
-      'FILE:19:9: providers[0].images[1].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
-      'FILE:23:7: targets[0].jenkins.url: is obsolete: it belongs into secure.conf, as url in the section of the target (the first of 2)',
-      'FILE:24:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
-      'FILE:25:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
-      'FILE:26:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
-      'FILE:35:5: diskimages[0].qemu-img-options: is obsolete: it has no effect; set QEMU_IMG_OPTIONS under env-vars',
-      'FILE:36:5: diskimages[0].formats: is obsolete: it has no effect; set image-type at the providers',
-      'FILE:37:5: diskimages[0].rebuild-age: is obsolete: it has no effect; say with image-update under cron when to rebuild',
-      'FILE:38:5: diskimages[0].pause: is obsolete: it has no effect; set the min-ready of its labels to -1 to stop builds',
+      'FILE:22:7: targets[0].jenkins.url: is obsolete: it belongs into secure.conf, as url in the section of the target (the first of 2)',
+      'FILE:23:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
+      'FILE:24:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
+      'FILE:25:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
     ]);
   });
 
@@ -374,6 +449,20 @@ targets:
     expect(warnings.map(({ message }) => message)).toContain(
       'the directory /etc/nodepool/scripts does not exist; the rehearsal goes on without scripts',
     );
+  });
+
+  it('keeps disk images, and the logs of their builds, in a directory of its own', () => {
+    const directory = /^\/home\/somebody\/\.local\/state\/nodepool\/rehearsal-[0-9a-f]{8}-images$/;
+    const [first, second] = ['images-dir: /opt/images', 'build-log-dir: /var/log'].map((yaml) =>
+      good(checkText(yaml, { fake: true })),
+    );
+
+    expect([first?.buildLogDir, second?.buildLogDir]).toEqual([null, null]);
+    expect([first?.imagesDir, second?.imagesDir]).toEqual([
+      expect.stringMatching(directory),
+      expect.stringMatching(directory),
+    ]);
+    expect(first?.imagesDir).not.toBe(second?.imagesDir);
   });
 
   it('has a database of its own', () => {

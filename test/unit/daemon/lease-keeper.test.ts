@@ -19,7 +19,7 @@ function aKeeper() {
   const store = {
     leases: { keep, release: () => Promise.resolve(), list: () => Promise.resolve([]) },
   } as unknown as Store;
-  const keeper = new LeaseKeeper({ store, clock, log: silentLog, holder: 'me', isDeadHolder: () => false });
+  const keeper = new LeaseKeeper({ store, clock, log: silentLog, holder: 'me', isVacant: () => false });
   return {
     clock,
     keeper,

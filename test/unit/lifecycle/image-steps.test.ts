@@ -30,6 +30,8 @@ const cloudImage = (status: CloudImage['status']): CloudImage => ({
   status,
   tags: null,
   isSnapshot: true,
+  bytes: null,
+  digest: null,
 });
 
 /** What the record says from step to step. */

@@ -32,7 +32,7 @@ export interface Client {
 }
 
 export interface RequestOptions {
-  /** A string goes out as it is. */
+  /** A string or a stream goes out as it is. */
   readonly body?: unknown;
   /** Microversion. */
   readonly version?: string;
@@ -61,7 +61,7 @@ export async function connect(options: OpenStackDoubleOptions = {}): Promise<Cli
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: rawBody(body), duplex: 'half' }),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: parse(text) };
@@ -104,6 +104,10 @@ export function passwordAuth(name: string, password = PASSWORD): object {
   const domain = { name: 'Default' };
   const identity = { methods: ['password'], password: { user: { name, domain, password } } };
   return { auth: { identity, scope: { project: { name, domain } } } };
+}
+
+function rawBody(body: unknown): string | ReadableStream {
+  return typeof body === 'string' || body instanceof ReadableStream ? body : JSON.stringify(body);
 }
 
 function parse(text: string): unknown {

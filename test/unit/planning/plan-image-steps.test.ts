@@ -35,6 +35,8 @@ const cloudImage = (image: ImageRecord, overrides: Partial<CloudImage> = {}): Cl
   status: 'saving',
   tags: tagsOf('image', image),
   isSnapshot: true,
+  bytes: null,
+  digest: null,
   ...overrides,
 });
 const template = (overrides: Partial<Server> = {}): Server =>

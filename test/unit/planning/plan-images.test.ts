@@ -31,6 +31,12 @@ describe('an image that is missing', () => {
     expect(ordersIn(withoutImages)).toEqual(BUILD);
   });
 
+  it('is missing, too, when all that are READY were withdrawn: nodes boot from none of them', () => {
+    const withdrawn = anImage({ id: 9, withdrawnAt: NOW });
+    expect(ordersIn({ images: [withdrawn] })).toEqual(BUILD);
+    expect(ordersIn({ images: [withdrawn, IMAGE] })).toEqual([]);
+  });
+
   it('is not missing while one is ready or being built', () => {
     expect(ordersIn({ images: [IMAGE] })).toEqual([]);
     expect(ordersIn({ images: [anImage({ state: 'building' })] })).not.toContain(BUILD[0]);
@@ -84,9 +90,7 @@ describe('an image that is missing', () => {
       config: aConfig({ labels: [aLabel({ minReady: 0 })], providers: [aProvider({ images })] }),
     });
     expect(orders(world)).toEqual([]);
-    expect(notesOf(plan(world))).toEqual([
-      'image ubuntu at cloud: waits for an upload of disk image trusty; this version does not build disk images',
-    ]);
+    expect(notesOf(plan(world))).toEqual(['image ubuntu at cloud: waits for disk image trusty to be built']);
   });
 });
 
@@ -307,15 +311,15 @@ describe('ready images', () => {
     const images = [generation(1), generation(2, { state: 'building' })];
     const noImage = aConfig({ labels: [], providers: [aProvider({ images: new Map() })] });
     expect(ordersIn({ images, config: noImage })).toEqual([
-      'retire-image image:1: image-removed',
       'retire-image image:2: image-removed',
+      'retire-image image:1: image-removed',
     ]);
     const leases = new Set(['provider:cloud']);
     const { clouds } = situation({ images });
     const noProvider = aConfig({ labels: [], providers: [aProvider({ name: 'else' })] });
     expect(ordersIn({ images, config: noProvider, clouds, leases })).toEqual([
-      'retire-image image:1: provider-removed',
       'retire-image image:2: provider-removed',
+      'retire-image image:1: provider-removed',
     ]);
   });
 
@@ -343,6 +347,8 @@ describe('the deletion of an image', () => {
     status: 'active',
     tags: null,
     isSnapshot: true,
+    bytes: null,
+    digest: null,
   } as const;
   const shown = aListing([inCloud, ...[IMAGE].map(({ cloudImageId: id }) => ({ ...inCloud, id: id! }))]);
   const hidden = aListing(shown.known ? shown.items.slice(1) : []);

@@ -160,6 +160,8 @@ describe('an image with our tag and no row', () => {
     status: 'active',
     tags: tagsOf('image', LOST),
     isSnapshot: true,
+    bytes: null,
+    digest: null,
   };
   const shown = (images: readonly CloudImage[], overrides: Situation = {}): World =>
     situation({ ...overrides, cloud: { images: aListing([...cloudImagesOf(IMAGE), ...images]) } });

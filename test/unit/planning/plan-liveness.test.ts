@@ -15,6 +15,7 @@ const ROUTINE: ReadonlySet<Action['kind']> = new Set([
   'read-limits',
   'purge-history',
   'check-node',
+  'sweep-images-directory',
 ]);
 
 const CONFIG = aConfig({

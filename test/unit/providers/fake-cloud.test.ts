@@ -49,7 +49,10 @@ describe('FakeCloud', () => {
   it('comes with one base image of its own', async () => {
     const { cloud } = withCloud();
     expect(await cloud.listImages(signal)).toEqual([
-      { id: 'fake-image-id', name: 'Fake Precise', status: 'active', tags: null, isSnapshot: false },
+      {
+        ...{ id: 'fake-image-id', name: 'Fake Precise', status: 'active', tags: null, isSnapshot: false },
+        ...{ bytes: null, digest: null },
+      },
     ]);
   });
 

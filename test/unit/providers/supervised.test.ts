@@ -1,51 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { NodepoolError } from '../../../src/lib/errors.ts';
 import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
-import { Limiter } from '../../../src/lib/limiter.ts';
-import type { Cloud, CloudLimits, ServerSpec } from '../../../src/providers/provider.ts';
-import { supervise, TASK_NAMES, type CallReport } from '../../../src/providers/supervised.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import type { Cloud, CloudLimits } from '../../../src/providers/provider.ts';
+import { TASK_NAMES } from '../../../src/providers/supervised.ts';
+import { admitted, answers, anUpload, LIMITS, never, signal, spec, tags, withCloud } from './supervised-cloud.ts';
 
-const signal = new AbortController().signal;
-const spec = { name: 'devstack-precise-7' } as ServerSpec;
-const admitted = async (): Promise<void> => undefined;
-const LIMITS: CloudLimits = { servers: 5, cores: null, ramMb: null, floatingIps: null, flavors: [] };
-const tags = { installation: 'u', record: 'image-1-1', attempt: 1 };
-const never = (): Promise<never> => new Promise(() => undefined);
-
-const answers: Cloud = {
-  listServers: async () => [],
-  createServer: async () => serverId('s1'),
-  deleteServer: async () => undefined,
-  listImages: async () => [],
-  saveImage: async () => cloudImageId('i1'),
-  deleteImage: async () => undefined,
-  limits: async () => LIMITS,
-  listAccessories: async () => [],
-  deleteAccessory: async () => undefined,
-  createKeypair: async () => 'k1',
-  attachFloatingIp: async () => undefined,
-  readConsole: async () => 'login:',
-};
-
-/** A supervised cloud that answers everything at once but for `calls`, and the reports on its calls. */
-function withCloud(calls: Partial<Cloud> = {}, options: { rateMs?: number } = {}) {
-  const clock = createFakeClock(0);
-  const limiter = new Limiter({ clock, rateMs: options.rateMs ?? 0, concurrency: 1 });
-  const reports: CallReport[] = [];
-  const cloud = supervise(
-    { ...answers, ...calls },
-    {
-      provider: 'rax',
-      limiter,
-      usage: { during: (call) => call() },
-      apiTimeoutMs: 60_000,
-      clock,
-      onCall: (report) => reports.push(report),
-    },
-  );
-  return { cloud, clock, reports };
-}
+const anyFunction = expect.any(Function) as unknown;
 
 describe('supervise', () => {
   it('passes each call on with its arguments, answers what it answers, and reports it', async () => {
@@ -59,6 +19,7 @@ describe('supervise', () => {
     });
     const { cloud, reports } = withCloud(Object.fromEntries(recorded) as Cloud);
     const imageSpec = { name: 'template', meta: {}, tags };
+    const upload = anUpload();
     const keypair = { publicKey: 'ssh-rsa AAAA', tags };
     const accessory = { kind: 'keypair', id: 'k1' } as const;
     expect([
@@ -67,6 +28,8 @@ describe('supervise', () => {
       await cloud.deleteServer(serverId('s9'), signal),
       await cloud.listImages(signal),
       await cloud.saveImage(serverId('s9'), imageSpec, signal),
+      await cloud.uploadImage(upload, signal),
+      await cloud.findImage(cloudImageId('i9'), signal),
       await cloud.deleteImage(cloudImageId('i9'), signal),
       await cloud.limits(signal),
       await cloud.listAccessories(signal),
@@ -74,13 +37,18 @@ describe('supervise', () => {
       await cloud.createKeypair(keypair, signal),
       await cloud.attachFloatingIp(serverId('s9'), tags, signal),
       await cloud.readConsole(serverId('s9'), signal),
-    ]).toEqual([[], 's1', undefined, [], 'i1', undefined, LIMITS, [], undefined, 'k1', undefined, 'login:']);
+    ]).toEqual([
+      ...[[], 's1', undefined, [], 'i1', undefined, null, undefined],
+      ...[LIMITS, [], undefined, 'k1', undefined, 'login:'],
+    ]);
     expect(seen).toEqual([
       ['listServers'],
       ['createServer', spec],
       ['deleteServer', 's9'],
       ['listImages'],
       ['saveImage', 's9', imageSpec],
+      ['uploadImage', { ...upload, open: anyFunction, onProgress: anyFunction }],
+      ['findImage', 'i9'],
       ['deleteImage', 'i9'],
       ['limits'],
       ['listAccessories'],

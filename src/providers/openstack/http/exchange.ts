@@ -7,6 +7,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Connections } from './connections.ts';
 import { describeFailure } from './connection-failures.ts';
+import { openFileBody, type FileBody, type FileInTransit } from './file-body.ts';
 
 export interface HttpRequest {
   readonly method: Dispatcher.HttpMethod;
@@ -14,6 +15,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly file?: FileBody;
   /** `req-<uuid>`, which the services of the cloud write in their own logs. */
   readonly requestId: string;
 }
@@ -51,8 +54,8 @@ export interface Unanswered {
 }
 
 /**
- * Sends one request, once. Rejects only when `signal` aborts, with its reason, and with `config` when there is no way to
- * make connections.
+ * Sends one request, once. Rejects only when `signal` aborts, with its reason, with what a file that is sent could not be
+ * read for, and with `config` when there is no way to make connections.
  */
 export type Exchange = (request: HttpRequest, signal: AbortSignal) => Promise<Outcome>;
 
@@ -80,25 +83,44 @@ export function createExchange({ connections, clock, log }: ExchangeDeps): Excha
 }
 
 async function attempt(connections: Connections, request: HttpRequest, signal: AbortSignal): Promise<Outcome> {
-  const { method, url, headers, body, requestId } = request;
+  const { method, url, headers, file, requestId } = request;
   const dispatcher = connections.to(url);
-  const text = body === undefined ? null : JSON.stringify(body);
+  const transit = file ? openFileBody(file) : null;
   try {
     const response = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
-      headers: { ...headers, accept: 'application/json', 'x-openstack-request-id': requestId },
-      body: text,
+      headers: {
+        ...headers,
+        ...(file && { 'content-length': String(file.bytes) }),
+        accept: 'application/json',
+        'x-openstack-request-id': requestId,
+      },
+      body: toContent(request, transit),
+      // A cloud that takes a file, and works on what it took, is silent for as long as that takes.
+      ...(file && { headersTimeout: 0 }),
       signal,
     });
     return toOutcome(request, response, await response.body.text());
   } catch (error) {
     // A request that is cut short fails in many ways; the reason says why it was.
     signal.throwIfAborted();
+    transit?.throwFailure();
     // No cause is attached: errors of sockets and parsers hold what was sent.
     return { kind: 'unanswered', ...describeFailure(error), requestId };
+  } finally {
+    transit?.close();
   }
+}
+
+type Content = Exclude<Dispatcher.RequestOptions['body'], undefined>;
+
+function toContent({ body }: HttpRequest, transit: FileInTransit | null): Content {
+  // undici takes any iterable, as its documents say and its types do not: one that is asked for the next piece when the
+  // one before is on its way.
+  if (transit) return transit.chunks as unknown as Content;
+  return body === undefined ? null : JSON.stringify(body);
 }
 
 function toOutcome(request: HttpRequest, response: Dispatcher.ResponseData, text: string): Outcome {

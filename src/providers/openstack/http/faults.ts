@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../../lib/errors.ts';
+import type { ServiceName } from '../access.ts';
 import { isRecord } from '../json.ts';
 import type { Answer, Outcome } from './exchange.ts';
 import { readFault, type Fault } from './fault-text.ts';
@@ -32,6 +33,8 @@ const MAX_RETRY_AFTER_MS = 600_000;
 export interface FaultContext {
   /** `POST /servers at the compute service (https://cloud.example.org:8774)`. */
   readonly what: string;
+  /** Absent: identity, at a login. */
+  readonly service?: ServiceName;
   /** None of these may appear in a message. */
   readonly secrets: readonly string[];
   /** Milliseconds since the epoch. */
@@ -39,7 +42,7 @@ export interface FaultContext {
 }
 
 /** The error for any outcome but a success. */
-export function toFault(outcome: Outcome, { what, secrets, now }: FaultContext): NodepoolError {
+export function toFault(outcome: Outcome, { what, service, secrets, now }: FaultContext): NodepoolError {
   const request = `(${outcome.requestId})`;
   if (outcome.kind === 'unanswered') {
     return new NodepoolError('unavailable', `${what} got no usable answer: ${outcome.problem} ${request}`);
@@ -51,14 +54,16 @@ export function toFault(outcome: Outcome, { what, secrets, now }: FaultContext):
   const fault = readFault(outcome, secrets);
   const text = fault.text || redirection(headers) || STATUS_CODES[status] || 'no reason given';
   const retryAfterMs = readRetryAfterMs(headers, now);
-  return new NodepoolError(codeOf(outcome, fault), `${what} failed with ${status}: ${text} ${request}`, {
+  return new NodepoolError(codeOf(outcome, fault, service), `${what} failed with ${status}: ${text} ${request}`, {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }
 
-function codeOf(answer: Answer, fault: Fault): ErrorCode {
+function codeOf(answer: Answer, fault: Fault, service: ServiceName | undefined): ErrorCode {
   const { status } = answer;
   if (isQuota(status, fault)) return 'quota';
+  // Glance limits sizes, numbers and its disk with it, and nobody's rate.
+  if (status === 413 && service === 'image') return 'quota';
   if (status === 404 && !isFromService(answer)) return 'rejected';
   return CODES[status] ?? (status >= 400 && status < 500 ? 'rejected' : 'unavailable');
 }

@@ -7,17 +7,17 @@ import { onAbort } from '../../../lib/on-abort.ts';
 export type Bounded = <T>(what: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
 /**
- * Puts one time limit around whole calls, repetitions and pauses included. The signal given to `run` aborts with the
- * error to reject with: `unavailable` when the time is up, `aborted` when the caller's signal aborts.
+ * Puts one time limit, or none, around whole calls, repetitions and pauses included. The signal given to `run` aborts with
+ * the error to reject with: `unavailable` when the time is up, `aborted` when the caller's signal aborts.
  */
-export function createBounded(clock: Clock, limitMs: number): Bounded {
-  const deadlines = createDeadlines(clock, limitMs);
+export function createBounded(clock: Clock, limitMs: number | null): Bounded {
+  const startLimit = limitMs === null ? () => () => undefined : createDeadlines(clock, limitMs).start;
   return async (what, signal, run) => {
     const own = new AbortController();
     const release = [
       onAbort(signal, () => own.abort(new NodepoolError('aborted', `${what} was abandoned`))),
-      deadlines.start(() =>
-        own.abort(new NodepoolError('unavailable', `${what}: no answer within ${limitMs / 1000} s`)),
+      startLimit(() =>
+        own.abort(new NodepoolError('unavailable', `${what}: no answer within ${(limitMs ?? 0) / 1000} s`)),
       ),
     ];
     try {

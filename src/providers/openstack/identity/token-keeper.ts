@@ -19,6 +19,8 @@ const RENEWAL_PAUSE_MS = 10_000;
 export interface TokenKeeper {
   /** A token that is valid as far as we know. Callers that have to wait share one login, and its error. */
   get(signal: AbortSignal): Promise<Token>;
+  /** One with at least half of its life before it, for a request that may take long. */
+  getLasting(signal: AbortSignal): Promise<Token>;
   /** The cloud does not take this one any more. One that was renewed in the meantime stays. */
   drop(token: Token): void;
 }
@@ -51,10 +53,14 @@ export function createTokenKeeper(deps: { readonly clock: Clock; readonly login:
     renew(signal).catch(() => undefined);
   };
 
+  const lifeLeftMs = ({ receivedAt, lifeMs }: Token): number => receivedAt + lifeMs - clock.now();
+
   return {
+    getLasting: async (signal) =>
+      current === null || lifeLeftMs(current) < current.lifeMs / 2 ? renew(signal) : current,
     get: async (signal) => {
       if (current === null) return renew(signal);
-      const leftMs = current.receivedAt + current.lifeMs - clock.now();
+      const leftMs = lifeLeftMs(current);
       if (leftMs <= 0) return renew(signal);
       if (leftMs < Math.min(current.lifeMs / 10, MAX_RENEWAL_MARGIN_MS)) renewAhead(signal);
       return current;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serverId } from '../../../../src/lib/ids.ts';
+import { cloudImageId, serverId } from '../../../../src/lib/ids.ts';
 import { imageMetadata } from '../../../../src/providers/openstack/tags.ts';
 import { Located, refused, signal, stubCloud, TAGS } from './stub-cloud.ts';
 
@@ -7,7 +7,7 @@ const SAVE = 'POST compute /servers/server-1/action';
 const spec = { name: 'template-1', meta: { key: 'value' }, tags: TAGS };
 
 it.each([
-  ['queued', 'saving'],
+  ['queued', 'queued'],
   ['importing', 'saving'],
   ['active', 'active'],
   ['killed', 'error'],
@@ -23,11 +23,38 @@ it('lists the images of the project alone, with tags on those that it saved', as
   const images = [ours, { ...ours, id: 'b', name: 'saved-by-hand' }, { id: 'c', name: 'uploaded', status: 'active' }];
   const stub = stubCloud({ 'GET image /images': { images } });
   expect(await stub.cloud.listImages(signal)).toEqual([
-    { id: 'a', name: 'template-1', status: 'active', tags: TAGS, isSnapshot: true },
-    { id: 'b', name: 'saved-by-hand', status: 'active', tags: null, isSnapshot: true },
-    { id: 'c', name: 'uploaded', status: 'active', tags: null, isSnapshot: false },
+    { id: 'a', name: 'template-1', status: 'active', tags: TAGS, isSnapshot: true, bytes: null, digest: null },
+    { id: 'b', name: 'saved-by-hand', status: 'active', tags: null, isSnapshot: true, bytes: null, digest: null },
+    { id: 'c', name: 'uploaded', status: 'active', tags: null, isSnapshot: false, bytes: null, digest: null },
   ]);
   expect(stub.requests[0]?.query).toMatchObject({ owner: 'project-id' });
+});
+
+it.each([
+  ['sha512', 'sha512', { algorithm: 'sha512', value: 'd1' }],
+  ['sha256', 'sha256', { algorithm: 'sha256', value: 'd1' }],
+  ['a hash that nobody here computes', 'blake2b', { algorithm: 'md5', value: 'c1' }],
+])('reads the digest of an image by %s', async (_, os_hash_algo, digest) => {
+  const image = { id: 'a', status: 'active', size: 5, checksum: 'c1', os_hash_algo, os_hash_value: 'd1' };
+  const stub = stubCloud({ 'GET image /images/a': image });
+  expect(await stub.cloud.findImage(cloudImageId('a'), signal)).toMatchObject({ id: 'a', bytes: 5, digest });
+});
+
+it('reads the only digest that an old Glance has', async () => {
+  const stub = stubCloud({ 'GET image /images/a': { id: 'a', status: 'active', size: 5, checksum: 'c1' } });
+  expect((await stub.cloud.findImage(cloudImageId('a'), signal))?.digest).toEqual({ algorithm: 'md5', value: 'c1' });
+});
+
+describe('looking for one image', () => {
+  it('that is not there finds null', async () => {
+    const stub = stubCloud({ 'GET image /images/a': refused('not-found') });
+    expect(await stub.cloud.findImage(cloudImageId('a'), signal)).toBeNull();
+  });
+
+  it.each(['rejected', 'unavailable', 'auth'] as const)('fails with %s as the cloud does', async (code) => {
+    const stub = stubCloud({ 'GET image /images/a': refused(code) });
+    await expect(stub.cloud.findImage(cloudImageId('a'), signal)).rejects.toMatchObject({ code });
+  });
 });
 
 describe('saving a server', () => {

@@ -1,0 +1,38 @@
+/** Turns what the operating system says about files into errors of the catalogue. */
+import { isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
+
+export function fileErrorCode(error: unknown): string | null {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : null;
+}
+
+/** The operating system's own words: `no space left on device, rename`. */
+export function fileErrorReason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /^E[A-Z0-9]+: (.+)$/s.exec(text)?.[1] ?? text;
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EACCES: 'config',
+  EPERM: 'config',
+  EROFS: 'config',
+  ENAMETOOLONG: 'config',
+};
+
+/**
+ * The error of a file operation as one of the catalogue, `what` having failed; what is no error of a file is given back as
+ * it is.
+ */
+export function fileError(error: unknown, what: string): unknown {
+  const code = fileErrorCode(error);
+  if (isNodepoolError(error) || code === null) return error;
+  return new NodepoolError(CODES[code] ?? 'command-failed', `${what}: ${fileErrorReason(error)}`, { cause: error });
+}
+
+/** For reads of what may be gone. */
+export function nullWhenMissing(error: unknown): null {
+  if (fileErrorCode(error) === 'ENOENT') return null;
+  throw error;
+}

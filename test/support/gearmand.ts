@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { GearmanServerConfig } from '../../src/config/types.ts';
+import { needPackage } from './debian-package.ts';
+import { programPath, run } from './mariadb.ts';
+
+/** The Gearman job server of the system on a port of its own, and its client and workers. */
+export class Gearmand {
+  readonly config: GearmanServerConfig;
+  readonly #directory: string;
+  readonly #workers: ChildProcess[] = [];
+  #process: ChildProcess | null = null;
+
+  private constructor(directory: string, port: number) {
+    this.#directory = directory;
+    this.config = { host: '127.0.0.1', port };
+  }
+
+  /** Resolves when it takes connections. */
+  static async create(): Promise<Gearmand> {
+    await needPackage('gearman-job-server', 'the Gearman job server', ['gearmand']);
+    await needPackage('gearman-tools', 'the Gearman client', ['gearman']);
+    const server = new Gearmand(await mkdtemp(join(tmpdir(), 'nodepool-gearmand-')), await findFreePort());
+    await server.start();
+    return server;
+  }
+
+  /** Starts it again after {@link kill}, on the same port. */
+  async start(): Promise<void> {
+    const { host, port } = this.config;
+    // It replaces whatever is at the place of its pid file: never name a device.
+    const place = ['--listen', host, '--port', String(port), '--pid-file', join(this.#directory, 'pid')];
+    const log = ['--log-file', 'stderr', '--verbose', 'INFO'];
+    const child = spawn(programPath('gearmand') ?? 'gearmand', [...place, ...log], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process = child;
+    running.add(child);
+    const lines: string[] = [];
+    for await (const line of createInterface(child.stderr)) {
+      lines.push(line);
+      if (line.includes('Listening on')) {
+        child.stderr.resume();
+        return;
+      }
+    }
+    throw new Error(`gearmand ended before it was ready: ${lines.slice(-5).join(' / ')}`);
+  }
+
+  /** Ends it as a crash does. Jobs are gone with it. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    if (child) await end(child);
+  }
+
+  /** Stops it in its tracks: connections stay, and nothing is answered. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  /** Queues jobs that nobody waits for. */
+  async queue(name: string, count = 1): Promise<void> {
+    for (let job = 0; job < count; job += 1) await run(gearman(), [...this.#place(), '-b', '-s', '-f', name]);
+  }
+
+  /** Starts a worker that runs `command` for each job, with the job's payload on standard input. */
+  work(name: string, command: readonly string[]): Worker {
+    const child = spawn(gearman(), [...this.#place(), '-w', '-f', name, '--', ...command], { stdio: 'ignore' });
+    this.#workers.push(child);
+    running.add(child);
+    return { stop: () => end(child) };
+  }
+
+  async remove(): Promise<void> {
+    for (const worker of this.#workers) await end(worker);
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #place(): readonly string[] {
+    return ['-h', this.config.host, '-p', String(this.config.port)];
+  }
+}
+
+export interface Worker {
+  stop(): Promise<void>;
+}
+
+const gearman = (): string => programPath('gearman') ?? 'gearman';
+
+/** Each test ends what it started; this is for a run that is cut off. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+async function end(child: ChildProcess): Promise<void> {
+  running.delete(child);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

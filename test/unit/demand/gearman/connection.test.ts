@@ -1,0 +1,363 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { GearmanConnection } from '../../../../src/demand/gearman/connection.ts';
+import { MAX_RESULT_BYTES } from '../../../../src/demand/gearman/jobs.ts';
+import { PACKET_TYPES } from '../../../../src/demand/gearman/packets.ts';
+import { MAX_PACKET_BYTES } from '../../../../src/demand/gearman/reader.ts';
+import type { FakeClock } from '../../../support/fake-clock.ts';
+import { ANSWER_LIMIT_MS, createSurroundings, failureOf, FakeGearman, response, until, type Peer } from '../scene.ts';
+
+const never = new AbortController().signal;
+/** The longest first pause before a new attempt. */
+const PAUSE_MS = 1000;
+
+interface Scene {
+  readonly server: FakeGearman;
+  readonly connection: GearmanConnection;
+  readonly clock: FakeClock;
+  readonly lines: readonly string[];
+  /** The name of the server. */
+  readonly name: string;
+}
+
+async function openScene(): Promise<Scene> {
+  const server = await FakeGearman.start();
+  const { clock, lines, ...deps } = createSurroundings();
+  const connection = new GearmanConnection(server.config, { ...deps, clock });
+  onTestFinished(() => connection.close());
+  return { server, connection, clock, lines, name: `127.0.0.1:${server.config.port}` };
+}
+
+/** A scene in which the server has answered. */
+async function openConnected(): Promise<Scene & { readonly peer: Peer }> {
+  const scene = await openScene();
+  const peer = await scene.server.welcome();
+  await until(() => scene.connection.describe().connected);
+  return { ...scene, peer };
+}
+
+const isLost = ({ connection }: Scene) => !connection.describe().connected;
+
+describe('a connection to a Gearman server', () => {
+  it('says who it is, asks for exceptions, and holds once the queues were told', async () => {
+    const { server, connection, clock, lines, name } = await openScene();
+    const peer = await server.accept();
+    expect([await peer.next(), await peer.next(), await peer.next()]).toEqual([
+      { kind: 'packet', type: 22, data: Buffer.from('nodepool') },
+      { kind: 'packet', type: 26, data: Buffer.from('exceptions') },
+      { kind: 'line', text: 'status' },
+    ]);
+    expect(connection.describe()).toEqual({ server: name, connected: false, since: clock.now(), problem: null });
+    const problem = `Gearman server ${name} has not answered yet`;
+    expect(await failureOf(connection.status(never))).toMatchObject({ code: 'unavailable', message: problem });
+    peer.send(Buffer.concat([response(27, 'exceptions'), Buffer.from('.\n')]));
+    await until(() => connection.describe().connected);
+    expect(lines).toEqual([`Gearman server ${name} answers`]);
+  });
+
+  it('holds with a server that does not know the option', async () => {
+    const { server, connection } = await openScene();
+    const peer = await server.accept();
+    peer.send(Buffer.concat([response(19, 'UNKNOWN_OPTION', 'no such option'), Buffer.from('.\n')]));
+    await until(() => connection.describe().connected);
+  });
+
+  it('is made again when it was lost, and says once that it was and once that it is back', async () => {
+    const scene = await openConnected();
+    const { server, connection, clock, lines, name, peer } = scene;
+    await clock.advance(5000);
+    peer.drop();
+    await until(() => isLost(scene));
+    const problem = `Gearman server ${name} closed the connection`;
+    expect(connection.describe()).toMatchObject({ since: clock.now(), problem });
+    expect(await failureOf(connection.submit('f', '', never))).toMatchObject({ code: 'unavailable', message: problem });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await clock.advance(10_000);
+      (await server.accept()).drop();
+      await until(() => clock.nextAt() !== null);
+    }
+    await clock.advance(10_000);
+    await server.welcome();
+    await until(() => connection.describe().connected);
+    const answers = `Gearman server ${name} answers`;
+    expect(lines).toEqual([answers, `${problem}; trying again`, answers]);
+    expect(connection.describe()).toMatchObject({ since: clock.now(), problem: null });
+  });
+
+  it('is tried after a second at most, then ever more rarely, at least each ten seconds', async () => {
+    const { server, clock } = await openScene();
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      (await server.accept()).drop();
+      await until(() => clock.nextAt() !== null && clock.nextAt()! < clock.now() + ANSWER_LIMIT_MS);
+      pauses.push(clock.nextAt()! - clock.now());
+      await clock.advance(pauses.at(-1)!);
+    }
+    const longest = [1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 10_000];
+    expect(pauses.filter((pause, index) => pause > longest[index]! || pause < longest[index]! / 2)).toEqual([]);
+    expect(new Set(pauses.slice(4)).size).toBe(4);
+  });
+
+  it('is tried soon again after it was good for a minute, and not when it is lost each time at once', async () => {
+    const { server, connection, clock } = await openScene();
+    const pauseAfter = async (ms: number): Promise<number> => {
+      const peer = await server.welcome();
+      await until(() => connection.describe().connected);
+      await clock.advance(ms);
+      peer.drop();
+      await until(() => clock.nextAt() !== null);
+      const pause = clock.nextAt()! - clock.now();
+      await clock.advance(pause);
+      return pause;
+    };
+    for (let loss = 0; loss < 4; loss += 1) await pauseAfter(0);
+    expect(await pauseAfter(59_999)).toBeGreaterThan(4000);
+    expect(await pauseAfter(60_000)).toBeLessThanOrEqual(PAUSE_MS);
+  });
+
+  it('says why there is nothing at its address', async () => {
+    const scene = await openConnected();
+    await scene.server.stop();
+    await until(() => isLost(scene));
+    await scene.clock.advance(PAUSE_MS);
+    await until(() => scene.connection.describe().problem!.includes('ECONNREFUSED'));
+    const { problem } = scene.connection.describe();
+    expect(problem).toBe(`Gearman server ${scene.name} does not answer: connect ECONNREFUSED ${scene.name}`);
+  });
+
+  it('is given up for good when it is closed', async () => {
+    const scene = await openConnected();
+    const { connection, peer, clock, server } = scene;
+    const answer = failureOf(connection.status(never));
+    connection.close();
+    expect(await answer).toMatchObject({ code: 'aborted' });
+    await until(() => !peer.isOpen);
+    await clock.advance(60_000);
+    expect([server.connections, clock.nextAt(), scene.lines.length]).toEqual([1, null, 1]);
+  });
+});
+
+describe('asking for the queues', () => {
+  it('gives what the server tells', async () => {
+    const { connection, peer } = await openConnected();
+    const answer = connection.status(never);
+    await peer.asked();
+    peer.send('build:a:small\t2');
+    peer.send('\t1\t0\n.');
+    peer.send('\n');
+    expect(await answer).toEqual([{ name: 'build:a:small', jobs: 2 }]);
+  });
+
+  it('gives the same answer to all who ask at the same time', async () => {
+    const { connection, peer } = await openConnected();
+    const answers = Promise.all([connection.status(never), connection.status(never)]);
+    await peer.asked();
+    peer.send('.\n');
+    expect(await answers).toEqual([[], []]);
+    expect(peer.unread).toBe(0);
+  });
+
+  it('can be abandoned, which the answer does not confuse with the next question', async () => {
+    const { connection, peer } = await openConnected();
+    const interrupt = new AbortController();
+    const abandoned = failureOf(connection.status(interrupt.signal));
+    interrupt.abort();
+    expect(await abandoned).toMatchObject({ code: 'aborted' });
+    await peer.asked();
+    peer.send('f\t1\t0\t0\n.\n');
+    const next = connection.status(never);
+    expect(await next).toEqual([{ name: 'f', jobs: 1 }]);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half of an answer', 'build:a:small\t2\t1\t0\nbuild:b'],
+    ['half of a packet', response(13, 'H:1', 'done').subarray(0, 15)],
+  ])('ends the connection with a server that sends %s for 20 s, and not before', async (_, bytes) => {
+    const scene = await openConnected();
+    const answer = failureOf(scene.connection.status(never));
+    await scene.peer.asked();
+    scene.peer.send(bytes);
+    await scene.clock.advance(ANSWER_LIMIT_MS - 1);
+    expect(isLost(scene)).toBe(false);
+    await scene.clock.advance(1);
+    const message = `Gearman server ${scene.name} does not answer in time`;
+    expect(await answer).toMatchObject({ code: 'unavailable', message });
+    await until(() => !scene.peer.isOpen);
+  });
+
+  it('does so too with one that takes the connection and is silent from the first', async () => {
+    const { server, connection, clock, name } = await openScene();
+    const peer = await server.accept();
+    await clock.advance(ANSWER_LIMIT_MS);
+    expect(connection.describe().problem).toBe(`Gearman server ${name} does not answer in time`);
+    await until(() => !peer.isOpen);
+  });
+
+  const tooLarge = response(28, '');
+  tooLarge.writeUInt32BE(MAX_PACKET_BYTES + 1, 8);
+
+  it.each([
+    ['a line without end', 'x'.repeat(2000), 'sends a line of more than 1024 bytes'],
+    ['a list without end', 'f\t1\t0\t0\n'.repeat(50_001), 'lists more than 50000 functions'],
+    ['a packet of any size', tooLarge, 'sends a packet of 1048577 bytes'],
+    ['another protocol', '\0'.repeat(99), 'sends what is not the Gearman protocol'],
+    ['a refusal', 'ERR NO sorry\r\n', 'refuses to tell its status: ERR NO sorry'],
+    ['two answers', '.\n.\n', 'sends text that nobody asked for'],
+    ['the handle of no job', response(8, 'H:1'), 'takes a job that nobody submitted'],
+  ])('ends the connection with a server that sends %s', async (_, bytes, what) => {
+    const scene = await openConnected();
+    const answer = Promise.allSettled([scene.connection.status(never)]);
+    await scene.peer.asked();
+    scene.peer.send(bytes);
+    await until(() => isLost(scene));
+    expect(scene.connection.describe().problem).toBe(`Gearman server ${scene.name} ${what}`);
+    await answer;
+    await until(() => !scene.peer.isOpen);
+  });
+});
+
+describe('a job', () => {
+  const T = PACKET_TYPES;
+
+  it('comes back with its result', async () => {
+    const { connection, peer } = await openConnected();
+    const result = connection.submit('node_assign:zuul', '{"name":"n1"}', never);
+    const [name, unique, payload] = await peer.submitted();
+    expect([name, payload]).toEqual(['node_assign:zuul', '{"name":"n1"}']);
+    expect(unique).toMatch(/^[0-9a-f-]{36}$/);
+    peer.send(response(T.jobCreated, 'H:1'));
+    peer.send(response(T.workComplete, 'H:1', '{"manager":"m"}'));
+    expect((await result).toString()).toBe('{"manager":"m"}');
+  });
+
+  it('has an id of its own, though it may ask for the same again', async () => {
+    const { connection, peer } = await openConnected();
+    void failureOf(connection.submit('f', '', never));
+    void failureOf(connection.submit('f', '', never));
+    const [[, first], [, second]] = [await peer.submitted(), await peer.submitted()];
+    expect(first).not.toBe(second);
+  });
+
+  it('comes back with all parts of its result, and without warnings and progress', async () => {
+    const { connection, peer } = await openConnected();
+    const result = connection.submit('f', '', never);
+    await peer.submitted();
+    const packets = [
+      response(T.jobCreated, 'H:1'),
+      response(T.workData, 'H:1', 'one '),
+      response(29, 'H:1', 'beware'),
+      response(12, 'H:1', '1', '2'),
+      response(T.workData, 'H:2', 'of somebody else '),
+      response(T.workData, 'H:1', 'two\0 '),
+      response(T.workComplete, 'H:1', 'three'),
+    ];
+    peer.send(Buffer.concat(packets));
+    expect((await result).toString()).toBe('one two\0 three');
+  });
+
+  it('comes back to its submitter, in whatever order jobs end', async () => {
+    const { connection, peer } = await openConnected();
+    const results = Promise.all(['a', 'b', 'c'].map((name) => connection.submit(name, '', never)));
+    for (const handle of ['H:a', 'H:b', 'H:c']) {
+      await peer.submitted();
+      peer.send(response(T.jobCreated, handle));
+    }
+    for (const name of ['c', 'a', 'b']) peer.send(response(T.workComplete, `H:${name}`, `result of ${name}`));
+    expect((await results).map(String)).toEqual(['result of a', 'result of b', 'result of c']);
+  });
+
+  it.each([
+    ['fails', response(T.workFail, 'H:1'), 'failed'],
+    [
+      'ends with an exception',
+      response(T.workException, 'H:1', 'Traceback\n  boom\x1b[2J'),
+      'failed: Traceback boom [2J',
+    ],
+    ['ends with a long exception', response(T.workException, 'H:1', 'x'.repeat(5000)), `failed: ${'x'.repeat(200)}...`],
+    [
+      'answers without end',
+      Buffer.concat([
+        response(T.workData, 'H:1', 'x'.repeat(MAX_RESULT_BYTES / 2)),
+        response(T.workComplete, 'H:1', 'x'.repeat(MAX_RESULT_BYTES / 2 + 1)),
+      ]),
+      'answered with more than 1048576 bytes',
+    ],
+  ])('that %s is a failed command', async (_, bytes, what) => {
+    const { connection, peer, name } = await openConnected();
+    const failure = failureOf(connection.submit('f', '', never));
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:1'));
+    peer.send(bytes);
+    const message = `job f at Gearman server ${name} ${what}`;
+    expect(await failure).toMatchObject({ code: 'command-failed', message });
+    expect(connection.describe().connected).toBe(true);
+  });
+
+  it('that the server refuses is not confused with the next one', async () => {
+    const { connection, peer, name } = await openConnected();
+    const refused = failureOf(connection.submit('f', '', never));
+    const result = connection.submit('g', '', never);
+    peer.send(response(T.error, '0', 'Permission denied by ACL\0'));
+    peer.send(response(T.jobCreated, 'H:1'));
+    peer.send(response(T.workComplete, 'H:1', 'done'));
+    const message = `Gearman server ${name} did not take job f: 0 Permission denied by ACL`;
+    expect(await refused).toMatchObject({ code: 'unavailable', message });
+    expect((await result).toString()).toBe('done');
+  });
+
+  it('is lost with the connection, whether the server has taken it or not', async () => {
+    const { connection, peer, name, clock } = await openConnected();
+    const taken = failureOf(connection.submit('f', '', never));
+    const submitted = failureOf(connection.submit('g', '', never));
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:1'));
+    await peer.submitted();
+    peer.drop();
+    const expected = { code: 'unavailable', message: `Gearman server ${name} closed the connection` };
+    expect([await taken, await submitted]).toMatchObject([expected, expected]);
+    connection.close();
+    await until(() => clock.nextAt() === null);
+  });
+
+  it('may take any time, but must be taken within 20 s', async () => {
+    const scene = await openConnected();
+    const { connection, peer, clock } = scene;
+    const result = connection.submit('f', '', never);
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:1'));
+    await until(() => clock.nextAt() === null);
+    await clock.advance(3_600_000);
+    peer.send(response(T.workComplete, 'H:1', 'late'));
+    expect((await result).toString()).toBe('late');
+    const failure = failureOf(connection.submit('f', '', never));
+    await clock.advance(ANSWER_LIMIT_MS - 1);
+    expect(isLost(scene)).toBe(false);
+    await clock.advance(1);
+    expect(await failure).toMatchObject({ code: 'unavailable' });
+  });
+
+  it.each([
+    ['before it is submitted', 0],
+    ['before the server has taken it', 1],
+    ['while it waits for a worker', 2],
+  ])('can be abandoned %s, which leaves the others alone', async (_, progress) => {
+    const { connection, peer } = await openConnected();
+    const interrupt = new AbortController();
+    if (progress === 0) interrupt.abort();
+    const abandoned = failureOf(connection.submit('f', '', interrupt.signal));
+    if (progress > 0) await peer.submitted();
+    if (progress === 2) {
+      peer.send(response(T.jobCreated, 'H:f'));
+      peer.send(response(T.workData, 'H:f', 'a part'));
+    }
+    interrupt.abort();
+    expect(await abandoned).toMatchObject({ code: 'aborted', message: 'waiting for job f was abandoned' });
+    const result = connection.submit('g', '', never);
+    expect((await peer.submitted())[0]).toBe('g');
+    if (progress === 1) peer.send(response(T.jobCreated, 'H:f'));
+    peer.send(response(T.jobCreated, 'H:g'));
+    peer.send(response(T.workComplete, 'H:f', 'too late'));
+    peer.send(response(T.workComplete, 'H:g', 'done'));
+    expect((await result).toString()).toBe('done');
+  });
+});
