@@ -153,7 +153,8 @@ export class OpenStackSite {
         diskImages: noDiskImages('these sites have snapshots'),
         workers: { builds: 1, uploads: 4 },
         host: 'host',
-        stateDir: '/nowhere',
+        // No log of a build can be written there, not even by root.
+        stateDir: '/dev/null',
         holder: `daemon/${this.#starts}/x`,
         isDeadHolder: () => true,
         switches: { launches: true, deletes: true, images: true },

@@ -90,8 +90,8 @@ export function startDaemon(
     diskImages: mortal.diskImages(new FakeDiskImages({ clock, disk: site.disk, buildMs: 0 })),
     workers: { builds: 1, uploads: 4 },
     host: 'here',
-    // Where no build log is.
-    stateDir: '/nonexistent',
+    // No log of a build can be written there, not even by root.
+    stateDir: '/dev/null',
     holder,
     isDeadHolder: (other) => other !== holder,
     switches: { launches: true, deletes: true, images: true },
