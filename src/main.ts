@@ -7,6 +7,7 @@ import { locateConfig } from './config/locate.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
 import { createConfigSource, type ConfigSource } from './config/watch.ts';
+import { createGearmanDemand } from './demand/gearman-demand.ts';
 import { createEngine, type Engine } from './daemon/run-engine.ts';
 import { createDiskImages } from './images/create-disk-images.ts';
 import type { DiskImages } from './images/disk-images.ts';
@@ -173,7 +174,10 @@ async function assemble({ options, stateDir, source, refreshConfig, log, release
     onCall: ({ provider, call, ms }) => metrics.cloudCall({ provider, task: TASK_NAMES[call], ms }),
     log: log.child('providers'),
   });
-  return createEngine({
+  let wake = (): void => undefined;
+  const demand = createGearmanDemand({ clock, random, log: log.child('gearman'), onChange: () => wake() });
+  releasers.push('gearman', () => demand.close());
+  const engine = createEngine({
     store,
     config: () => source.current(),
     refreshConfig,
@@ -192,7 +196,10 @@ async function assemble({ options, stateDir, source, refreshConfig, log, release
     switches: options.switches,
     scope: null,
     env: process.env,
+    demand,
   });
+  wake = () => engine.wake();
+  return engine;
 }
 
 /** A rehearsal has stand-ins for the programs, so that it runs on any machine. */

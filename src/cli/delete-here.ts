@@ -4,6 +4,7 @@ import type { EngineDeps } from '../daemon/deps.ts';
 import { noDiskImages } from '../images/no-disk-images.ts';
 import { silentLog } from '../lib/log.ts';
 import { nullMetrics } from '../metrics/statsd.ts';
+import { noDemand } from '../demand/no-demand.ts';
 import { thisHolder } from '../process/holder.ts';
 import { createDrivers, type DriversDeps } from '../providers/drivers.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -39,6 +40,7 @@ export async function deleteHere(work: Parameters<DeleteNow>[0], tools: Tools): 
     templateKeys: { prepare: noKeys, path: () => '', remove: noKeys, records: noKeys },
     diskImages: noDiskImages('a command builds no disk images'),
     workers: { builds: 0, uploads: 0 },
+    demand: noDemand,
     host: hostname(),
     stateDir: '',
     switches: { launches: false, deletes: true, images: false },

@@ -1,4 +1,5 @@
 import type { Config } from '../config/types.ts';
+import type { GearmanDemand } from '../demand/gearman-demand.ts';
 import type { DiskImages } from '../images/disk-images.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -32,6 +33,8 @@ export interface EngineDeps {
   readonly keys: KeyMaker;
   readonly templateKeys: TemplateKeys;
   readonly diskImages: DiskImages;
+  /** What the queues of Gearman servers ask for. */
+  readonly demand: GearmanDemand;
   /** Builds of disk images, and uploads, at once. */
   readonly workers: Workers;
   /** Name of this host, for operators. */

@@ -54,6 +54,7 @@ export class EngineCore {
   #config: Config | null = null;
   /** Names of the leases held, one per line. */
   #held = '';
+  #demand: World['demand'] | null = null;
   #memory: Memory = EMPTY_MEMORY;
   #plannedAt = 0;
   #nextWakeAt = 0;
@@ -98,6 +99,7 @@ export class EngineCore {
   /** Whether the last plan still holds. A clock that was set back says nothing about when the next one is due. */
   #isSame({ world, pool }: Observation): boolean {
     if (pool !== this.#pool || world.config !== this.#config || namesOf(world.leases) !== this.#held) return false;
+    if (world.demand !== this.#demand) return false;
     return world.now >= this.#plannedAt && world.now < this.#nextWakeAt;
   }
 
@@ -105,6 +107,7 @@ export class EngineCore {
     this.#pool = pool;
     this.#config = world.config;
     this.#held = namesOf(world.leases);
+    this.#demand = world.demand;
     this.#plannedAt = world.now;
     this.#memory = memory;
     this.#nextWakeAt = nextWakeAt;
@@ -135,11 +138,12 @@ export class EngineCore {
   }
 
   async #observe(): Promise<Observation> {
-    const { store, config: current, providers } = this.#deps;
+    const { store, config: current, providers, demand } = this.#deps;
     this.#installation ??= await store.installation();
     const isDue = await this.#refreshConfig();
     const config = current();
     // Providers look at their own files, too, such as clouds.yaml.
+    demand.configure(config);
     if (isDue || config !== this.#config) {
       providers.configure(config);
       this.#configureImages(config, this.#installation);

@@ -51,7 +51,7 @@ export async function observe({
     leases: leases(),
     ...pool,
     clouds,
-    demand: new Map(),
+    demand: deps.demand.current(),
     busy,
     memory,
   };

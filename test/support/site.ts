@@ -5,6 +5,7 @@
 import type { Config } from '../../src/config/types.ts';
 import { EngineCore } from '../../src/daemon/engine.ts';
 import type { EngineDeps } from '../../src/daemon/deps.ts';
+import { noDemand } from '../../src/demand/no-demand.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
@@ -89,6 +90,7 @@ export function startDaemon(
     templateKeys: mortal.templateKeys(keysOn(site.templateKeys)),
     diskImages: mortal.diskImages(new FakeDiskImages({ clock, disk: site.disk, buildMs: 0 })),
     workers: { builds: 1, uploads: 4 },
+    demand: noDemand,
     host: 'here',
     // No log of a build can be written there, not even by root.
     stateDir: '/dev/null',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { stateDirectory } from '../../src/config/state-directory.ts';
 import { createConfigSource } from '../../src/config/watch.ts';
 import { createEngine } from '../../src/daemon/run-engine.ts';
+import { noDemand } from '../../src/demand/no-demand.ts';
 import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
 import { systemRandom as random } from '../../src/lib/random.ts';
@@ -58,6 +59,7 @@ const engine = createEngine({
   templateKeys: createTemplateKeys({ directory: join(stateDir, 'keys'), keys }),
   diskImages: noDiskImages('the bench boots snapshots'),
   workers: { builds: 0, uploads: 0 },
+  demand: noDemand,
   host: 'bench',
   stateDir,
   ...thisHolder(random),
