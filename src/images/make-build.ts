@@ -120,7 +120,7 @@ async function findBuilder({ programs }: Site, { image, config }: BuildOrder, en
   if ('path' in found) return found.path;
   const message =
     found.problem === 'missing'
-      ? `there is no program ${name} to build disk image ${image}: install diskimage-builder, or set dib-cmd to what builds it`
+      ? `there is no program ${name} to build disk image ${image}: install diskimage-builder, set dib-cmd to what builds it, or start this daemon with --no-builder`
       : `the program ${name} that builds disk image ${image} is not executable: correct its permissions, or set dib-cmd`;
   throw new NodepoolError('config', message);
 }

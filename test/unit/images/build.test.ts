@@ -168,7 +168,7 @@ describe('a build that fails', () => {
     expect(await failure({ dibCmd: 'no-such-program' })).toEqual({
       code: 'config',
       message:
-        'there is no program no-such-program to build disk image ubuntu: install diskimage-builder, or set dib-cmd to what builds it',
+        'there is no program no-such-program to build disk image ubuntu: install diskimage-builder, set dib-cmd to what builds it, or start this daemon with --no-builder',
     });
   });
 
