@@ -109,6 +109,9 @@ describe('a build fails', () => {
     await until(() => existsSync(`${qemuImg}.converts`));
     stop.abort();
     expect(await error).toBe('aborted');
+    // No file has its name; what there is goes with the removal.
+    expect(other.names()).toEqual([`.ubuntu-${VERSION}`]);
+    await other.images.remove(other.order());
     expect(other.names()).toEqual([]);
     other.remove();
   });
