@@ -34,7 +34,7 @@ export function defineCommands(program: Command, session: Session): void {
 function defineViews(program: Command, session: Session): void {
   program
     .command('status')
-    .description('show the state of the pool: labels, providers, images, daemons, last errors')
+    .description('show the state of the pool: labels, providers, images, builds, uploads, daemons, last errors')
     .addOption(outputOption())
     .action(async (options: OutputOptions) => (await import('./commands/status.ts')).showStatus(session, options));
   for (const name of ['list', 'node-list']) {
@@ -116,7 +116,7 @@ function defineAlienCommands(program: Command, session: Session): void {
     );
   program
     .command('alien-image-list')
-    .description('list snapshots in the clouds that belong to no image of the pool')
+    .description('list snapshots, and images with our mark, that belong to no image of the pool')
     .argument('[provider]', 'only at this provider')
     .addOption(outputOption())
     .addOption(timeoutOption())
