@@ -152,6 +152,9 @@ describe.each(DATABASES)('two daemons on %s that both believe to hold the supply
     const overrides = { isDeadHolder: () => false };
     const first = startDaemon(site, { store: opened.store, overrides });
     await drive(site, first, { until: (daemon) => isSettled(site, daemon) });
+    // If its leases have to be renewed, that is done now, and not when another daemon has taken one.
+    await first.core.tick();
+    await first.core.settled();
     const [node] = (await other.readPool()).nodes;
 
     await opened.knex.raw("UPDATE lease SET expires_at = 0 WHERE name = 'supply'");
