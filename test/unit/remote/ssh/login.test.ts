@@ -266,11 +266,11 @@ describe('the host key', () => {
     const other = await openScene({ hostKey: newHostKey() });
     const target = { ...other.target, hostKey };
     for (const call of [
-      other.shell.probe(target, other.signal),
-      other.shell.run(target, { line: 'true' }, other.signal),
-      other.shell.writeFiles(target, [], other.signal),
+      () => other.shell.probe(target, other.signal),
+      () => other.shell.run(target, { line: 'true' }, other.signal),
+      () => other.shell.writeFiles(target, [], other.signal),
     ]) {
-      await expect(call).rejects.toMatchObject({
+      await expect(call()).rejects.toMatchObject({
         code: 'host-key-changed',
         message: expect.stringMatching(/shows the host key ecdsa-sha2-nistp256 SHA256:\S+ instead of ecdsa/) as string,
       });
