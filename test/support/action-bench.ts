@@ -55,7 +55,8 @@ export interface BenchOptions {
 
 /** A handler's surroundings. What the options leave out succeeds: writes win, calls answer nothing. */
 export function anActionBench(world: World, options: BenchOptions = {}): ActionBench {
-  const { cloud = {}, shell = {}, store = {}, stateDir = '/nonexistent' } = options;
+  // No log of a build can be written there, not even by root.
+  const { cloud = {}, shell = {}, store = {}, stateDir = '/dev/null' } = options;
   const clock = createFakeClock(world.now);
   const writes: Write[] = [];
   const calls: string[] = [];
