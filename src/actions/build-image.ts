@@ -1,17 +1,16 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
 import { isNodepoolError } from '../lib/errors.ts';
 import { logPath, openBuildLog } from '../images/build-logs.ts';
-import { formatTemplate } from '../lib/template.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
-import { buildPlace, providerPlace } from '../planning/places.ts';
 import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { logDirectory } from './build-log.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
+import { announceReady, imageHostname } from './image-row.ts';
 import { insist } from './insist.ts';
 import { laterIfBusy } from './later-if-busy.ts';
 import { laterIfRefused } from './later-if-refused.ts';
@@ -31,12 +30,7 @@ export async function openImage(
   { store, world, clock, log }: ActionContext,
 ): Promise<number | null> {
   const version = Math.floor(clock.now() / 1000);
-  const { templateHostname } = providerOf(world.config, provider);
-  const hostname = formatTemplate(templateHostname, {
-    'image.name': image,
-    'provider.name': provider,
-    timestamp: version,
-  });
+  const hostname = imageHostname(world.config, { provider, image, version });
   const id = await store.createImage({ provider, image, hostname, version, reason });
   if (id !== null) log.info({ image: id, provider, name: image, reason }, 'image build started');
   return id;
@@ -176,24 +170,9 @@ export async function adoptImage(
 
 export async function finishImage({ imageId }: ActionOf<'finish-image'>, context: ActionContext): Promise<void> {
   const image = findImage(context, imageId);
-  const { store, log, metrics, clock, failures, world } = context;
   const event = { kind: 'ready', reason: 'next-step', detail: image.cloudImageId };
-  if (
-    !(await store.moveImage({
-      id: imageId,
-      from: 'building',
-      to: 'ready',
-      by: 'launch',
-      patch: { reason: null },
-      event,
-    }))
-  )
-    return;
-  const ms = clock.now() - image.createdAt;
-  log.info({ image: imageId, provider: image.provider, name: image.image, ms }, 'image ready');
-  metrics.imageUpdated({ image: image.image, provider: image.provider, ms });
-  await failures.clear(buildPlace(image.provider, image.image), world.failures);
-  await failures.clear(providerPlace(image.provider), world.failures, image.attemptAt ?? 0);
+  const move = { id: imageId, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event } as const;
+  if (await context.store.moveImage(move)) await announceReady(context, image, image.attemptAt);
 }
 
 export async function deleteCloudImage(

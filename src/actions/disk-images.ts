@@ -4,6 +4,7 @@ import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { DiskImageRecord } from '../lifecycle/records.ts';
 import { lastLines, logPath } from '../images/build-logs.ts';
 import type { ActionOf } from '../planning/actions.ts';
+import { byVersion } from '../planning/choose-image.ts';
 import { diskImagePlace } from '../planning/places.ts';
 import { logDirectory } from './build-log.ts';
 import { departed, findDiskImage, type ActionContext, type Rest } from './context.ts';
@@ -91,7 +92,7 @@ function sizeOfNewest({ world }: ActionContext, name: string): number | null {
   const ready = world.diskImages.filter(
     ({ image, state, files }) => image === name && state === 'ready' && files !== null,
   );
-  const newest = ready.toSorted((a, b) => b.version - a.version)[0];
+  const [newest] = ready.toSorted(byVersion);
   return newest === undefined ? null : sumOf(newest.files ?? []);
 }
 

@@ -6,14 +6,13 @@
 import type { ProviderImageConfig } from '../config/types.ts';
 import { describeError, isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
 import { cloudImageId, type CloudImageId } from '../lib/ids.ts';
-import { formatTemplate } from '../lib/template.ts';
 import { IMAGE_SAVE_LIMIT_MS, UPLOAD_ATTEMPTS_MAX, UPLOAD_SETTLE_MS } from '../lifecycle/limits.ts';
 import { recordKey, type DiskImageRecord, type ImageFile, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
-import { buildPlace, providerPlace } from '../planning/places.ts';
 import type { CloudImage, UploadSpec } from '../providers/provider.ts';
 import { departed, findDiskImage, findImage, type ActionContext, type Rest } from './context.ts';
 import { endDiskImage, nextVersion } from './disk-images.ts';
+import { announceReady, imageHostname } from './image-row.ts';
 import { insist } from './insist.ts';
 import { endImage } from './retire.ts';
 import { imageOf, providerOf } from './server-spec.ts';
@@ -38,12 +37,7 @@ export async function openUploadRow(
 ): Promise<number | null> {
   const rows = world.images.filter((row) => row.provider === provider && row.image === image);
   const version = nextVersion(clock, rows);
-  const { templateHostname } = providerOf(world.config, provider);
-  const hostname = formatTemplate(templateHostname, {
-    'image.name': image,
-    'provider.name': provider,
-    timestamp: version,
-  });
+  const hostname = imageHostname(world.config, { provider, image, version });
   const id = await store.createImage({ provider, image, hostname, version, reason, diskImageId });
   if (id !== null) log.info({ image: id, provider, name: image, diskImage: diskImageId, reason }, 'upload ordered');
   return id;
@@ -220,18 +214,12 @@ function uploadSpec(
 
 /** Should another daemon have begun one more attempt meanwhile, the row gets the image that was found in order. */
 async function finishUpload(context: ActionContext, { upload, id: cloudImageId, signal }: Earlier): Promise<void> {
-  const { store, log, metrics, clock, failures, world } = context;
+  const { store, clock } = context;
   const { image } = upload;
-  const { id, provider, image: name } = image;
   const patch = { cloudImageId, reason: null, progressBytes: null };
   const event = { kind: 'ready', reason: 'next-step' };
-  const move = { id, from: 'building', to: 'ready', by: 'launch', patch, event } as const;
-  if (!(await insist(clock, signal, () => store.moveImage(move)))) return;
-  const ms = clock.now() - image.createdAt;
-  log.info({ image: id, provider, name, ms }, 'image ready');
-  metrics.imageUpdated({ image: name, provider, ms });
-  await failures.clear(buildPlace(provider, name), world.failures);
-  await failures.clear(providerPlace(provider), world.failures, image.saveAt ?? 0);
+  const move = { id: image.id, from: 'building', to: 'ready', by: 'launch', patch, event } as const;
+  if (await insist(clock, signal, () => store.moveImage(move))) await announceReady(context, image, image.saveAt);
 }
 
 interface Failure {

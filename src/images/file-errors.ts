@@ -1,10 +1,6 @@
 /** Turns what the operating system says about files into errors of the catalogue. */
 import { isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
-
-export function fileErrorCode(error: unknown): string | null {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === 'string' ? code : null;
-}
+import { systemErrorCode } from '../lib/system-error.ts';
 
 /** The operating system's own words: `no space left on device, rename`. */
 export function fileErrorReason(error: unknown): string {
@@ -26,13 +22,13 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
  * it is.
  */
 export function fileError(error: unknown, what: string): unknown {
-  const code = fileErrorCode(error);
+  const code = systemErrorCode(error);
   if (isNodepoolError(error) || code === null) return error;
   return new NodepoolError(CODES[code] ?? 'command-failed', `${what}: ${fileErrorReason(error)}`, { cause: error });
 }
 
 /** For reads of what may be gone. */
 export function nullWhenMissing(error: unknown): null {
-  if (fileErrorCode(error) === 'ENOENT') return null;
+  if (systemErrorCode(error) === 'ENOENT') return null;
   throw error;
 }

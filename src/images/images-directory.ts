@@ -7,8 +7,9 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 import type { DiskImagesSettings, ImagesDirectory } from './disk-images.ts';
-import { fileErrorCode, fileErrorReason, nullWhenMissing } from './file-errors.ts';
+import { fileErrorReason, nullWhenMissing } from './file-errors.ts';
 
 export const MARKER = '.nodepool-images';
 
@@ -116,9 +117,9 @@ function makeDirectory(path: string): boolean {
     mkdirSync(path, { mode: 0o755 });
     return true;
   } catch (error) {
-    if (fileErrorCode(error) === 'ENOENT')
+    if (systemErrorCode(error) === 'ENOENT')
       throw new Problem(`the images directory ${path} cannot be made because there is no directory ${dirname(path)}`);
-    if (fileErrorCode(error) !== 'EEXIST') throw error;
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
   }
   if (!statSync(path).isDirectory())
     throw new Problem(`images-dir ${path} is not a directory: remove it, or set images-dir to another place`);
@@ -159,7 +160,7 @@ function writeMarker(path: string, marker: Marker, random: Random): void {
     writeFileSync(aside, `${JSON.stringify(marker)}\n`, { flag: 'wx' });
     linkSync(aside, join(path, MARKER));
   } catch (error) {
-    if (fileErrorCode(error) !== 'EEXIST') throw error;
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
   } finally {
     rmSync(aside, { force: true });
   }

@@ -2,7 +2,8 @@ import { close, createReadStream, existsSync, open, read } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { NodepoolError } from '../lib/errors.ts';
-import { fileErrorCode, fileErrorReason } from './file-errors.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
+import { fileErrorReason } from './file-errors.ts';
 import { MARKER } from './images-directory.ts';
 
 /** Uploads want large pieces. */
@@ -25,7 +26,7 @@ export function openFile(path: string): Readable {
 }
 
 function notThere(path: string, error: NodeJS.ErrnoException): NodepoolError {
-  const isMissing = fileErrorCode(error) === 'ENOENT';
+  const isMissing = systemErrorCode(error) === 'ENOENT';
   const isUnmounted = isMissing && !existsSync(join(dirname(path), MARKER));
   const code = isUnmounted ? 'unavailable' : isMissing ? 'not-found' : 'config';
   return new NodepoolError(code, `the image file ${path} cannot be read: ${fileErrorReason(error)}`, { cause: error });

@@ -6,7 +6,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Clock } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
-import { fileErrorCode } from './file-errors.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 
 /**
  * How long the steps of ending a group may take. Its leader is asked first, and alone: diskimage-builder unmounts and removes
@@ -106,7 +106,7 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
     return true;
   } catch (error) {
     // EPERM: all of its processes belong to somebody else.
-    return fileErrorCode(error) !== 'ESRCH';
+    return systemErrorCode(error) !== 'ESRCH';
   }
 }
 

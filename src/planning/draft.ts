@@ -65,6 +65,11 @@ export class Draft {
     return true;
   }
 
+  /** Whether an action works on it now. */
+  isUnderWay(subject: Subject): boolean {
+    return this.world.busy.get(subject)?.until === 'done';
+  }
+
   /** Whether its last action wanted it left alone for a while, as after a failure. */
   isResting(subject: Subject): boolean {
     const busy = this.world.busy.get(subject);

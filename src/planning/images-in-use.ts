@@ -1,10 +1,24 @@
 /** Which images the labels in force need. */
+import type { Config } from '../config/types.ts';
 import type { Draft } from './draft.ts';
 
+type ImagesInUse = ReadonlyMap<string, ReadonlySet<string>>;
+
+// Built once per configuration: several planners ask, in each pass.
+const inUseBy = new WeakMap<Config, ImagesInUse>();
+
 /** Image names that labels in force use, by provider. Labels with min-ready -1 are disabled. */
-export function imagesInUse(draft: Draft): ReadonlyMap<string, ReadonlySet<string>> {
+export function imagesInUse({ world: { config } }: Draft): ImagesInUse {
+  const known = inUseBy.get(config);
+  if (known !== undefined) return known;
+  const inUse = findImagesInUse(config);
+  inUseBy.set(config, inUse);
+  return inUse;
+}
+
+function findImagesInUse({ labels }: Config): ImagesInUse {
   const inUse = new Map<string, Set<string>>();
-  for (const label of draft.world.config.labels.values()) {
+  for (const label of labels.values()) {
     if (label.minReady < 0) continue;
     for (const provider of label.providers) {
       const names = inUse.get(provider) ?? new Set<string>();

@@ -44,6 +44,11 @@ export function isResting(draft: Draft, place: FailurePlace): FailureRecord | nu
   return failure;
 }
 
+/** Until when a place rests, in words; `what` is not done there before. */
+export function describeRest(what: string, { retryAt, count, lastError }: FailureRecord): string {
+  return `not ${what} before ${new Date(retryAt).toISOString()} after ${count} failures: ${lastError}`;
+}
+
 /**
  * Whether a failure found now counts against its place: one per place and plan, and none while it rests, since
  * launches that were under way together fail together and say the same thing once.

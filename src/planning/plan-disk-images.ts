@@ -10,7 +10,7 @@ import { byVersion } from './choose-image.ts';
 import type { Draft } from './draft.ts';
 import { diskImagesInUse } from './images-in-use.ts';
 import { findAnyPause } from './pauses.ts';
-import { diskImagePlace, isResting } from './places.ts';
+import { describeRest, diskImagePlace, isResting } from './places.ts';
 
 export function planDiskImages(draft: Draft): void {
   const { world } = draft;
@@ -91,11 +91,11 @@ function noteUnattended(draft: Draft, { image }: DiskImageRecord): void {
 }
 
 /** Builds under way here, those of this plan included. */
-function countRunning({ world, actions }: Draft): number {
-  const running = world.diskImages.filter(
-    ({ id, state }) => state === 'building' && world.busy.get(`disk-image:${id}`)?.until === 'done',
+function countRunning(draft: Draft): number {
+  const running = draft.world.diskImages.filter(
+    ({ id, state }) => state === 'building' && draft.isUnderWay(`disk-image:${id}`),
   );
-  return running.length + actions.filter(({ kind }) => kind === 'make-disk-image').length;
+  return running.length + draft.actions.filter(({ kind }) => kind === 'make-disk-image').length;
 }
 
 /** One after the other: the digests of all images of a pool take up the processor for long. */
@@ -106,10 +106,10 @@ function planInspection(draft: Draft, build: DiskImageRecord): void {
 }
 
 /** Nothing else takes long that is done to a READY build of which nobody knows the files. */
-function isInspecting({ world, actions }: Draft): boolean {
-  const isUnderWay = ({ id, state, files }: DiskImageRecord): boolean =>
-    state === 'ready' && files === null && world.busy.get(`disk-image:${id}`)?.until === 'done';
-  return actions.some(({ kind }) => kind === 'inspect-disk-image') || world.diskImages.some(isUnderWay);
+function isInspecting(draft: Draft): boolean {
+  const isInspected = ({ id, state, files }: DiskImageRecord): boolean =>
+    state === 'ready' && files === null && draft.isUnderWay(`disk-image:${id}`);
+  return draft.actions.some(({ kind }) => kind === 'inspect-disk-image') || draft.world.diskImages.some(isInspected);
 }
 
 function retireDiskImage(draft: Draft, { id }: DiskImageRecord, reason: Reason): void {
@@ -175,9 +175,7 @@ export function findBuildObstacle(
   const paused = findAnyPause(draft.world, { name, pause }, null);
   if (paused !== null) return paused;
   const rest = isResting(draft, diskImagePlace(name));
-  if (rest === null) return null;
-  const retryAt = new Date(rest.retryAt).toISOString();
-  return `not built again before ${retryAt} after ${rest.count} failures: ${rest.lastError}`;
+  return rest === null ? null : describeRest('built again', rest);
 }
 
 /** Leftovers in the images directory are looked for when the clean-up fires. */

@@ -7,7 +7,7 @@ import { byVersion, describeFailing, groupImages, imagesOf, isUsable } from './c
 import type { Draft } from './draft.ts';
 import { imagesInUse } from './images-in-use.ts';
 import { findAnyPause } from './pauses.ts';
-import { buildPlace, findTrial, isResting, planFailure, providerPlace } from './places.ts';
+import { buildPlace, describeRest, findTrial, isResting, planFailure, providerPlace } from './places.ts';
 import { isCloudImageMissing, planImageBuild, planImageDeletion, retireImage } from './plan-image-steps.ts';
 import { imageSlot, planSlotDeletion, slotSubject } from './plan-slot.ts';
 import { describeUploadWait, lostUploadReason } from './plan-uploads.ts';
@@ -132,10 +132,7 @@ function findObstacle(draft: Draft, provider: string, image: ProviderImageConfig
   const paused = findAnyPause(draft.world, image, provider);
   if (paused !== null) return paused;
   const rest = isResting(draft, buildPlace(provider, name)) ?? isResting(draft, providerPlace(provider));
-  if (rest !== null) {
-    const retryAt = new Date(rest.retryAt).toISOString();
-    return `not built again before ${retryAt} after ${rest.count} failures: ${rest.lastError}`;
-  }
+  if (rest !== null) return describeRest('built again', rest);
   const trial = findTrial(draft, provider);
   if (trial !== null)
     return `waits for a launch that tries ${provider} after ${trial.count} failures: ${trial.lastError}`;

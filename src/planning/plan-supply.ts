@@ -7,7 +7,7 @@ import { chooseImages, type ImageChoice } from './choose-image.ts';
 import { countDeficits, countTargetLoads, type Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
 import type { Round } from './memory.ts';
-import { findProbation, isResting, launchPlace, providerPlace } from './places.ts';
+import { describeRest, findProbation, isResting, launchPlace, providerPlace } from './places.ts';
 import { describeLeft, estimate, freeServers, type Order } from './quota.ts';
 import { chooseZones } from './zones.ts';
 
@@ -79,11 +79,13 @@ function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Of
   const unknown = describeUnknown(draft, provider);
   if (unknown !== null) return unknown;
   const whole = isResting(draft, providerPlace(provider));
-  if (whole !== null) return describeRest(whole);
+  if (whole !== null) return describeRest('tried', whole);
   const zones = config.availabilityZones.length === 0 ? [null] : config.availabilityZones;
   const rests = zones.map((az) => isResting(draft, launchPlace({ provider, az }, label.image)));
   const [first] = rests;
-  return first !== undefined && first !== null && rests.every((rest) => rest !== null) ? describeRest(first) : null;
+  return first !== undefined && first !== null && rests.every((rest) => rest !== null)
+    ? describeRest('tried', first)
+    : null;
 }
 
 /** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
@@ -101,10 +103,6 @@ function describeMissingImage(provider: ProviderConfig, label: LabelConfig): str
       ? `waits for disk image ${source.diskimage}, of which no upload is READY`
       : 'waits for its image to be built';
   return `${wait} (image ${label.image})`;
-}
-
-function describeRest({ retryAt, count, lastError }: { retryAt: number; count: number; lastError: string }): string {
-  return `not tried before ${new Date(retryAt).toISOString()} after ${count} failures: ${lastError}`;
 }
 
 interface Supplies {

@@ -7,7 +7,7 @@ import { byVersion, imagesOf, isUsable } from './choose-image.ts';
 import type { Draft } from './draft.ts';
 import { imagesInUse } from './images-in-use.ts';
 import { findAnyPause } from './pauses.ts';
-import { buildPlace, isResting, providerPlace } from './places.ts';
+import { buildPlace, describeRest, isResting, providerPlace } from './places.ts';
 import { findBuildObstacle, hasFiles } from './plan-disk-images.ts';
 import type { World } from './world.ts';
 
@@ -135,11 +135,10 @@ class Running {
   }
 }
 
-function countRunning({ world }: Draft): Running {
+function countRunning(draft: Draft): Running {
   const running = new Running();
-  for (const { id, state, diskImageId, provider } of world.images) {
-    const isRunning = world.busy.get(`image:${id}`)?.until === 'done';
-    if (state === 'building' && diskImageId !== null && isRunning) running.add(provider);
+  for (const { id, state, diskImageId, provider } of draft.world.images) {
+    if (state === 'building' && diskImageId !== null && draft.isUnderWay(`image:${id}`)) running.add(provider);
   }
   return running;
 }
@@ -217,9 +216,7 @@ function findUploadObstacle(draft: Draft, provider: string, config: ProviderImag
   const paused = findAnyPause(draft.world, config, provider);
   if (paused !== null) return paused;
   const rest = isResting(draft, buildPlace(provider, config.name)) ?? isResting(draft, providerPlace(provider));
-  if (rest === null) return null;
-  const retryAt = new Date(rest.retryAt).toISOString();
-  return `not uploaded again before ${retryAt} after ${rest.count} failures: ${rest.lastError}`;
+  return rest === null ? null : describeRest('uploaded again', rest);
 }
 
 /** What an image waits for that is made of a disk image and is not at its provider. */

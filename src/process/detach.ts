@@ -7,7 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { NodepoolError } from '../lib/errors.ts';
 import type { SignalSource } from './signals.ts';
-import { systemErrorReason } from './system-error.ts';
+import { systemErrorReason } from '../lib/system-error.ts';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM'] as const;
 

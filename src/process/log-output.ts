@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { NodepoolError } from '../lib/errors.ts';
 import { createPrettyFormat } from './log-pretty.ts';
 import type { LogSettings } from './log-settings.ts';
-import { systemErrorReason } from './system-error.ts';
+import { systemErrorReason } from '../lib/system-error.ts';
 
 const STDOUT = 1;
 

@@ -7,7 +7,7 @@
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { NodepoolError } from '../lib/errors.ts';
-import { systemErrorCode, systemErrorReason } from './system-error.ts';
+import { systemErrorCode, systemErrorReason } from '../lib/system-error.ts';
 
 export interface PidFile {
   readonly path: string;

@@ -1,7 +1,7 @@
 /** Questions to the operating system about other processes. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { systemErrorCode } from './system-error.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 
 /** Whether a process with this pid exists in our pid namespace, whoever owns it. */
 export function isAlive(pid: number): boolean {

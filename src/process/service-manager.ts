@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { systemErrorCode } from './system-error.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 
 const run = promisify(execFile);
 

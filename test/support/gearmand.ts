@@ -1,13 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { GearmanServerConfig } from '../../src/config/types.ts';
 import { needPackage } from './debian-package.ts';
 import { programPath, run } from './mariadb.ts';
+import { awaitReady, findFreePort } from './server-process.ts';
 
 /** The Gearman job server of the system on a port of its own, and its client and workers. */
 export class Gearmand {
@@ -41,15 +40,7 @@ export class Gearmand {
     });
     this.#process = child;
     running.add(child);
-    const lines: string[] = [];
-    for await (const line of createInterface(child.stderr)) {
-      lines.push(line);
-      if (line.includes('Listening on')) {
-        child.stderr.resume();
-        return;
-      }
-    }
-    throw new Error(`gearmand ended before it was ready: ${lines.slice(-5).join(' / ')}`);
+    await awaitReady('gearmand', child.stderr, (line) => line.includes('Listening on'));
   }
 
   /** Ends it as a crash does. Jobs are gone with it. */
@@ -106,13 +97,4 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,13 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { DatabaseConfig } from '../../src/config/types.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { connect } from '../../src/store/connect.ts';
+import { awaitReady, findFreePort } from './server-process.ts';
 
 export type MysqlConfig = DatabaseConfig & { kind: 'mysql' };
 
@@ -76,15 +75,7 @@ export class MariadbServer {
     this.#process = child;
     // The teardown stops it; this is for a run that ends without one.
     process.once('exit', () => child.kill('SIGKILL'));
-    const lines: string[] = [];
-    for await (const line of createInterface(child.stderr)) {
-      lines.push(line);
-      if (line.includes('ready for connections')) {
-        child.stderr.resume();
-        return;
-      }
-    }
-    throw new Error(`mariadbd ended before it was ready: ${lines.slice(-5).join(' / ')}`);
+    await awaitReady('mariadbd', child.stderr, (line) => line.includes('ready for connections'));
   }
 
   /** Kept data: it can be started again. */
@@ -125,13 +116,4 @@ export async function run(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`${program} failed: ${output.trim().slice(-500)}`);
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -9,7 +9,7 @@ import { noDemand } from '../../src/demand/no-demand.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
-import type { Metrics } from '../../src/metrics/metrics.ts';
+import { nullMetrics } from '../../src/metrics/statsd.ts';
 import type { Plan } from '../../src/planning/actions.ts';
 import type { FakeCloud } from '../../src/providers/fake/cloud.ts';
 import { createFakeDriver } from '../../src/providers/fake/index.ts';
@@ -53,18 +53,6 @@ export interface DaemonOptions {
   readonly overrides?: Partial<EngineDeps>;
 }
 
-const SILENT_METRICS: Metrics = {
-  launchEnded: () => undefined,
-  nodeDeleted: () => undefined,
-  imageUpdated: () => undefined,
-  diskImageBuilt: () => undefined,
-  imageUploaded: () => undefined,
-  imageWithdrawn: () => undefined,
-  cloudCall: () => undefined,
-  pool: () => undefined,
-  close: () => Promise.resolve(),
-};
-
 let holders = 0;
 
 /** Starts a daemon on the site. It takes over the leases of all others, as after their death. */
@@ -85,7 +73,7 @@ export function startDaemon(
     clock,
     random,
     log,
-    metrics: SILENT_METRICS,
+    metrics: nullMetrics,
     keys: { make: () => Promise.resolve({ privateKey: 'private\n', publicKey: 'public\n' }) },
     templateKeys: mortal.templateKeys(keysOn(site.templateKeys)),
     diskImages: mortal.diskImages(new FakeDiskImages({ clock, disk: site.disk, buildMs: 0 })),

@@ -2,12 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { needPackage } from './debian-package.ts';
 import { programPath, run } from './mariadb.ts';
+import { awaitReady, findFreePort } from './server-process.ts';
 
 export type KeyKind = 'rsa' | 'ecdsa' | 'ed25519';
 
@@ -95,15 +94,7 @@ export class Sshd {
     this.#process = child;
     // The teardown stops it; this is for a run that ends without one.
     process.once('exit', () => child.kill('SIGKILL'));
-    const lines: string[] = [];
-    for await (const line of createInterface(child.stderr)) {
-      lines.push(line);
-      if (line.startsWith('Server listening')) {
-        child.stderr.resume();
-        return;
-      }
-    }
-    throw new Error(`sshd ended before it was ready: ${lines.slice(-5).join(' / ')}`);
+    await awaitReady('sshd', child.stderr, (line) => line.startsWith('Server listening'));
   }
 
   #settings(): readonly string[] {
@@ -132,13 +123,4 @@ export class Sshd {
 async function keygen(path: string, args: readonly string[]): Promise<void> {
   const passphrase = args.includes('-N') ? [] : ['-N', ''];
   await run(programPath('ssh-keygen') ?? 'ssh-keygen', ['-q', '-C', '', '-f', path, ...passphrase, ...args]);
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
