@@ -2,7 +2,7 @@
  * How many nodes the jobs in Gearman's queues ask for. Zuul and the Gearman plugin of Jenkins name the function of a job
  * `build:JOB:LABEL`, or `build:JOB` where any node will do that the job runs on.
  */
-import type { FunctionStatus } from './gearman/status.ts';
+import type { FunctionStatus } from '../gearman/status.ts';
 
 const PREFIX = 'build:';
 

@@ -1,15 +1,18 @@
 /** Asks one Gearman server for its queues, again and again, and keeps its last answer for a while when it is gone. */
-import type { GearmanServerConfig } from '../config/types.ts';
+import type { ConnectionState, GearmanConnection } from '../gearman/connection.ts';
+import type { FunctionStatus } from '../gearman/status.ts';
+import { sayText } from '../lib/say-text.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import { GearmanConnection, type ConnectionDeps, type ConnectionState } from './gearman/connection.ts';
-import type { FunctionStatus } from './gearman/status.ts';
-import { sayText } from './gearman/words.ts';
+import type { Log } from '../lib/log.ts';
 import { findUncounted } from './queue-demand.ts';
 
 /** Between an answer and the next question: a slow server is not asked all the time. */
 const POLL_MS = 1000;
 
-export interface QueueWatchDeps extends ConnectionDeps {
+export interface QueueWatchDeps {
+  readonly clock: Clock;
+  readonly log: Log;
   /** How long an answer counts while no new one comes. */
   readonly holds: Deadlines;
   /** The table may have changed. */
@@ -22,16 +25,16 @@ export interface QueueWatchState extends ConnectionState {
 }
 
 export class QueueWatch {
-  readonly #deps: QueueWatchDeps;
   readonly #connection: GearmanConnection;
+  readonly #deps: QueueWatchDeps;
   readonly #closing = new AbortController();
   #table: readonly FunctionStatus[] | null = null;
   #endHold = (): void => undefined;
   #hasWarned = false;
 
-  constructor(server: GearmanServerConfig, deps: QueueWatchDeps) {
+  constructor(connection: GearmanConnection, deps: QueueWatchDeps) {
+    this.#connection = connection;
     this.#deps = deps;
-    this.#connection = new GearmanConnection(server, deps);
     void this.#watch();
   }
 
@@ -44,10 +47,10 @@ export class QueueWatch {
     return { ...this.#connection.describe(), functions: this.#table?.length ?? null };
   }
 
+  /** Asks no more. The connection stays. */
   close(): void {
     this.#closing.abort();
     this.#endHold();
-    this.#connection.close();
   }
 
   async #watch(): Promise<void> {

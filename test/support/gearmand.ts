@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { GearmanServerConfig } from '../../src/config/types.ts';
 import { needPackage } from './debian-package.ts';
 import { programPath, run } from './mariadb.ts';
@@ -60,9 +61,26 @@ export class Gearmand {
     for (let job = 0; job < count; job += 1) await run(gearman(), [...this.#place(), '-b', '-s', '-f', name]);
   }
 
-  /** Starts a worker that runs `command` for each job, with the job's payload on standard input. */
-  work(name: string, command: readonly string[]): Worker {
-    const child = spawn(gearman(), [...this.#place(), '-w', '-f', name, '--', ...command], { stdio: 'ignore' });
+  /** Jobs of a function that wait or are being worked on. */
+  async jobs(name: string): Promise<number> {
+    const lines = await this.#ask('--status');
+    const [, jobs = '0'] = lines.map((line) => line.split('\t')).find(([first]) => first === name) ?? [];
+    return Number(jobs);
+  }
+
+  /** Connections whose client calls itself `name`. */
+  async clients(name: string): Promise<number> {
+    return (await this.#ask('--workers')).filter((line) => line.split(' ')[2] === name).length;
+  }
+
+  /**
+   * Starts a worker that runs `command` for each job, with the job's payload on standard input.
+   *
+   * @param style how the answer comes: with the news that the job is done, or before it, as Zuul's launchers send it
+   */
+  work(name: string, command: readonly string[], style: 'whole' | 'before' = 'whole'): Worker {
+    const how = [...this.#place(), '-w', ...(style === 'before' ? ['-N'] : []), '-f', name];
+    const child = spawn(gearman(), [...how, '--', ...command], { stdio: 'ignore' });
     this.#workers.push(child);
     running.add(child);
     return { stop: () => end(child) };
@@ -72,6 +90,12 @@ export class Gearmand {
     for (const worker of this.#workers) await end(worker);
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #ask(what: string): Promise<readonly string[]> {
+    const program = programPath('gearadmin') ?? 'gearadmin';
+    const { stdout } = await promisify(execFile)(program, [...this.#place(), what]);
+    return stdout.split('\n');
   }
 
   #place(): readonly string[] {

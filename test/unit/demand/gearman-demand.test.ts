@@ -1,14 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createGearmanDemand, type GearmanConfig, type GearmanDemand } from '../../../src/demand/gearman-demand.ts';
+import { createGearmanServers, type GearmanServers } from '../../../src/gearman/gearman-servers.ts';
 import { aLabel } from '../../support/builders.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
-import { ANSWER_LIMIT_MS, createSurroundings, FakeGearman, until, type Peer } from './scene.ts';
+import { ANSWER_LIMIT_MS, createSurroundings, FakeGearman, until, type Peer } from '../gearman/scene.ts';
 
 const POLL_MS = 1000;
 const HOLD_MS = 30_000;
 
 interface Scene {
   readonly demand: GearmanDemand;
+  readonly servers: GearmanServers;
   readonly clock: FakeClock;
   readonly lines: readonly string[];
   /** What was the demand at each change. */
@@ -26,10 +28,12 @@ function openScene(config: GearmanConfig): Scene {
   const { clock, lines, log, random } = createSurroundings();
   const changes: Record<string, number>[] = [];
   const onChange = (): void => void changes.push(Object.fromEntries(demand.current()));
-  const demand: GearmanDemand = createGearmanDemand({ clock, random, log, onChange });
+  const servers = createGearmanServers({ clock, random, log });
+  onTestFinished(() => servers.close());
+  const demand: GearmanDemand = createGearmanDemand({ servers, clock, log, onChange });
   onTestFinished(() => demand.close());
   demand.configure(config);
-  return { demand, clock, lines, changes };
+  return { demand, servers, clock, lines, changes };
 }
 
 /** Waits until the server is connected, for which `peer` has been welcomed. */
@@ -215,9 +219,11 @@ describe('the demand of Gearman', () => {
     await connected(scene);
     await answer(scene, peer, 'build:a:small\t1\t0\t0\n');
     await scene.clock.advance(POLL_MS);
+    await peer.asked();
     scene.demand.close();
-    await until(() => !peer.isOpen);
-    await scene.clock.advance(HOLD_MS);
-    expect([scene.clock.nextAt(), server.connections]).toEqual([null, 1]);
+    // What was asked is answered; the connection is not its own to end.
+    peer.send('.\n');
+    await until(() => scene.clock.nextAt() === null);
+    expect([peer.isOpen, peer.unread, server.connections]).toEqual([true, 0, 1]);
   });
 });

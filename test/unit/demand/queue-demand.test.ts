@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FunctionStatus } from '../../../src/demand/gearman/status.ts';
+import type { FunctionStatus } from '../../../src/gearman/status.ts';
 import { countQueueDemand, findUncounted } from '../../../src/demand/queue-demand.ts';
 
 const LABELS = new Set(['small', 'large', 'gpu']);

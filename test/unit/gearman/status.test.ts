@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StatusAnswer } from '../../../../src/demand/gearman/status.ts';
+import { StatusAnswer } from '../../../src/gearman/status.ts';
 
 function readLines(lines: readonly string[]): ReturnType<StatusAnswer['take']> {
   const answer = new StatusAnswer();

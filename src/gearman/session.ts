@@ -1,10 +1,9 @@
 /** One TCP connection to a Gearman server, from its first packet to its end. */
 import { connect, type Socket } from 'node:net';
-import type { GearmanServerConfig } from '../../config/types.ts';
-import type { Deadlines } from '../../lib/deadlines.ts';
-import { describeError, NodepoolError } from '../../lib/errors.ts';
-import type { Random } from '../../lib/random.ts';
-import { Jobs } from './jobs.ts';
+import type { GearmanServerConfig } from '../config/types.ts';
+import type { Deadlines } from '../lib/deadlines.ts';
+import { describeError, NodepoolError } from '../lib/errors.ts';
+import { Jobs, type Submission } from './jobs.ts';
 import { encodeRequest, PACKET_TYPES } from './packets.ts';
 import { MessageReader, type Message } from './reader.ts';
 import { StatusAnswer, type FunctionStatus } from './status.ts';
@@ -16,7 +15,6 @@ const CLIENT_ID = 'nodepool';
 const KEEP_ALIVE_MS = 30_000;
 
 export interface SessionDeps {
-  readonly random: Random;
   /** How long the server may take to answer, which includes the time to reach it. */
   readonly deadlines: Deadlines;
 }
@@ -34,7 +32,7 @@ interface Question extends Deferred<readonly FunctionStatus[]> {
 
 export class GearmanSession {
   readonly #name: string;
-  readonly #deps: SessionDeps;
+  readonly #deadlines: Deadlines;
   readonly #socket: Socket;
   readonly #reader = new MessageReader();
   readonly #jobs: Jobs;
@@ -42,15 +40,16 @@ export class GearmanSession {
   #question: Question | null = null;
   #reason: NodepoolError | null = null;
 
-  constructor(server: GearmanServerConfig, deps: SessionDeps) {
+  constructor(server: GearmanServerConfig, { deadlines }: SessionDeps) {
     this.#name = serverName(server);
-    this.#deps = deps;
-    this.#jobs = new Jobs(this.#name);
+    this.#deadlines = deadlines;
     const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     this.#socket = connect({ host: server.host, port: server.port, noDelay: true, ...keepAlive });
     this.#socket.on('data', (chunk) => this.#read(chunk));
     this.#socket.on('error', (error) => this.#fail(`does not answer: ${describeSocketError(error)}`));
     this.#socket.on('close', () => this.#fail('closed the connection'));
+    const write = (packet: Buffer): void => void this.#socket.write(packet);
+    this.#jobs = new Jobs(this.#name, { write, deadlines, onSilence: () => this.#failSilent() });
     this.#greet();
   }
 
@@ -78,14 +77,11 @@ export class GearmanSession {
   }
 
   /** Submits a job and waits for its result. Aborting ends the waiting; the job cannot be called back. */
-  async submit(name: string, payload: string | Buffer, signal: AbortSignal): Promise<Buffer> {
+  async submit(job: Submission, signal: AbortSignal): Promise<Buffer> {
     if (this.#reason !== null) throw this.#reason;
-    const what = `waiting for job ${name}`;
+    const what = `waiting for job ${job.name}`;
     if (signal.aborted) throw new NodepoolError('aborted', `${what} was abandoned`);
-    const job = this.#jobs.add(name, this.#startDeadline());
-    // Servers make one job of those that have the same id. Each of ours is a job of its own.
-    this.#socket.write(encodeRequest(PACKET_TYPES.submitJob, [name, this.#deps.random.uuid(), payload]));
-    return orAborted(job.result.promise, { signal, what, onAbandon: () => this.#jobs.forget(job) });
+    return orAborted(this.#jobs.submit(job), { signal, what });
   }
 
   #greet(): void {
@@ -97,11 +93,8 @@ export class GearmanSession {
 
   #ask(): Question {
     this.#socket.write('status\n');
-    return { ...defer(), lines: new StatusAnswer(), endDeadline: this.#startDeadline() };
-  }
-
-  #startDeadline(): () => void {
-    return this.#deps.deadlines.start(() => this.#fail('does not answer in time'));
+    const endDeadline = this.#deadlines.start(() => this.#failSilent());
+    return { ...defer(), lines: new StatusAnswer(), endDeadline };
   }
 
   #read(chunk: Buffer): void {
@@ -125,6 +118,10 @@ export class GearmanSession {
     question.endDeadline();
     question.resolve(answer.table);
     return null;
+  }
+
+  #failSilent(): void {
+    this.#fail('does not answer in time');
   }
 
   #fail(what: string): void {

@@ -3,7 +3,7 @@
  * server knows, with its name, its jobs, how many of these are being worked on, and its workers, separated by tabs; then
  * a line with a full stop.
  */
-import { sayText } from './words.ts';
+import { sayText } from '../lib/say-text.ts';
 
 export interface FunctionStatus {
   readonly name: string;

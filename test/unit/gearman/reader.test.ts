@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeRequest } from '../../../../src/demand/gearman/packets.ts';
+import { encodeRequest } from '../../../src/gearman/packets.ts';
 import {
   MAX_LINE_BYTES,
   MAX_PACKET_BYTES,
   MessageReader,
   type Message,
   type Reading,
-} from '../../../../src/demand/gearman/reader.ts';
-import { response } from '../scene.ts';
+} from '../../../src/gearman/reader.ts';
+import { response } from './scene.ts';
 
 const RUNS = { numRuns: 500, seed: 20_160_101 };
 

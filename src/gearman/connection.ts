@@ -1,9 +1,11 @@
 /** The connection to one Gearman server: makes it again whenever it is lost, with ever longer pauses. */
-import type { GearmanServerConfig } from '../../config/types.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { describeError, NodepoolError } from '../../lib/errors.ts';
-import type { Log } from '../../lib/log.ts';
-import { onAbort } from '../../lib/on-abort.ts';
+import type { GearmanServerConfig } from '../config/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, NodepoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { onAbort } from '../lib/on-abort.ts';
+import type { Random } from '../lib/random.ts';
+import type { Submission } from './jobs.ts';
 import { GearmanSession, serverName, type SessionDeps } from './session.ts';
 import type { FunctionStatus } from './status.ts';
 
@@ -15,6 +17,7 @@ const GOOD_MS = 60_000;
 
 export interface ConnectionDeps extends SessionDeps {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -53,14 +56,12 @@ export class GearmanConnection {
   }
 
   /**
-   * Has a worker do a job, and returns its result. Rejects with `unavailable` when there is no connection or it is lost
-   * before the result is there: the job may be done all the same. Rejects with `command-failed` when the worker failed.
-   * While there is no worker it waits, until `signal` aborts.
-   *
-   * @param name of the function; without NUL
+   * Has a worker do a job, and returns its result. Rejects with `unavailable` when there is no connection, or when it is
+   * lost or the server forgets the job before the result is there: the job may be done all the same. Rejects with
+   * `command-failed` when the worker failed. While there is no worker it waits, until `signal` aborts.
    */
-  async submit(name: string, payload: string | Buffer, signal: AbortSignal): Promise<Buffer> {
-    return this.#connected().submit(name, payload, signal);
+  async submit(job: Submission, signal: AbortSignal): Promise<Buffer> {
+    return this.#connected().submit(job, signal);
   }
 
   /** Gives up the connection for good. What waits for the server is rejected with `aborted`. */

@@ -1,5 +1,5 @@
-import { NodepoolError } from '../../lib/errors.ts';
-import { onAbort } from '../../lib/on-abort.ts';
+import { NodepoolError } from '../lib/errors.ts';
+import { onAbort } from '../lib/on-abort.ts';
 
 /** A promise that is settled from outside. */
 export interface Deferred<T> {
@@ -18,16 +18,12 @@ export interface Abandonment {
   readonly signal: AbortSignal;
   /** What is waited for, for the message. */
   readonly what: string;
-  readonly onAbandon?: () => void;
 }
 
 /** Settles as `promise` does, or rejects with `aborted` as soon as `signal` aborts. */
-export function orAborted<T>(promise: Promise<T>, { signal, what, onAbandon }: Abandonment): Promise<T> {
+export function orAborted<T>(promise: Promise<T>, { signal, what }: Abandonment): Promise<T> {
   return new Promise((resolve, reject) => {
-    const release = onAbort(signal, () => {
-      onAbandon?.();
-      reject(new NodepoolError('aborted', `${what} was abandoned`));
-    });
+    const release = onAbort(signal, () => reject(new NodepoolError('aborted', `${what} was abandoned`)));
     void promise.then(resolve, reject).finally(release);
   });
 }

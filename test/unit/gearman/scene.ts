@@ -4,8 +4,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { GearmanServerConfig } from '../../../src/config/types.ts';
-import { PACKET_TYPES } from '../../../src/demand/gearman/packets.ts';
-import { MessageReader, type Message } from '../../../src/demand/gearman/reader.ts';
+import { PACKET_TYPES } from '../../../src/gearman/packets.ts';
+import { MessageReader, type Message } from '../../../src/gearman/reader.ts';
 import { createDeadlines } from '../../../src/lib/deadlines.ts';
 import type { Log, LogFields } from '../../../src/lib/log.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -133,11 +133,14 @@ export class Peer {
 
   /** Waits for the next job, and returns its function, id and payload. */
   async submitted(): Promise<readonly string[]> {
+    return this.requested(PACKET_TYPES.submitJob);
+  }
+
+  /** Waits for the next packet of a type, passing over others, and returns its arguments. */
+  async requested(type: number): Promise<readonly string[]> {
     for (;;) {
       const message = await this.next();
-      if (message.kind === 'packet' && message.type === PACKET_TYPES.submitJob) {
-        return message.data.toString().split('\0');
-      }
+      if (message.kind === 'packet' && message.type === type) return message.data.toString().split('\0');
     }
   }
 

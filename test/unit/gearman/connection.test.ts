@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { GearmanConnection } from '../../../../src/demand/gearman/connection.ts';
-import { MAX_RESULT_BYTES } from '../../../../src/demand/gearman/jobs.ts';
-import { PACKET_TYPES } from '../../../../src/demand/gearman/packets.ts';
-import { MAX_PACKET_BYTES } from '../../../../src/demand/gearman/reader.ts';
-import type { FakeClock } from '../../../support/fake-clock.ts';
-import { ANSWER_LIMIT_MS, createSurroundings, failureOf, FakeGearman, response, until, type Peer } from '../scene.ts';
+import { GearmanConnection } from '../../../src/gearman/connection.ts';
+import { MAX_RESULT_BYTES, type Submission } from '../../../src/gearman/jobs.ts';
+import { PACKET_TYPES } from '../../../src/gearman/packets.ts';
+import { MAX_PACKET_BYTES } from '../../../src/gearman/reader.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
+import { ANSWER_LIMIT_MS, createSurroundings, failureOf, FakeGearman, response, until, type Peer } from './scene.ts';
 
 const never = new AbortController().signal;
 /** The longest first pause before a new attempt. */
@@ -34,6 +34,9 @@ async function openConnected(): Promise<Scene & { readonly peer: Peer }> {
   await until(() => scene.connection.describe().connected);
   return { ...scene, peer };
 }
+
+/** A job of its own, and without anything to say. */
+const aJob = (name: string): Submission => ({ name, unique: `${name}-1`, payload: '' });
 
 const isLost = ({ connection }: Scene) => !connection.describe().connected;
 
@@ -69,7 +72,10 @@ describe('a connection to a Gearman server', () => {
     await until(() => isLost(scene));
     const problem = `Gearman server ${name} closed the connection`;
     expect(connection.describe()).toMatchObject({ since: clock.now(), problem });
-    expect(await failureOf(connection.submit('f', '', never))).toMatchObject({ code: 'unavailable', message: problem });
+    expect(await failureOf(connection.submit(aJob('f'), never))).toMatchObject({
+      code: 'unavailable',
+      message: problem,
+    });
     for (let attempt = 0; attempt < 3; attempt += 1) {
       await clock.advance(10_000);
       (await server.accept()).drop();
@@ -221,26 +227,34 @@ describe('a job', () => {
 
   it('comes back with its result', async () => {
     const { connection, peer } = await openConnected();
-    const result = connection.submit('node_assign:zuul', '{"name":"n1"}', never);
-    const [name, unique, payload] = await peer.submitted();
-    expect([name, payload]).toEqual(['node_assign:zuul', '{"name":"n1"}']);
-    expect(unique).toMatch(/^[0-9a-f-]{36}$/);
+    const job = { name: 'node_assign:zuul', unique: 'n1-of-zuul', payload: '{"name":"n1"}' };
+    const result = connection.submit(job, never);
+    expect(await peer.submitted()).toEqual(['node_assign:zuul', 'n1-of-zuul', '{"name":"n1"}']);
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(response(T.workComplete, 'H:1', '{"manager":"m"}'));
     expect((await result).toString()).toBe('{"manager":"m"}');
   });
 
-  it('has an id of its own, though it may ask for the same again', async () => {
+  it('is one of a function and an id while it is not over, even when nobody waits for it any more', async () => {
     const { connection, peer } = await openConnected();
-    void failureOf(connection.submit('f', '', never));
-    void failureOf(connection.submit('f', '', never));
-    const [[, first], [, second]] = [await peer.submitted(), await peer.submitted()];
-    expect(first).not.toBe(second);
+    const interrupt = new AbortController();
+    const abandoned = failureOf(connection.submit(aJob('f'), interrupt.signal));
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:f'));
+    interrupt.abort();
+    expect(await abandoned).toMatchObject({ code: 'aborted' });
+    const results = Promise.all([connection.submit(aJob('f'), never), connection.submit(aJob('f'), never)]);
+    void failureOf(connection.submit({ ...aJob('f'), name: 'g' }, never));
+    expect((await peer.submitted())[0]).toBe('g');
+    peer.send(response(T.workComplete, 'H:f', 'done'));
+    expect((await results).map(String)).toEqual(['done', 'done']);
+    void failureOf(connection.submit(aJob('f'), never));
+    expect((await peer.submitted())[0]).toBe('f');
   });
 
   it('comes back with all parts of its result, and without warnings and progress', async () => {
     const { connection, peer } = await openConnected();
-    const result = connection.submit('f', '', never);
+    const result = connection.submit(aJob('f'), never);
     await peer.submitted();
     const packets = [
       response(T.jobCreated, 'H:1'),
@@ -257,7 +271,7 @@ describe('a job', () => {
 
   it('comes back to its submitter, in whatever order jobs end', async () => {
     const { connection, peer } = await openConnected();
-    const results = Promise.all(['a', 'b', 'c'].map((name) => connection.submit(name, '', never)));
+    const results = Promise.all(['a', 'b', 'c'].map((name) => connection.submit(aJob(name), never)));
     for (const handle of ['H:a', 'H:b', 'H:c']) {
       await peer.submitted();
       peer.send(response(T.jobCreated, handle));
@@ -284,7 +298,7 @@ describe('a job', () => {
     ],
   ])('that %s is a failed command', async (_, bytes, what) => {
     const { connection, peer, name } = await openConnected();
-    const failure = failureOf(connection.submit('f', '', never));
+    const failure = failureOf(connection.submit(aJob('f'), never));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(bytes);
@@ -295,8 +309,8 @@ describe('a job', () => {
 
   it('that the server refuses is not confused with the next one', async () => {
     const { connection, peer, name } = await openConnected();
-    const refused = failureOf(connection.submit('f', '', never));
-    const result = connection.submit('g', '', never);
+    const refused = failureOf(connection.submit(aJob('f'), never));
+    const result = connection.submit(aJob('g'), never);
     peer.send(response(T.error, '0', 'Permission denied by ACL\0'));
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(response(T.workComplete, 'H:1', 'done'));
@@ -307,8 +321,8 @@ describe('a job', () => {
 
   it('is lost with the connection, whether the server has taken it or not', async () => {
     const { connection, peer, name, clock } = await openConnected();
-    const taken = failureOf(connection.submit('f', '', never));
-    const submitted = failureOf(connection.submit('g', '', never));
+    const taken = failureOf(connection.submit(aJob('f'), never));
+    const submitted = failureOf(connection.submit(aJob('g'), never));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     await peer.submitted();
@@ -319,17 +333,48 @@ describe('a job', () => {
     await until(() => clock.nextAt() === null);
   });
 
-  it('may take any time, but must be taken within 20 s', async () => {
-    const scene = await openConnected();
-    const { connection, peer, clock } = scene;
-    const result = connection.submit('f', '', never);
+  it('may take any time, in which the server is asked each 20 s whether it still knows it', async () => {
+    const { connection, peer, clock } = await openConnected();
+    const result = connection.submit(aJob('f'), never);
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
-    await until(() => clock.nextAt() === null);
-    await clock.advance(3_600_000);
+    await until(() => clock.nextAt() === clock.now() + ANSWER_LIMIT_MS);
+    for (const known of [['1', '0'], ['1', '1'], null, null]) {
+      await clock.advance(ANSWER_LIMIT_MS - 1);
+      expect(peer.unread).toBe(0);
+      await clock.advance(1);
+      expect(await peer.requested(T.getStatus)).toEqual(['H:1']);
+      // A server that does not know the question is no reason to give up.
+      if (known !== null) peer.send(response(T.statusAnswer, 'H:1', ...known, '0', '0'));
+    }
     peer.send(response(T.workComplete, 'H:1', 'late'));
     expect((await result).toString()).toBe('late');
-    const failure = failureOf(connection.submit('f', '', never));
+    expect(clock.nextAt()).toBeNull();
+  });
+
+  it('that the server has forgotten is given up, and is another one when it is submitted again', async () => {
+    const { connection, peer, clock, name } = await openConnected();
+    const failure = failureOf(connection.submit(aJob('f'), never));
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:1'));
+    await until(() => clock.nextAt() === clock.now() + ANSWER_LIMIT_MS);
+    await clock.advance(ANSWER_LIMIT_MS);
+    await peer.requested(T.getStatus);
+    peer.send(response(T.statusAnswer, 'H:1', '0', '0', '0', '0'));
+    const message = `job f at Gearman server ${name} was forgotten there`;
+    expect(await failure).toMatchObject({ code: 'unavailable', message });
+    const result = connection.submit(aJob('f'), never);
+    await peer.submitted();
+    peer.send(response(T.jobCreated, 'H:2'));
+    peer.send(response(T.workComplete, 'H:2', 'done'));
+    expect((await result).toString()).toBe('done');
+  });
+
+  it('must be taken within 20 s', async () => {
+    const scene = await openConnected();
+    const { connection, peer, clock } = scene;
+    const failure = failureOf(connection.submit(aJob('f'), never));
+    await peer.submitted();
     await clock.advance(ANSWER_LIMIT_MS - 1);
     expect(isLost(scene)).toBe(false);
     await clock.advance(1);
@@ -344,7 +389,7 @@ describe('a job', () => {
     const { connection, peer } = await openConnected();
     const interrupt = new AbortController();
     if (progress === 0) interrupt.abort();
-    const abandoned = failureOf(connection.submit('f', '', interrupt.signal));
+    const abandoned = failureOf(connection.submit(aJob('f'), interrupt.signal));
     if (progress > 0) await peer.submitted();
     if (progress === 2) {
       peer.send(response(T.jobCreated, 'H:f'));
@@ -352,7 +397,7 @@ describe('a job', () => {
     }
     interrupt.abort();
     expect(await abandoned).toMatchObject({ code: 'aborted', message: 'waiting for job f was abandoned' });
-    const result = connection.submit('g', '', never);
+    const result = connection.submit(aJob('g'), never);
     expect((await peer.submitted())[0]).toBe('g');
     if (progress === 1) peer.send(response(T.jobCreated, 'H:f'));
     peer.send(response(T.jobCreated, 'H:g'));
