@@ -1,0 +1,77 @@
+/** Answers of Jenkins, and of proxies before it, as errors of the catalogue. The status decides, never the text. */
+import { STATUS_CODES } from 'node:http';
+import { NodepoolError, type ErrorCode } from '../../lib/errors.ts';
+import type { Answer } from './exchange.ts';
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'auth',
+  // Also what Jenkins says to a user who lacks a permission.
+  403: 'auth',
+  404: 'not-found',
+  // The other side, or a proxy before it, gave up waiting for the request.
+  408: 'unavailable',
+  429: 'throttled',
+};
+
+const MAX_RETRY_AFTER_MS = 600_000;
+const MAX_REASON_LENGTH = 200;
+
+export interface FaultContext {
+  /** `POST computer/doCreateItem at Jenkins https://jenkins.example.org/` */
+  readonly what: string;
+  /** None of these may appear in a message. */
+  readonly secrets: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** The error for any answer but the one that was hoped for. */
+export function toFault(answer: Answer, { what, secrets, now }: FaultContext): NodepoolError {
+  const retryAfterMs = readRetryAfterMs(answer.headers, now);
+  const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), reasonOf(answer));
+  return new NodepoolError(
+    codeOf(answer.status, retryAfterMs),
+    `${what} failed with ${answer.status}: ${toOneLine(reason)}`,
+    { ...(retryAfterMs !== undefined && { retryAfterMs }) },
+  );
+}
+
+/** What success looks like differs: of a status that says neither error nor throttling, nothing can be concluded. */
+function codeOf(status: number, retryAfterMs: number | undefined): ErrorCode {
+  // Without a time it is a Jenkins that starts, or a proxy that has lost it.
+  if (status === 503 && retryAfterMs !== undefined) return 'throttled';
+  return CODES[status] ?? (status >= 400 && status < 500 ? 'rejected' : 'unavailable');
+}
+
+/**
+ * The few words that matter, of a page that is mostly menus. Jenkins puts its refusals into `X-Error` and the permission
+ * that a user lacks into `X-Required-Permission`; anything else is at best in the title.
+ */
+function reasonOf({ status, headers, text }: Answer): string {
+  if (headers['x-error']) return headers['x-error'];
+  const permission = headers['x-required-permission'];
+  if (permission) return `the user has no permission ${permission}`;
+  if (headers.location) return `it sends us to ${pathOf(headers.location)}`;
+  const title = /<title>([^<]*)/i.exec(text)?.[1] ?? '';
+  return title.trim() || STATUS_CODES[status] || 'no reason given';
+}
+
+/** Without user info and query, which may be secret. */
+function pathOf(location: string): string {
+  if (!URL.canParse(location, 'http://same')) return 'another address';
+  const { origin, pathname } = new URL(location, 'http://same');
+  return origin === 'http://same' ? pathname : `${origin}${pathname}`;
+}
+
+function toOneLine(text: string): string {
+  // Control characters would reach the operator's terminal.
+  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length <= MAX_REASON_LENGTH ? line : `${line.slice(0, MAX_REASON_LENGTH - 3)}...`;
+}
+
+/** `Retry-After` (RFC 9110, 10.2.3), seconds or a date, as milliseconds from now, at most ten minutes. */
+function readRetryAfterMs(headers: Answer['headers'], now: number): number | undefined {
+  const value = headers['retry-after']?.trim() ?? '';
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : undefined;
+}
