@@ -3,6 +3,7 @@ import { classic } from './0001-classic.ts';
 import { pool } from './0002-pool.ts';
 import { clouds } from './0003-clouds.ts';
 import { diskImages } from './0004-disk-images.ts';
+import { requests } from './0005-requests.ts';
 
 /** All migrations in order; the first brings the schema to version 1. Append only. */
-export const migrations: readonly Migration[] = [classic, pool, clouds, diskImages];
+export const migrations: readonly Migration[] = [classic, pool, clouds, diskImages, requests];

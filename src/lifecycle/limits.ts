@@ -8,6 +8,10 @@ const HOUR = 60 * MINUTE;
 export const NODE_STATE_LIMIT_MS = 8 * HOUR;
 /** A node may stay this long in TEST. */
 export const TEST_LIMIT_MS = 5 * MINUTE;
+/** From the end of a job to the deletion of its node: so long Jenkins can still fetch what the job has printed. */
+export const JOB_END_DELAY_MS = MINUTE;
+/** Clocks of daemons on one database may differ by this much. */
+export const CLOCK_DIFFERENCE_MS = MINUTE;
 /** A template server has this long to become ACTIVE, and then to answer SSH. */
 export const TEMPLATE_LAUNCH_MS = HOUR;
 export const TEMPLATE_BOOT_MS = 10 * MINUTE;

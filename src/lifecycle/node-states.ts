@@ -9,15 +9,15 @@ export const STATE_CODES = { building: 1, ready: 2, used: 3, delete: 4, hold: 5,
 export type NodeState = keyof typeof STATE_CODES;
 export type SubnodeState = 'building' | 'ready' | 'delete';
 
-/** `launch`: the launch sequence; `event`: news of a job; `operator`: the command line; `any`: each of these and the clean-up. */
+/** `launch`: the launch sequence; `event`: news of a job or a request; `operator`: the command line; `any`: each of these and the clean-up. */
 export type Mover = 'launch' | 'event' | 'operator' | 'any';
 
 export const NODE_MOVES = {
   building: { ready: 'launch', test: 'launch', delete: 'any' },
   test: { ready: 'event', hold: 'operator', delete: 'any' },
   ready: { used: 'event', hold: 'operator', delete: 'any' },
-  used: { hold: 'operator', delete: 'any' },
-  hold: { ready: 'operator', used: 'operator', delete: 'operator' },
+  used: { hold: 'any', delete: 'any' },
+  hold: { ready: 'operator', used: 'operator', delete: 'any' },
   delete: {},
 } as const satisfies Record<NodeState, Partial<Record<NodeState, Mover>>>;
 

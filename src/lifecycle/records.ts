@@ -5,6 +5,7 @@
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { ImageState } from './image-states.ts';
 import type { NodeState, SubnodeState } from './node-states.ts';
+import type { RequestState } from './request-states.ts';
 
 /** What a record knows of the one server that belongs to it: a node's, a subnode's, an image's template. */
 export interface ServerSlot {
@@ -50,6 +51,24 @@ export interface NodeRecord extends ServerSlot {
   readonly checkFailures: number;
   /** State it was held from. */
   readonly heldFrom: 'ready' | 'used' | null;
+  /** Until when it is held; null: until an operator says otherwise. */
+  readonly holdUntil: number | null;
+  /** Row id of the rule that held it: a row of `job`. */
+  readonly heldBy: number | null;
+  /** Row id of the request that it was granted to; null: none. */
+  readonly requestId: number | null;
+  /** Its target may have been told of it: recorded before each try. */
+  readonly registerAt: number | null;
+  /** Its target has been told of it: Jenkins has it as an agent, or a Gearman worker has taken it. */
+  readonly registeredAt: number | null;
+  /** Its acceptance test was started. */
+  readonly testAt: number | null;
+  /** The job that runs or ran on it. */
+  readonly jobName: string | null;
+  /** How that ended, as Jenkins says it: SUCCESS, FAILURE, ...; null: it has not, or nobody knows. */
+  readonly jobResult: string | null;
+  /** When news of its end came. */
+  readonly jobDoneAt: number | null;
   readonly subnodes: readonly SubnodeRecord[];
 }
 
@@ -135,6 +154,57 @@ export interface DiskImageRecord {
   readonly uploads: readonly string[];
 }
 
+/** A wish for nodes of one label, and the lease under which it has them: a row of `request`. */
+export interface RequestRecord {
+  readonly id: number;
+  readonly label: string;
+  /** Nodes, of which it gets all or none. */
+  readonly count: number;
+  readonly priority: number;
+  /** Requests of a label are served in this order: see `requestRank`. */
+  readonly rank: number;
+  /** Who asks, in words. */
+  readonly requestor: string;
+  readonly reason: string | null;
+  /** Row id of the token that it was made with; null: by the command line. */
+  readonly tokenId: number | null;
+  /** How long the lease lasts from the grant on. */
+  readonly ttlMs: number;
+  readonly state: RequestState;
+  readonly createdAt: number;
+  readonly grantedAt: number | null;
+  /** When the lease ends; null: it has not begun. */
+  readonly expiresAt: number | null;
+  readonly endedAt: number | null;
+  readonly endReason: RequestEnd | null;
+}
+
+/** Why a request ended. */
+export const REQUEST_ENDS = {
+  cancelled: 'it was taken back before it had nodes',
+  released: 'its nodes were given back',
+  failed: 'its nodes were given back after a failure',
+  expired: 'its lease ran out',
+  lost: 'its nodes are gone',
+} as const;
+export type RequestEnd = keyof typeof REQUEST_ENDS;
+
+/** A rule that holds nodes on which jobs fail: a row of `job`. */
+export interface JobRecord {
+  readonly id: number;
+  /** Name of the job, or who made the request; `*`: any. */
+  readonly name: string;
+  /** Only on nodes of this label; null: of any. */
+  readonly label: string | null;
+  /** Nodes that are held for it at once. */
+  readonly holdOnFailure: number;
+  readonly reason: string | null;
+  /** How long a node is held; null: until an operator says otherwise. */
+  readonly holdMs: number | null;
+  /** The rule holds no more nodes after this; null: no end. */
+  readonly expiresAt: number | null;
+}
+
 /** An operator's order to build and upload nothing more of an image for now. */
 export interface PauseRecord {
   /** Name of a disk image or of a provider image. */
@@ -164,6 +234,7 @@ export interface FailureRecord extends FailurePlace {
 }
 
 export const INTENT_KINDS = [
+  'explain-request',
   'image-build',
   'image-upload',
   'image-update',

@@ -8,13 +8,16 @@ import { createEvents } from './events.ts';
 import { createFailures } from './failures.ts';
 import { createImages } from './images.ts';
 import { createIntents } from './intents.ts';
+import { createJobs } from './jobs.ts';
 import { LaunchCounts } from './launch-counts.ts';
 import { createLeases } from './leases.ts';
 import { createNodes } from './nodes.ts';
 import { createPauses } from './pauses.ts';
 import { PoolReader } from './pool-reader.ts';
+import { createRequests } from './requests.ts';
 import { createSlots } from './slots.ts';
 import type { Store } from './store.ts';
+import { createTokens } from './tokens.ts';
 
 /** The store over a connection from `connect`, on a schema that `migrate` has made. `close` closes the connection. */
 export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock; random: Random }): Store {
@@ -23,6 +26,7 @@ export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock;
   const launchCounts = new LaunchCounts(database);
   const reader = new PoolReader(database);
   const deps = { database, batcher, clock, random, orphans: () => reader.orphans };
+  const requests = createRequests(deps);
   return {
     installation: createInstallation(database, random),
     readPool: () => reader.readPool(),
@@ -36,8 +40,11 @@ export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock;
     intents: createIntents(deps),
     leases: createLeases(deps),
     pauses: createPauses(deps),
+    requests,
+    tokens: createTokens(deps),
+    jobs: createJobs(deps),
     close: async () => {
-      await Promise.all([batcher.idle(), launchCounts.idle()]);
+      await Promise.all([batcher.idle(), launchCounts.idle(), requests.idle()]);
       await knex.destroy();
     },
   };

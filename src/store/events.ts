@@ -1,11 +1,9 @@
 /** The history: what happened to nodes, images and providers. It outlives the rows that it is about. */
 import type { Batcher } from './batcher.ts';
 import type { Database } from './database.ts';
+import { purgeOldest } from './purge.ts';
 import { placeholders } from './sql.ts';
 import type { EventRecord, Store } from './store.ts';
-
-/** Deletes this many at once: a long history must not lock the table for long. */
-const PURGE_LIMIT = 5000;
 
 type EventRow = readonly [
   id: number,
@@ -49,11 +47,6 @@ export function createEvents({ database, batcher }: { database: Database; batche
         .sort((a, b) => b.id - a.id)
         .slice(0, limit);
     },
-    purge: async (before) => {
-      // MySQL takes no LIMIT in a subquery of IN, but in one more around it.
-      const old = `SELECT id FROM (SELECT id FROM event WHERE at_ms < ? ORDER BY at_ms LIMIT ${PURGE_LIMIT}) AS oldest`;
-      const { matched } = await database.run(`DELETE FROM event WHERE id IN (${old})`, [before]);
-      return matched;
-    },
+    purge: (before) => purgeOldest(database, { table: 'event', time: 'at_ms', before }),
   };
 }

@@ -8,13 +8,23 @@
  * hand: insertions, deletions, changes of state. Other columns changed by foreign SQL are seen with the row's
  * next change.
  */
-import type { DiskImageRecord, FailureRecord, ImageRecord, IntentRecord, PauseRecord } from '../lifecycle/records.ts';
+import type {
+  DiskImageRecord,
+  FailureRecord,
+  ImageRecord,
+  IntentRecord,
+  JobRecord,
+  PauseRecord,
+  RequestRecord,
+} from '../lifecycle/records.ts';
 import type { Database, Statements } from './database.ts';
 import { DISK_IMAGE_COLUMNS, diskImageFromRow, type DiskImageRow } from './disk-image-rows.ts';
 import { FAILURE_COLUMNS, failureFromRow, type FailureRow } from './failures.ts';
 import { INTENT_COLUMNS, intentFromRow, type IntentRow } from './intents.ts';
+import { JOB_COLUMNS, jobFromRow, type JobRow } from './jobs.ts';
 import { NodeSets } from './node-sets.ts';
 import { PAUSE_COLUMNS, pauseFromRow, type PauseRow } from './pauses.ts';
+import { OPEN_REQUESTS, REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { IMAGE_COLUMNS, imageFromRow, type ImageRow } from './rows.ts';
 import type { PoolRecords } from './store.ts';
 import { TableReader } from './table-reader.ts';
@@ -30,6 +40,9 @@ const SUMS = {
   pause: 'COUNT(*), SUM(id)) FROM image_pause',
   failure: 'COUNT(*), SUM(count), SUM(last_ms), SUM(retry_ms)) FROM failure',
   intent: 'COUNT(*), SUM(id)) FROM intent WHERE finished_ms IS NULL',
+  request: `COUNT(*), SUM(id), SUM(revision), SUM(state * id)) FROM request WHERE ${OPEN_REQUESTS}`,
+  // Rules are made and removed, never changed.
+  job: 'COUNT(*), SUM(id)) FROM job',
 };
 type Part = keyof typeof SUMS;
 const PARTS = Object.keys(SUMS) as Part[];
@@ -45,7 +58,7 @@ interface Reading {
 
 const NOTHING: Reading = {
   fingerprint: new Map(),
-  records: { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] },
+  records: { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [], requests: [], jobs: [] },
 };
 
 export class PoolReader {
@@ -60,6 +73,12 @@ export class PoolReader {
     table: 'dib_image',
     columns: DISK_IMAGE_COLUMNS,
     toRecord: diskImageFromRow,
+  });
+  readonly #requests = new TableReader<RequestRow, RequestRecord>({
+    table: 'request',
+    columns: REQUEST_COLUMNS,
+    condition: OPEN_REQUESTS,
+    toRecord: requestFromRow,
   });
   #last = NOTHING;
   #writesSeen = 0;
@@ -109,6 +128,7 @@ export class PoolReader {
     if (changed.has('subnode')) await subnodes.refresh(statements);
     if (changed.has('image')) await this.#images.refresh(statements);
     if (changed.has('diskImage')) await this.#diskImages.refresh(statements);
+    if (changed.has('request')) await this.#requests.refresh(statements);
   }
 
   async #recordsAfter(statements: Statements, changed: ReadonlySet<Part>): Promise<PoolRecords> {
@@ -120,6 +140,8 @@ export class PoolReader {
       pauses: changed.has('pause') ? await readPauses(statements) : records.pauses,
       failures: changed.has('failure') ? await readFailures(statements) : records.failures,
       intents: changed.has('intent') ? await readIntents(statements) : records.intents,
+      requests: changed.has('request') ? this.#requests.records() : records.requests,
+      jobs: changed.has('job') ? await readJobs(statements) : records.jobs,
     };
   }
 }
@@ -142,4 +164,8 @@ async function readFailures(statements: Statements): Promise<FailureRecord[]> {
 async function readIntents(statements: Statements): Promise<IntentRecord[]> {
   const select = `SELECT ${INTENT_COLUMNS} FROM intent WHERE finished_ms IS NULL ORDER BY id`;
   return (await statements.tuples<IntentRow>(select)).flatMap((row) => intentFromRow(row) ?? []);
+}
+
+async function readJobs(statements: Statements): Promise<JobRecord[]> {
+  return (await statements.tuples<JobRow>(`SELECT ${JOB_COLUMNS} FROM job ORDER BY id`)).map(jobFromRow);
 }

@@ -38,21 +38,44 @@ export type NodeRow = readonly [
   checkedAt: number | null,
   checkFailures: number,
   heldFrom: number | null,
+  holdUntil: number | null,
+  heldBy: number | null,
+  requestId: number | null,
+  registerAt: number | null,
+  registeredAt: number | null,
+  testAt: number | null,
+  jobName: string | null,
+  jobResult: string | null,
+  jobDoneAt: number | null,
   serverId: string | null,
   ...slot: SlotRow,
 ];
-export const NODE_COLUMNS = `id, provider_name, label_name, target_name, manager_name, hostname, nodename, az, state, state_time, comment, reason, image_id, script_ms, checked_ms, check_failures, held_from, external_id, ${SLOT_COLUMNS}`;
+export const NODE_COLUMNS = `id, provider_name, label_name, target_name, manager_name, hostname, nodename, az, state, state_time, comment, reason, image_id, script_ms, checked_ms, check_failures, held_from, hold_until_ms, held_by, request_id, register_ms, registered_ms, test_ms, job_name, job_result, done_ms, external_id, ${SLOT_COLUMNS}`;
 
 /** Without its subnodes. */
 export function nodeFromRow(row: NodeRow): NodeRecord | null {
   const [id, provider, label, target, manager, hostname, nodename, az, code, seconds, ...more] = row;
-  const [comment, reason, imageId, scriptAt, checkedAt, checkFailures, held, server, ...slot] = more;
+  const [comment, reason, imageId, scriptAt, checkedAt, checkFailures, held, ...late] = more;
+  const [
+    holdUntil,
+    heldBy,
+    requestId,
+    registerAt,
+    registeredAt,
+    testAt,
+    jobName,
+    jobResult,
+    jobDoneAt,
+    server,
+    ...slot
+  ] = late;
   const state = stateFromCode(code ?? 0);
   if (state === null) return null;
   const stateAt = toMs(seconds);
   const heldFrom = stateFromCode(held ?? 0);
   const names = { provider, label, target, manager, hostname, nodename, az };
   const facts = { comment, reason, imageId, scriptAt, checkedAt, checkFailures };
+  const use = { holdUntil, heldBy, requestId, registerAt, registeredAt, testAt, jobName, jobResult, jobDoneAt };
   return {
     id,
     state,
@@ -61,6 +84,7 @@ export function nodeFromRow(row: NodeRow): NodeRecord | null {
     subnodes: [],
     ...names,
     ...facts,
+    ...use,
     ...slotFromRow(slot, server, stateAt),
   };
 }

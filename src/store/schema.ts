@@ -66,7 +66,7 @@ export class SchemaSteps implements Schema {
       const missing = Object.entries(columns).filter(([name]) => !present.has(name));
       return this.#alteration(
         table,
-        missing.map(([name, type]) => `ADD COLUMN ${name} ${type}`),
+        missing.map(([name, type]) => `ADD COLUMN ${name} ${this.#isMysql ? inAnyLanguage(type) : type}`),
       );
     });
     await this.#addIndexes(table, indexes);
@@ -155,6 +155,11 @@ function indexName(table: string, columns: readonly string[]): string {
   return `ix_${table}_${columns.join('_')}`;
 }
 
+/** The type of a new column, of a text as our own tables have it: those of the original can be Latin 1. */
+function inAnyLanguage(type: string): string {
+  return type.replace(/^(?:VARCHAR\(\d+\)|(?:MEDIUM)?TEXT)/, `$& ${MYSQL_TEXT}`);
+}
+
 function creation({ name, columns, key = 'id', indexes }: TableSpec, isMysql: boolean): string {
   const lines = Object.entries(columns).map(([column, type]) => `${column} ${type}`);
   if (!(key in columns)) lines.unshift(isMysql ? MYSQL_ID : SQLITE_ID);
@@ -166,4 +171,5 @@ function creation({ name, columns, key = 'id', indexes }: TableSpec, isMysql: bo
 
 const MYSQL_ID = 'id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY';
 const SQLITE_ID = 'id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT';
-const MYSQL_OPTIONS = 'ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+const MYSQL_TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+const MYSQL_OPTIONS = `ENGINE = InnoDB DEFAULT ${MYSQL_TEXT}`;

@@ -37,8 +37,10 @@ export function createSlots({
   };
 }
 
-function guardColumns({ state, attempt, saveAttempt }: Guard): Columns {
+function guardColumns({ state, attempt, saveAttempt, jobDoneAt, testAt }: Guard): Columns {
   return {
+    ...(jobDoneAt === undefined ? {} : { done_ms: jobDoneAt }),
+    ...(testAt === undefined ? {} : { test_ms: testAt }),
     ...(state === undefined ? {} : { state: STATE_CODES[state] }),
     ...(attempt === undefined ? {} : { attempt }),
     ...(saveAttempt === undefined ? {} : { save_attempt: saveAttempt }),

@@ -18,9 +18,15 @@ import type {
   ImageRecord,
   IntentKind,
   IntentRecord,
+  JobRecord,
   NodeRecord,
   PauseRecord,
+  RequestRecord,
 } from '../lifecycle/records.ts';
+
+import type { JobStore, RequestStore, TokenStore } from './request-store.ts';
+
+export type * from './request-store.ts';
 
 /** Who makes a move; checked against the life-cycle table. */
 export type Actor = 'launch' | 'event' | 'operator' | 'cleanup';
@@ -35,7 +41,7 @@ export interface EventInput {
 export interface EventRecord {
   readonly id: number;
   readonly at: number;
-  readonly subjectKind: 'node' | 'subnode' | 'image' | 'disk-image' | 'provider';
+  readonly subjectKind: 'node' | 'subnode' | 'image' | 'disk-image' | 'provider' | 'request';
   readonly subjectId: number;
   /** Provider, label or image: what the subject was about, so that history outlives the row. */
   readonly provider: string | null;
@@ -76,6 +82,15 @@ export interface NodePatch extends SlotPatch {
   readonly checkedAt?: number | null;
   readonly checkFailures?: number;
   readonly heldFrom?: 'ready' | 'used' | null;
+  readonly holdUntil?: number | null;
+  readonly heldBy?: number | null;
+  readonly manager?: string | null;
+  readonly registerAt?: number | null;
+  readonly registeredAt?: number | null;
+  readonly testAt?: number | null;
+  readonly jobName?: string | null;
+  readonly jobResult?: string | null;
+  readonly jobDoneAt?: number | null;
 }
 
 export interface ImagePatch extends SlotPatch {
@@ -116,6 +131,10 @@ export type PatchOf<K extends RecordKind> = Patches[K];
 export interface Guard {
   readonly state?: NodeState;
   readonly attempt?: number;
+  /** null: there was no news of the end of its job. Of nodes. */
+  readonly jobDoneAt?: null;
+  /** null: its acceptance test was not started. Of nodes. */
+  readonly testAt?: null;
   /** Of images. */
   readonly saveAttempt?: number;
 }
@@ -135,6 +154,9 @@ export interface PoolRecords {
   readonly pauses: readonly PauseRecord[];
   readonly failures: readonly FailureRecord[];
   readonly intents: readonly IntentRecord[];
+  /** Those that wait or have nodes. */
+  readonly requests: readonly RequestRecord[];
+  readonly jobs: readonly JobRecord[];
 }
 
 export interface Store {
@@ -221,7 +243,7 @@ export interface Store {
   events: {
     add(
       subject: {
-        kind: 'node' | 'image' | 'disk-image' | 'provider';
+        kind: 'node' | 'image' | 'disk-image' | 'provider' | 'request';
         id: number;
         provider?: string | null;
         name?: string | null;
@@ -229,7 +251,7 @@ export interface Store {
       event: EventInput,
     ): Promise<void>;
     /** History of one subject, oldest first. */
-    of(kind: 'node' | 'image' | 'disk-image', id: number): Promise<readonly EventRecord[]>;
+    of(kind: 'node' | 'image' | 'disk-image' | 'request', id: number): Promise<readonly EventRecord[]>;
     /** The newest events of a kind, newest first. */
     latest(kinds: readonly string[], limit: number): Promise<readonly EventRecord[]>;
     /** Deletes events older than `before` (epoch ms), some thousands at most; answers how many. */
@@ -251,6 +273,10 @@ export interface Store {
     /** Deletes answered intents older than `before` (epoch ms). */
     purge(before: number): Promise<void>;
   };
+
+  readonly requests: RequestStore;
+  readonly tokens: TokenStore;
+  readonly jobs: JobStore;
 
   leases: {
     /**

@@ -1,4 +1,3 @@
-import type { Table } from './columns.ts';
 import type { Statements } from './database.ts';
 import { chunks, placeholders } from './sql.ts';
 
@@ -13,7 +12,9 @@ interface Known<Rec> {
 }
 
 interface TableSource<Row extends readonly [id: number, ...rest: unknown[]], Rec> {
-  readonly table: Table;
+  readonly table: string;
+  /** SQL condition on its rows; absent: all. */
+  readonly condition?: string;
   /** The first is the id. */
   readonly columns: string;
   readonly toRecord: (row: Row) => Rec | null;
@@ -34,9 +35,11 @@ export class TableReader<Row extends readonly [id: number, ...rest: unknown[]], 
   }
 
   async refresh(statements: Statements): Promise<void> {
-    const { table, toRecord } = this.#source;
-    const select = `SELECT id, revision, state, state_time FROM ${table} ORDER BY id`;
-    const versions = await statements.tuples<Version>(select);
+    const { table, condition, toRecord } = this.#source;
+    const where = condition === undefined ? '' : ` WHERE ${condition}`;
+    const select = `SELECT id, revision, state, state_time FROM ${table}${where}`;
+    // Sorted here: for an order MySQL would rather read the whole table than those in the index that fulfil the condition.
+    const versions = (await statements.tuples<Version>(select)).sort(([a], [b]) => a - b);
     const stale = versions.filter((version) => !this.#hasSeen(version)).map(([id]) => id);
     const rows = new Map((await this.#readRows(statements, stale, versions.length)).map((row) => [row[0], row]));
     const fresh = new Map<number, Known<Rec>>();
@@ -56,10 +59,10 @@ export class TableReader<Row extends readonly [id: number, ...rest: unknown[]], 
   }
 
   async #readRows(statements: Statements, stale: readonly number[], total: number): Promise<Row[]> {
-    const { table, columns } = this.#source;
+    const { table, columns, condition } = this.#source;
     const all = `SELECT ${columns} FROM ${table}`;
     // Many ids cost more than the rows that need not be read.
-    if (stale.length * 2 > total) return statements.tuples(all);
+    if (stale.length * 2 > total) return statements.tuples(condition === undefined ? all : `${all} WHERE ${condition}`);
     const rows: Row[] = [];
     for (const ids of chunks(stale, IDS_PER_STATEMENT)) {
       rows.push(...(await statements.tuples<Row>(`${all} WHERE id IN (${placeholders(ids.length)})`, ids)));

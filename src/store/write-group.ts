@@ -3,6 +3,8 @@
  * is all of them, everybody won. If not, the transaction is rolled back and repeated the careful way: first the
  * rows that still match are read and locked, then only these are written, with their events.
  */
+import { groupBy } from '../lib/group-by.ts';
+import { Contested, repeatContested } from './contested.ts';
 import type { Database, Outcome, Statements } from './database.ts';
 import { chunks } from './sql.ts';
 import { entryStatement, eventStatement, matchingIds, shapeOf, subnodeRemoval, writeStatement } from './writes.ts';
@@ -13,30 +15,19 @@ const CHUNK = 200;
 /** Careful tries: more than one is needed only if the node of a subnode moves in between. */
 const CAREFUL_TRIES = 5;
 
-/** Thrown in a transaction to roll it back: some row of a group did not match. */
-class Contested extends Error {}
-
 /**
  * Writes all in one transaction, at most one write per row; answers those that lost.
  * @param at time of the events, in epoch milliseconds
  */
-export async function writeGroup(
-  database: Database,
-  writes: readonly Write[],
-  at: number,
-): Promise<ReadonlySet<Write>> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await database.transaction(async (statements) => {
-        const lost = tries === 0 ? new Set<Write>() : await findLosers(database, statements, writes);
-        const winners = writes.filter((write) => !lost.has(write));
-        await writeAll(statements, winners, at);
-        return lost;
-      });
-    } catch (error) {
-      if (!(error instanceof Contested) || tries === CAREFUL_TRIES) throw error;
-    }
-  }
+export function writeGroup(database: Database, writes: readonly Write[], at: number): Promise<ReadonlySet<Write>> {
+  return repeatContested(CAREFUL_TRIES, (tries) =>
+    database.transaction(async (statements) => {
+      const lost = tries === 0 ? new Set<Write>() : await findLosers(database, statements, writes);
+      const winners = writes.filter((write) => !lost.has(write));
+      await writeAll(statements, winners, at);
+      return lost;
+    }),
+  );
 }
 
 /** Locks the rows that match. */
@@ -96,12 +87,5 @@ function run(statements: Statements, { sql, values }: Sql): Promise<Outcome> {
 
 /** Items with equal keys, in chunks. */
 function alike<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return [...groups.values()].flatMap((group) => chunks(group, CHUNK));
+  return [...groupBy(items, keyOf).values()].flatMap((group) => chunks(group, CHUNK));
 }

@@ -99,8 +99,8 @@ function conditionOf(group: readonly RowWrite[]): { condition: string; values: V
   const conditions = [`id IN (${placeholders(group.length)})`];
   const values: Value[] = group.map(({ id }) => id);
   for (const [column, value] of Object.entries(guard)) {
-    conditions.push(`${column} = ?`);
-    values.push(value);
+    conditions.push(value === null ? `${column} IS NULL` : `${column} = ?`);
+    if (value !== null) values.push(value);
   }
   if (first.kind === 'update' && first.whileNodeBuilds === true) {
     conditions.push(`EXISTS (SELECT 1 FROM node WHERE node.id = ${table}.node_id AND node.state = ${BUILDING})`);

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
-import type { Lease, NewNode, PoolRecords, Store } from '../../src/store/store.ts';
+import type { Lease, NewNode, NewRequest, PoolRecords, Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { anotherStore, openFreshStore, type DatabaseKind, type OpenedStore } from '../support/with-database.ts';
@@ -13,7 +13,16 @@ export const NOW_SECONDS = Math.floor(NOW / 1000);
 export const TTL_MS = 15_000;
 
 /** An empty pool. */
-export const NO_RECORDS: PoolRecords = { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] };
+export const NO_RECORDS: PoolRecords = {
+  nodes: [],
+  images: [],
+  diskImages: [],
+  pauses: [],
+  failures: [],
+  intents: [],
+  requests: [],
+  jobs: [],
+};
 
 export interface StoreTest {
   readonly store: Store;
@@ -87,6 +96,29 @@ export async function launch(store: Store, ...nodes: NewNode[]): Promise<NodeRec
 export async function launchOne(store: Store, overrides: Partial<NewNode> = {}): Promise<NodeRecord> {
   const [node] = await launch(store, aNewNode(overrides));
   return node!;
+}
+
+/** Inserts nodes that are READY, and answers their ids. */
+export async function launchReady(store: Store, count: number, overrides: Partial<NewNode> = {}): Promise<number[]> {
+  const nodes = await launch(store, ...Array.from({ length: count }, () => aNewNode(overrides)));
+  const ids = nodes.map(({ id }) => id);
+  await Promise.all(ids.map((id) => store.moveNode({ id, from: 'building', to: 'ready', by: 'launch' })));
+  return ids;
+}
+
+/** A wish for one small node. */
+export function aNewRequest(overrides: Partial<NewRequest> = {}): NewRequest {
+  return {
+    label: 'small',
+    count: 1,
+    priority: 0,
+    requestor: 'tester',
+    reason: null,
+    ttlMs: 3_600_000,
+    tokenId: null,
+    idempotencyKey: null,
+    ...overrides,
+  };
 }
 
 /** The node as the database has it now; null: gone. */

@@ -3,7 +3,17 @@ import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { DATABASES } from '../support/with-database.ts';
-import { aNewNode, countQueries, launch, launchOne, NO_RECORDS, query, useStore } from './harness.ts';
+import {
+  aNewNode,
+  aNewRequest,
+  countQueries,
+  launch,
+  launchOne,
+  launchReady,
+  NO_RECORDS,
+  query,
+  useStore,
+} from './harness.ts';
 
 describe.each(DATABASES)('reading the pool on %s', (kind) => {
   const test = useStore(kind);
@@ -68,6 +78,53 @@ describe.each(DATABASES)('reading the pool on %s', (kind) => {
       expect(after.diskImages.map((record, index) => record === before.diskImages[index])).toEqual([false, true]);
       expect(after.pauses).toBe(before.pauses);
       expect(after.images).toBe(before.images);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('sees requests come, change and go', async () => {
+    const { requests } = test.another();
+    const seen = async (): Promise<object[]> => [...(await test.store.readPool()).requests];
+    expect(await seen()).toEqual([]);
+    const waiting = await requests.open(aNewRequest({ label: 'big' }), []);
+    const { request } = await requests.open(aNewRequest(), []);
+    expect(await seen()).toEqual([waiting.request, request]);
+    const nodeIds = await launchReady(test.store, 1);
+    await requests.grant([{ requestId: request.id, nodeIds }]);
+    const granted = (await requests.find(request.id))!;
+    expect(await seen()).toEqual([waiting.request, granted.request]);
+    expect(granted.request.state).toBe('granted');
+    expect((await test.store.readPool()).nodes).toEqual(granted.nodes);
+    await requests.extend(request.id, test.clock.now() + 5);
+    expect(await seen()).toMatchObject([{}, { expiresAt: test.clock.now() + 5 }]);
+    expect((await seen())[0]).toBe((await seen())[0]);
+    await requests.end({ id: request.id, reason: 'released' });
+    expect(await seen()).toEqual([waiting.request]);
+    await query(test.knex, 'UPDATE request SET state = 3 WHERE id = ?', [waiting.request.id]);
+    expect(await seen()).toEqual([]);
+  });
+
+  it('reads only the requests that changed, among many that have ended', async () => {
+    for (const reason of ['released', 'released', null] as const) {
+      const { request } = await test.store.requests.open(aNewRequest(), []);
+      if (reason !== null) await test.store.requests.end({ id: request.id, reason });
+    }
+    const opened = [];
+    for (const label of ['a', 'b', 'c', 'd']) opened.push(await test.store.requests.open(aNewRequest({ label }), []));
+    const knex = connect(test.opened.config);
+    const store = createStore({ knex, clock: test.clock, random: systemRandom });
+    try {
+      const before = await store.readPool();
+      expect(before.requests.map(({ label }) => label)).toEqual(['small', 'a', 'b', 'c', 'd']);
+      await test.store.requests.end({ id: opened[1]!.request.id, reason: 'released' });
+      const queries = countQueries(knex);
+      const after = await store.readPool();
+      // Whether anything changed; begin, what changed, the versions of one table, commit.
+      expect(queries()).toBe(5);
+      expect(after.requests).toEqual([0, 1, 3, 4].map((index) => before.requests[index]));
+      expect(after.requests[3]).toBe(before.requests[4]);
+      expect(after.nodes).toBe(before.nodes);
     } finally {
       await store.close();
     }

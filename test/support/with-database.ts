@@ -132,6 +132,8 @@ const TABLES = [
   'dib_image',
   'image_pause',
   'job',
+  'request',
+  'token',
   'lease',
   'event',
   'intent',

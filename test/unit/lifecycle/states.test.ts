@@ -31,8 +31,8 @@ describe('the moves of a node', () => {
     ]);
   });
 
-  it('out of hold are the operator’s alone', () => {
-    expect(new Set(Object.values(NODE_MOVES.hold))).toEqual(new Set(['operator']));
+  it('out of hold are the operator’s alone, but that its time may run out', () => {
+    expect(NODE_MOVES.hold).toEqual({ ready: 'operator', used: 'operator', delete: 'any' });
   });
 
   it('do not lead out of delete, for nodes and images alike', () => {

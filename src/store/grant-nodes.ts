@@ -1,0 +1,169 @@
+/** Granting nodes to requests: the one place where a READY node becomes somebody's. That happens once in its life. */
+import { toSeconds } from '../lib/clock.ts';
+import type { NodeGrant } from '../lifecycle/hand-out.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
+import { Contested } from './contested.ts';
+import type { Database, Statements, Value } from './database.ts';
+import { chunks, placeholders } from './sql.ts';
+import { entryStatement, type Entry } from './writes.ts';
+
+/** Rows per statement: the cost of `CASE` grows with its square. */
+const CHUNK = 200;
+
+export interface GrantDeps {
+  readonly database: Database;
+  readonly statements: Statements;
+  readonly now: number;
+}
+
+/** What the history says of a node. */
+export interface NodeFacts {
+  readonly id: number;
+  readonly provider: string;
+  readonly label: string;
+}
+
+/** A grant with what is known of its nodes. */
+export interface WholeGrant {
+  readonly requestId: number;
+  readonly label: string;
+  readonly nodes: readonly NodeFacts[];
+}
+
+/**
+ * Grants whole sets: what of `grants` can still be had is written, and the rest is left alone. The rows are locked before
+ * they are looked at, requests before nodes and each in the order of their ids, as everybody does who needs both.
+ * Answers the requests that got their nodes.
+ */
+export async function grantNodes(deps: GrantDeps, grants: readonly NodeGrant[]): Promise<readonly number[]> {
+  const waiting = await lockWaiting(
+    deps,
+    grants.map(({ requestId }) => requestId),
+  );
+  const free = await lockFree(
+    deps,
+    grants.flatMap(({ nodeIds }) => nodeIds),
+  );
+  const whole = grants.flatMap((grant) => takeWhole(grant, { waiting, free }) ?? []);
+  if (whole.length > 0) await writeGrants(deps, whole);
+  return whole.map(({ requestId }) => requestId);
+}
+
+interface Wish {
+  readonly label: string;
+  readonly count: number;
+}
+
+interface Stock {
+  readonly waiting: Map<number, Wish>;
+  readonly free: Map<number, NodeFacts>;
+}
+
+/**
+ * Takes what the grant needs out of `stock`; null: it is not there. An id may have been given out again for another row
+ * since the grant was planned: so the row has to fit.
+ */
+function takeWhole({ requestId, nodeIds }: NodeGrant, { waiting, free }: Stock): WholeGrant | null {
+  const wish = waiting.get(requestId);
+  if (wish?.count !== nodeIds.length || new Set(nodeIds).size !== nodeIds.length) return null;
+  const nodes = nodeIds.flatMap((id) => free.get(id) ?? []).filter(({ label }) => label === wish.label);
+  if (nodes.length !== nodeIds.length) return null;
+  waiting.delete(requestId);
+  for (const id of nodeIds) free.delete(id);
+  return { requestId, label: wish.label, nodes };
+}
+
+// Only ids are conditions here and below, for MySQL locks what it reads on the way, and the gaps in between: in an index by
+// state that is where others insert. (`state + 0` cannot be looked up in one.)
+
+async function lockWaiting(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, Wish>> {
+  const columns = 'id, state, label_name, node_count';
+  const rows = await lockRows<readonly [number, number, string, number]>(deps, { table: 'request', columns, ids });
+  const waiting = rows.filter(([, state]) => state === REQUEST_STATE_CODES.waiting);
+  return new Map(waiting.map(([id, , label, count]) => [id, { label, count }]));
+}
+
+async function lockFree(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, NodeFacts>> {
+  const columns = 'id, state, request_id, provider_name, label_name';
+  type Row = readonly [id: number, state: number, requestId: number | null, provider: string, label: string];
+  const rows = await lockRows<Row>(deps, { table: 'node', columns, ids });
+  const free = rows.filter(([, state, requestId]) => state === STATE_CODES.ready && requestId === null);
+  return new Map(free.map(([id, , , provider, label]) => [id, { id, provider, label }]));
+}
+
+interface Rows {
+  readonly table: 'request' | 'node';
+  readonly columns: string;
+  readonly ids: readonly number[];
+}
+
+/** Those of the rows that are there. They stay as they are until the transaction ends. */
+export async function lockRows<Row extends readonly unknown[]>(
+  { database, statements }: Pick<GrantDeps, 'database' | 'statements'>,
+  { table, columns, ids }: Rows,
+): Promise<Row[]> {
+  const locking = database.dialect === 'mysql' ? ' FOR UPDATE' : '';
+  const found: Row[] = [];
+  const sorted = [...new Set(ids)].sort((a, b) => a - b);
+  for (const chunk of chunks(sorted, CHUNK)) {
+    const select = `SELECT ${columns} FROM ${table} WHERE id IN (${placeholders(chunk.length)})${locking}`;
+    found.push(...(await statements.tuples<Row>(select, chunk)));
+  }
+  return found;
+}
+
+/** Throws `Contested` when a node is not free any more, or a request does not wait. */
+export async function writeGrants({ statements, now }: GrantDeps, grants: readonly WholeGrant[]): Promise<void> {
+  const pairs = grants.flatMap(({ requestId, nodes }) => nodes.map(({ id }) => [id, requestId] as const));
+  for (const chunk of chunks(pairs, CHUNK)) await writeNodes(statements, chunk, now);
+  for (const chunk of chunks(grants, CHUNK)) {
+    const ids = chunk.map(({ requestId }) => requestId);
+    const { matched } = await statements.run(
+      `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
+      [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...ids, REQUEST_STATE_CODES.waiting],
+    );
+    if (matched !== ids.length) throw new Contested();
+  }
+  await writeEntries(statements, grants.flatMap(describeGrant), now);
+}
+
+async function writeNodes(
+  statements: Statements,
+  pairs: readonly (readonly [node: number, request: number])[],
+  now: number,
+): Promise<void> {
+  const cases = pairs.map(() => 'WHEN ? THEN ?').join(' ');
+  const set: Value[] = [...pairs.flat(), STATE_CODES.used, toSeconds(now)];
+  // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
+  const { matched } = await statements.run(
+    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(pairs.length)}) AND state = ? AND COALESCE(request_id, 0) = 0`,
+    [...set, ...pairs.map(([id]) => id), STATE_CODES.ready],
+  );
+  if (matched !== pairs.length) throw new Contested();
+}
+
+function describeGrant({ requestId, label, nodes }: WholeGrant): Entry[] {
+  const event = { kind: 'granted', reason: 'request' };
+  const ids = nodes.map(({ id }) => id).join(', ');
+  return [
+    ...nodes.map((node) => entryOf('node', node, { ...event, detail: `request ${requestId}` })),
+    entryOf('request', { id: requestId, provider: null, label }, { ...event, detail: ids }),
+  ];
+}
+
+/** An event of a node or a request. */
+export function entryOf(
+  kind: 'node' | 'request',
+  { id, provider, label }: { id: number; provider: string | null; label: string },
+  event: Entry['event'],
+): Entry {
+  return { kind: 'entry', subject: { kind, id, provider, name: label }, event };
+}
+
+export async function writeEntries(statements: Statements, entries: readonly Entry[], now: number): Promise<void> {
+  for (const chunk of chunks(entries, CHUNK)) {
+    const { sql, values } = entryStatement(chunk, now);
+    await statements.run(sql, values);
+  }
+}

@@ -1,0 +1,75 @@
+/** Reads requests with the nodes that they were granted. */
+import { groupBy } from '../lib/group-by.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import type { Database } from './database.ts';
+import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
+import { NODE_COLUMNS, nodeFromRow, SUBNODE_COLUMNS, subnodeFromRow, type NodeRow, type SubnodeRow } from './rows.ts';
+import { chunks, placeholders } from './sql.ts';
+import type { RequestWithNodes } from './store.ts';
+
+/** Ids per statement. */
+const CHUNK = 500;
+
+/** By id; what is not there any more is left out. */
+export async function readWithNodes(
+  database: Database,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, RequestWithNodes>> {
+  const rows = await readByIds<RequestRow>(database, `SELECT ${REQUEST_COLUMNS} FROM request WHERE id`, [
+    ...new Set(ids),
+  ]);
+  const requests = rows.flatMap((row) => requestFromRow(row) ?? []);
+  const granted = requests.filter(({ grantedAt }) => grantedAt !== null).map(({ id }) => id);
+  const { nodes, imageVersions } = await readNodesOf(database, granted);
+  const sets = groupBy(nodes, ({ requestId }) => requestId);
+  return new Map(
+    requests.map((request) => [request.id, { request, nodes: sets.get(request.id) ?? [], imageVersions }]),
+  );
+}
+
+type VersionedRow = readonly [imageVersion: number | null, ...node: NodeRow];
+
+/** Nodes that were granted to the requests; those that go are not shown any more. */
+async function readNodesOf(
+  database: Database,
+  requestIds: readonly number[],
+): Promise<Omit<RequestWithNodes, 'request'>> {
+  const version = '(SELECT version FROM snapshot_image WHERE snapshot_image.id = node.image_id)';
+  const select = `SELECT ${version}, ${NODE_COLUMNS} FROM node WHERE state <> ${STATE_CODES.delete} AND request_id`;
+  const imageVersions = new Map<number, number>();
+  const bare: NodeRecord[] = [];
+  for (const [imageVersion, ...row] of await readByIds<VersionedRow>(database, select, requestIds)) {
+    const node = nodeFromRow(row);
+    if (node === null) continue;
+    bare.push(node);
+    if (node.imageId !== null && imageVersion !== null) imageVersions.set(node.imageId, imageVersion);
+  }
+  const nodes = bare.sort((a, b) => a.id - b.id);
+  return { nodes: await withSubnodes(database, nodes), imageVersions };
+}
+
+async function withSubnodes(database: Database, nodes: readonly NodeRecord[]): Promise<readonly NodeRecord[]> {
+  const select = `SELECT ${SUBNODE_COLUMNS} FROM subnode WHERE node_id`;
+  const ids = nodes.map(({ id }) => id);
+  const subnodes = (await readByIds<SubnodeRow>(database, select, ids)).flatMap((row) => subnodeFromRow(row) ?? []);
+  if (subnodes.length === 0) return nodes;
+  const sets = groupBy(
+    subnodes.sort((a, b) => a.id - b.id),
+    ({ nodeId }) => nodeId,
+  );
+  return nodes.map((node) => ({ ...node, subnodes: sets.get(node.id) ?? [] }));
+}
+
+/** @param select all but the end of a condition on the ids */
+async function readByIds<Row extends readonly unknown[]>(
+  database: Database,
+  select: string,
+  ids: readonly number[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const chunk of chunks(ids, CHUNK)) {
+    rows.push(...(await database.tuples<Row>(`${select} IN (${placeholders(chunk.length)})`, chunk)));
+  }
+  return rows;
+}

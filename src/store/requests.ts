@@ -1,0 +1,88 @@
+/** Requests for nodes and the leases under which they have them. */
+import type { Clock } from '../lib/clock.ts';
+import { NodepoolError } from '../lib/errors.ts';
+import type { Random } from '../lib/random.ts';
+import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
+import { repeatContested } from './contested.ts';
+import type { Database } from './database.ts';
+import { endRequests } from './end-requests.ts';
+import { entryOf, grantNodes, lockRows, writeEntries, type GrantDeps } from './grant-nodes.ts';
+import { Grouped } from './grouped.ts';
+import { openRequests, type Opened, type Opening } from './open-requests.ts';
+import { purgeOldest } from './purge.ts';
+import { readWithNodes } from './read-requests.ts';
+import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
+import type { OpenedRequest, RequestEnding, Store } from './store.ts';
+
+interface RequestsDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export type Requests = Store['requests'] & {
+  /** Resolves when nothing is waiting or on its way. */
+  idle(): Promise<void>;
+};
+
+/** Another process may take the same nodes, but not so often: after this, those that it got in the way of wait. */
+const LAST_TRY = 4;
+
+export function createRequests({ database, clock, random }: RequestsDeps): Requests {
+  const transact = <T>(work: (deps: GrantDeps) => Promise<T>): Promise<T> =>
+    database.transaction((statements) => work({ database, statements, now: clock.now() }));
+  const openings = new Grouped<Opening, OpenedRequest>(async (group) => {
+    const opened = await repeatContested(LAST_TRY, (tries) =>
+      transact((deps) => openRequests({ ...deps, random, isLastTry: tries === LAST_TRY }, group)),
+    );
+    return readOpened(database, opened);
+  });
+  const endings = new Grouped<RequestEnding, boolean>((group) => transact((deps) => endRequests(deps, group)));
+  return {
+    open: (request, targets) => openings.submit({ request, targets }),
+    find: async (id) => (await readWithNodes(database, [id])).get(id) ?? null,
+    ended: async (limit) => {
+      const select = `SELECT ${REQUEST_COLUMNS} FROM request WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id DESC LIMIT ?`;
+      const rows = await database.tuples<RequestRow>(select, [limit]);
+      return rows.flatMap((row) => requestFromRow(row) ?? []);
+    },
+    grant: (grants) => transact((deps) => grantNodes(deps, grants)),
+    end: (ending) => endings.submit(ending),
+    extend: (id, expiresAt) => transact((deps) => extendLease(deps, id, expiresAt)),
+    purge: async (before) => {
+      await purgeOldest(database, { table: 'request', time: 'ended_ms', before });
+    },
+    idle: async () => {
+      await Promise.all([openings.idle(), endings.idle()]);
+    },
+  };
+}
+
+async function readOpened(
+  database: Database,
+  opened: readonly (Opened | Error)[],
+): Promise<readonly (OpenedRequest | Error)[]> {
+  const ids = opened.flatMap((result) => (result instanceof Error ? [] : [result.id]));
+  const found = await readWithNodes(database, ids);
+  return opened.map((result) => {
+    if (result instanceof Error) return result;
+    const request = found.get(result.id);
+    if (request !== undefined) return { ...request, isReplay: result.isReplay };
+    return new NodepoolError('not-found', `request ${result.id} was deleted as soon as it was made`);
+  });
+}
+
+type LeaseRow = readonly [id: number, label: string, state: number, expiresAt: number | null];
+
+async function extendLease(deps: GrantDeps, id: number, expiresAt: number): Promise<boolean> {
+  const { statements, now } = deps;
+  const columns = 'id, label_name, state, expires_ms';
+  const [row] = await lockRows<LeaseRow>(deps, { table: 'request', columns, ids: [id] });
+  if (row === undefined) return false;
+  const [, label, state, endsAt] = row;
+  if (state !== REQUEST_STATE_CODES.granted || endsAt === null || endsAt <= now) return false;
+  await statements.run('UPDATE request SET expires_ms = ?, revision = revision + 1 WHERE id = ?', [expiresAt, id]);
+  const event = { kind: 'extended', reason: 'request', detail: new Date(expiresAt).toISOString() };
+  await writeEntries(statements, [entryOf('request', { id, provider: null, label }, event)], now);
+  return true;
+}
