@@ -3,18 +3,25 @@ import { writeSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Config } from './config/types.ts';
+import { createApi } from './api/api.ts';
 import { locateConfig } from './config/locate.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
 import { createConfigSource, type ConfigSource } from './config/watch.ts';
 import { createGearmanDemand } from './demand/gearman-demand.ts';
+import { createJobNews } from './daemon/job-news.ts';
+import type { EngineDeps } from './daemon/deps.ts';
 import { createEngine, type Engine } from './daemon/run-engine.ts';
+import { createGearmanServers } from './gearman/gearman-servers.ts';
 import { createDiskImages } from './images/create-disk-images.ts';
 import type { DiskImages } from './images/disk-images.ts';
 import { noDiskImages } from './images/no-disk-images.ts';
+import { createJobEvents } from './job-events/job-events.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { systemRandom as random } from './lib/random.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createMetrics } from './metrics/statsd.ts';
 import { createConductor, STOP_LIMIT_MS, type Conductor } from './process/conduct.ts';
 import { createConfigRefresh } from './process/config-refresh.ts';
@@ -42,6 +49,7 @@ import { connect } from './store/connect.ts';
 import { createStore } from './store/create-store.ts';
 import { migrate } from './store/migrate.ts';
 import type { Store } from './store/store.ts';
+import { createTargets } from './targets/targets.ts';
 
 const print = (descriptor: 1 | 2, text: string): void => void writeSync(descriptor, text);
 
@@ -106,7 +114,7 @@ async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): 
     });
     takeProcess(log, conductor);
     leaveTraces(options, { stateDir, source });
-    const engine = await assemble({ options, stateDir, source, refreshConfig, log, releasers });
+    const engine = await assemble({ options, stateDir, version, source, refreshConfig, log, releasers });
     log.info({ version, config: source.current().path, pid: process.pid }, 'started');
     warnOfOldNode(process.versions.node, log.child('process'));
     if (options.detached) await letGo();
@@ -157,6 +165,7 @@ function leaveTraces(options: DaemonOptions, { stateDir, source }: { stateDir: s
 interface Parts {
   readonly options: DaemonOptions;
   readonly stateDir: string;
+  readonly version: string;
   readonly source: ConfigSource;
   readonly refreshConfig: () => Promise<void>;
   readonly log: Log;
@@ -164,7 +173,8 @@ interface Parts {
 }
 
 /** Database, clouds and metrics, and the engine on top. */
-async function assemble({ options, stateDir, source, refreshConfig, log, releasers }: Parts): Promise<Engine> {
+async function assemble(parts: Parts): Promise<Engine> {
+  const { options, stateDir, source, refreshConfig, log, releasers } = parts;
   const store = await openStore(source, releasers);
   const metrics = createMetrics({ env: process.env, log: log.child('metrics'), clock });
   releasers.push('metrics', () => metrics.close());
@@ -174,10 +184,9 @@ async function assemble({ options, stateDir, source, refreshConfig, log, release
     onCall: ({ provider, call, ms }) => metrics.cloudCall({ provider, task: TASK_NAMES[call], ms }),
     log: log.child('providers'),
   });
-  let wake = (): void => undefined;
-  const demand = createGearmanDemand({ clock, random, log: log.child('gearman'), onChange: () => wake() });
-  releasers.push('gearman', () => demand.close());
-  const engine = createEngine({
+  const surroundings: Surroundings = { ...parts, store, metrics, wake: () => engine.wake() };
+  const followers: Follower[] = [];
+  const engine: Engine = createEngine({
     store,
     config: () => source.current(),
     refreshConfig,
@@ -196,10 +205,63 @@ async function assemble({ options, stateDir, source, refreshConfig, log, release
     switches: options.switches,
     scope: null,
     env: process.env,
-    demand,
+    ...openHandOver(surroundings),
+    followers,
   });
-  wake = () => engine.wake();
+  // As in the original, who deletes nothing takes no notice of jobs.
+  if (options.switches.deletes) followers.push(followJobs(surroundings));
+  if (options.api) followers.push(openApi(surroundings, engine));
   return engine;
+}
+
+interface Surroundings extends Parts {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  /** Has the engine look at what is new. */
+  readonly wake: () => void;
+}
+
+/** What works beside the loop, and follows the configuration. */
+type Follower = EngineDeps['followers'][number];
+
+/** What asks for nodes, and who gets them. */
+function openHandOver({ log, releasers, metrics, wake }: Surroundings): Pick<EngineDeps, 'demand' | 'targets'> {
+  const gearman = createGearmanServers({ clock, random, log: log.child('gearman') });
+  releasers.push('gearman', () => gearman.close());
+  const demand = createGearmanDemand({ clock, log: log.child('gearman'), servers: gearman, onChange: wake });
+  releasers.push('demand', () => demand.close());
+  const targets = createTargets({
+    clock,
+    log: log.child('targets'),
+    gearman,
+    onCall: ({ target, task, ms }) => metrics.cloudCall({ provider: target, task, ms }),
+  });
+  releasers.push('targets', () => targets.close());
+  return { demand, targets };
+}
+
+/** Takes down what publishers tell of jobs. */
+function followJobs({ store, source, metrics, log, releasers, wake }: Surroundings): Follower {
+  const config = (): Config => source.current();
+  const news = createJobNews({ store, config, clock, log: log.child('jobs'), metrics, onNews: wake });
+  const events = createJobEvents({ clock, log: log.child('events'), onEvent: news.take });
+  releasers.push('job events', () => events.close());
+  return events;
+}
+
+function openApi({ store, source, log, releasers, version, wake }: Surroundings, engine: Engine): Follower {
+  const api = createApi({
+    store,
+    config: () => source.current(),
+    clock,
+    log: log.child('api'),
+    version,
+    explain: (requestId) => engine.explain(requestId),
+    unready: () => engine.unready(),
+    onChange: wake,
+  });
+  releasers.push('HTTP interface', () => api.close());
+  return api;
 }
 
 /** A rehearsal has stand-ins for the programs, so that it runs on any machine. */

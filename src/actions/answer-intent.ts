@@ -5,11 +5,14 @@ import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import type { CloudImage, Server } from '../providers/provider.ts';
 import { buildDiskImage, rollBack, updateImage, uploadNewest } from './answer-image-intent.ts';
 import type { ActionContext } from './context.ts';
+import { explainRequest } from '../planning/explain-request.ts';
+import { viewWait } from '../requests/view.ts';
 import { describeAction } from './describe-action.ts';
 
 type Answer = (args: IntentRecord['args'], context: ActionContext, signal: AbortSignal) => Promise<unknown>;
 
 const ANSWERS: Readonly<Record<IntentKind, Answer>> = {
+  'explain-request': explain,
   'image-build': buildDiskImage,
   'image-upload': uploadNewest,
   'image-update': updateImage,
@@ -48,6 +51,12 @@ async function deleteImage({ id, force }: IntentRecord['args'], context: ActionC
       : await context.store.moveImage({ id: image.id, from: image.state, to: 'delete', by: 'operator', patch, event });
   if (!hasWon) throw new NodepoolError('refused', `image ${image.id} changed at the same moment; try again`);
   return { id: image.id };
+}
+
+/** Args `{id}`: why a request waits; null when it does not. */
+async function explain({ id }: IntentRecord['args'], { world, plan }: ActionContext): Promise<unknown> {
+  const explanation = explainRequest(world, plan.notes, Number(id));
+  return Promise.resolve(explanation && viewWait(explanation));
 }
 
 async function describePlan(_args: IntentRecord['args'], { plan, world }: ActionContext): Promise<unknown> {

@@ -12,9 +12,11 @@ import type { SupervisedProvider } from '../providers/supervised.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
 import type { TemplateKeys } from '../remote/template-keys.ts';
 import type { Lease, Store } from '../store/store.ts';
+import type { Targets } from '../targets/targets.ts';
 import type { CloudRecorder } from './cloud-recorder.ts';
 import type { ConsoleMemory } from './consoles.ts';
 import type { FailureLog } from './failure-log.ts';
+import type { TargetRecorder } from './target-recorder.ts';
 
 export interface ActionContext {
   readonly store: Store;
@@ -33,6 +35,8 @@ export interface ActionContext {
   readonly failures: FailureLog;
   readonly book: CloudRecorder;
   readonly consoles: ConsoleMemory;
+  readonly targets: Targets;
+  readonly targetBook: TargetRecorder;
   readonly world: World;
   readonly plan: Plan;
   /** Throws `unavailable` when there is no such provider any more. */

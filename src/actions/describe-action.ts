@@ -1,4 +1,5 @@
 /** A planned action in words, for `nodepool plan` and the log. */
+import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import type { Action, ActionKind, ActionOf, Launch } from '../planning/actions.ts';
 import type { Accessory } from '../providers/provider.ts';
 
@@ -20,6 +21,15 @@ const WORDS: Words = {
   'withdraw-image': ({ imageId, detail }) => `withdraw image ${imageId}: ${detail}`,
   'attach-floating-ip': ({ subject, slot, serverId }) =>
     `give server ${serverId} of ${subject} at ${slot.provider} a floating IP`,
+  'grant-requests': ({ grants }) => grants.map(describeGrant).join(', '),
+  'end-requests': ({ endings }) => `end ${endings.map(({ id, reason }) => `request ${id} (${reason})`).join(', ')}`,
+  'hold-node': ({ nodeId, jobId }) => `hold node ${nodeId} by job rule ${jobId}`,
+  'register-node': ({ nodeId }) => `register node ${nodeId} at its target`,
+  'unregister-node': ({ nodeId }) => `take node ${nodeId} from its target`,
+  'start-test': ({ nodeId }) => `start the acceptance test of node ${nodeId}`,
+  'pass-test': ({ nodeId }) => `let jobs find node ${nodeId}, which has passed its test`,
+  'note-job': ({ nodeId, seen }) => `note that a job on node ${nodeId} has ${seen}`,
+  'check-target': ({ target }) => `ask the Jenkins of target ${target} how it is`,
   'answer-intent': ({ intent }) => `answer ${intent.kind} of the command line`,
 };
 
@@ -28,6 +38,10 @@ export function describeAction(action: Action): string {
   // The table pairs each kind with its words; the pairing is lost on a union.
   const describe = WORDS[action.kind] as ((action: Action) => string) | undefined;
   return describe?.(action) ?? `${action.kind.replaceAll('-', ' ')} (${action.subject})`;
+}
+
+function describeGrant({ requestId, nodeIds }: NodeGrant): string {
+  return `grant node ${nodeIds.join(', ')} to request ${requestId}`;
 }
 
 function describeLeak(action: ActionOf<'delete-leaked-server' | 'delete-leaked-image' | 'delete-accessory'>): string {

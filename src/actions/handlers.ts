@@ -3,6 +3,7 @@ import { answerIntent } from './answer-intent.ts';
 import { adoptImage, buildImage, deleteCloudImage, finishImage, saveImage, setupImage } from './build-image.ts';
 import { checkNode } from './check-node.ts';
 import type { Handlers } from './context.ts';
+import { checkTarget, passTest, registerNode, startTest, unregisterNode } from './hand-over.ts';
 import {
   inspectDiskImage,
   makeDiskImage,
@@ -15,10 +16,12 @@ import {
 import { attachFloatingIp } from './attach-floating-ip.ts';
 import { deleteAccessory, deleteLeakedImage, deleteLeakedServer } from './delete-leaks.ts';
 import { launchNodes } from './launch-nodes.ts';
+import { holdNode, noteJob } from './node-jobs.ts';
 import { prepareNode } from './prepare-node.ts';
 import { purgeHistory } from './purge-history.ts';
 import { knockServer, probeServer } from './probe-server.ts';
 import { listAccessories, listImages, listServers, readLimits } from './read-cloud.ts';
+import { endRequests, grantRequests } from './requests.ts';
 import { removeImage, removeNode, retireImage, retireNode } from './retire.ts';
 import { adoptServer, createServer, deleteServer, forgetServer } from './servers.ts';
 import { openUpload, uploadImage } from './upload-image.ts';
@@ -62,6 +65,15 @@ export const HANDLERS: Handlers = {
   'open-upload': openUpload,
   'upload-image': uploadImage,
   'withdraw-image': withdrawImage,
+  'grant-requests': grantRequests,
+  'end-requests': endRequests,
+  'register-node': registerNode,
+  'unregister-node': unregisterNode,
+  'start-test': startTest,
+  'pass-test': passTest,
+  'hold-node': holdNode,
+  'note-job': noteJob,
+  'check-target': checkTarget,
   'answer-intent': answerIntent,
   'purge-history': purgeHistory,
 };

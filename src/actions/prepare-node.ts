@@ -3,6 +3,7 @@ import { isNodepoolError, type ErrorCode, type NodepoolError } from '../lib/erro
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { NODE_FILES_LIMIT_MS, READY_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord, ServerSlot } from '../lifecycle/records.ts';
+import { hasJenkins } from '../lifecycle/targets.ts';
 import type { ActionOf, Reason } from '../planning/actions.ts';
 import { launchPlace, providerPlace } from '../planning/places.ts';
 import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
@@ -49,16 +50,23 @@ function reasonOf({ code }: NodepoolError): Reason {
 async function finishLaunch(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {
   const { store, log, metrics, clock, world, failures } = context;
   const { id, provider, az, target, manager, label } = node;
-  const event = { kind: 'ready', reason: 'next-step', detail: node.ip };
-  const move = { id, from: 'building', to: 'ready', by: 'launch', patch: { reason: null }, event } as const;
+  const to = hasTest(context, node) ? 'test' : 'ready';
+  const event = { kind: to, reason: 'next-step', detail: node.ip };
+  const move = { id, from: 'building', to, by: 'launch', patch: { reason: null }, event } as const;
   if (!(await insist(clock, signal, () => store.moveNode(move)))) return;
   const ms = clock.now() - node.createdAt;
-  log.info({ node: id, provider, label, ip: node.ip, ms }, 'node ready');
+  log.info({ node: id, provider, label, ip: node.ip, ms }, `node ${to === 'test' ? 'goes on test' : 'ready'}`);
   await tallyLaunch(context, node, null);
   const image = world.config.labels.get(label)?.image ?? null;
   metrics.launchEnded({ result: 'ready', provider, az, image, target, manager, ms });
   await failures.clear(launchPlace(node, image), world.failures);
   await failures.clear(providerPlace(provider), world.failures, node.attemptAt ?? 0);
+}
+
+/** Whether its Jenkins is to run an acceptance test on it first. */
+function hasTest({ world }: ActionContext, { target }: NodeRecord): boolean {
+  const jenkins = world.config.targets.get(target)?.jenkins ?? null;
+  return hasJenkins(jenkins) && jenkins?.testJob != null;
 }
 
 async function writeNodeFiles(context: ActionContext, node: NodeRecord, signal: AbortSignal): Promise<void> {

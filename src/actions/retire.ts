@@ -1,5 +1,6 @@
 /** Moves out of a life cycle: failed, over age, removed from the configuration, asked for by an operator. */
 import { describeError, ERROR_CODES, isNodepoolError } from '../lib/errors.ts';
+import type { NodeState } from '../lifecycle/node-states.ts';
 import type { ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
 import { buildPlace, launchPlace } from '../planning/places.ts';
@@ -75,7 +76,7 @@ async function endNode(context: ActionContext, node: NodeRecord, end: End & { me
   const { store, log, world, failures } = context;
   const { id, state: from, provider, label } = node;
   const { reason, detail, consoleOf, signal } = end;
-  if (from === 'delete' || from === 'hold') return;
+  if (!mayEnd(from, reason)) return;
   const event = { kind: from === 'building' ? 'launch-failed' : 'retired', reason, detail };
   if (!(await store.moveNode({ id, from, to: 'delete', by: 'cleanup', patch: { reason }, event }))) return;
   log.info({ node: id, provider, label, from, reason, detail }, 'node retired');
@@ -86,6 +87,11 @@ async function endNode(context: ActionContext, node: NodeRecord, end: End & { me
   reportFailedLaunch(context, node, { image, metric: end.metric });
   const subject = { kind: 'node' as const, id, name: label };
   await keepConsole(context, { provider, serverId: consoleOf, subject, reason }, signal);
+}
+
+/** Of a held node nobody disposes before its time is over. */
+function mayEnd(from: NodeState, reason: Reason): from is Exclude<NodeState, 'delete'> {
+  return from !== 'delete' && (from !== 'hold' || reason === 'hold-expired');
 }
 
 function reportFailedLaunch(

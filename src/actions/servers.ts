@@ -137,5 +137,6 @@ function unwantedSince(context: ActionContext, { kind, id }: SlotRef): number {
 
 export async function forgetServer({ slot }: ActionOf<'forget-server'>, { store }: ActionContext): Promise<void> {
   const nothing = { serverId: null, attemptAt: null, deleteAt: null, ip: null, ipPrivate: null, hostKey: null };
-  await store.patch(slot.kind, slot.id, {}, nothing, { kind: 'template-deleted', reason: 'gone' });
+  const kind = slot.kind === 'image' ? 'template-deleted' : 'server-deleted';
+  await store.patch(slot.kind, slot.id, {}, nothing, { kind, reason: 'gone' });
 }

@@ -57,6 +57,13 @@ export function resolveConfig(input: ResolveInput): Config {
     diskimages: byName(
       entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, directory, providers, textAt })),
     ),
+    requests: { ttlMs: toMs(entries.requests.ttl), maxTtlMs: toMs(entries.requests['max-ttl']) },
+    api: {
+      host: entries.api.host,
+      // The port belongs to the pool that the configuration is for.
+      port: fake ? 0 : entries.api.port,
+      rateLimit: entries.api['rate-limit'],
+    },
     eventRetentionMs: Math.round(entries['event-retention'] * DAY_MS),
   });
 }

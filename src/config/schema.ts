@@ -53,6 +53,17 @@ const crons = z.strictObject({
   check: cron.default('*/15 * * * *').describe('When to check that ready nodes still answer.'),
 });
 
+const requests = z.strictObject({
+  ttl: timeLimit.default(14_400).describe('Seconds that nodes are leased for when a request does not say.'),
+  'max-ttl': timeLimit.default(604_800).describe('Seconds that a lease may last without being extended.'),
+});
+
+const api = z.strictObject({
+  host: text.default('127.0.0.1').describe('Name or address to listen on.'),
+  port: z.int().min(0).max(65_535).default(8005).describe('Port to listen on; 0: any free one.'),
+  'rate-limit': delay.default(100).describe('Requests per second that a token may make on average; 0: any number.'),
+});
+
 const root = z.strictObject({
   'script-dir': text.optional().describe('Directory of the scripts that are copied to template servers.'),
   'elements-dir': text.optional().describe('Directory of elements for diskimage-builder.'),
@@ -74,6 +85,8 @@ const root = z.strictObject({
   'zmq-publishers': z.array(text).default([]).describe('Addresses at which Jenkins servers publish their events.'),
   'gearman-servers': z.array(gearmanServer).default([]).describe('Gearman servers whose queues show the demand.'),
   'zookeeper-servers': unused('remove it, everything is kept in the database'),
+  requests: requests.prefault({}).describe('Leases of nodes that were asked for.'),
+  api: api.prefault({}).describe('The HTTP interface of the daemon.'),
   'event-retention': timeLimit.max(36_500).default(14).describe('Days that the history of nodes and images is kept.'),
   labels: z.array(label).default([]).describe('The kinds of nodes to keep ready.'),
   providers: z.array(provider).default([]).describe('The clouds to take servers from.'),

@@ -25,6 +25,8 @@ export interface Config {
   readonly providers: ReadonlyMap<string, ProviderConfig>;
   readonly targets: ReadonlyMap<string, TargetConfig>;
   readonly diskimages: ReadonlyMap<string, DiskimageConfig>;
+  readonly requests: RequestsConfig;
+  readonly api: ApiConfig;
   /** How long events are kept, in milliseconds. */
   readonly eventRetentionMs: number;
 }
@@ -51,6 +53,24 @@ export interface CronConfig {
 export interface GearmanServerConfig {
   readonly host: string;
   readonly port: number;
+}
+
+/** Leases of requested nodes. */
+export interface RequestsConfig {
+  /** How long one lasts when nobody says otherwise. */
+  readonly ttlMs: number;
+  /** How long one may last from its grant, or its last extension, on. */
+  readonly maxTtlMs: number;
+}
+
+/** The HTTP interface of the daemon. */
+export interface ApiConfig {
+  /** Name or address that it listens on. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Requests per second that one token may make on average; 0: any number. */
+  readonly rateLimit: number;
 }
 
 export interface LabelConfig {

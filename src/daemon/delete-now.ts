@@ -42,9 +42,9 @@ async function findNode({ store }: Pick<EngineDeps, 'store'>, nodeId: number): P
   return nodes.find(({ id }) => id === nodeId) ?? null;
 }
 
-/** What concerns the node: its own steps, those of its subnodes, and listings of its provider's servers. */
+/** What concerns the node: its own steps, what its target is told, those of its subnodes, and listings of its provider's servers. */
 function accepting(node: NodeRecord): (action: Action) => boolean {
-  const subjects = new Set<Subject>([`node:${node.id}`, `servers:${node.provider}`]);
+  const subjects = new Set<Subject>([`node:${node.id}`, `handover:${node.id}`, `servers:${node.provider}`]);
   for (const subnode of node.subnodes) subjects.add(`subnode:${subnode.id}`);
   return ({ subject }) => subjects.has(subject);
 }

@@ -11,6 +11,7 @@ import type { Providers } from '../providers/registry.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
 import type { TemplateKeys } from '../remote/template-keys.ts';
 import type { Store } from '../store/store.ts';
+import type { Targets } from '../targets/targets.ts';
 
 /** A part of the pool that an engine acts on, for a command that does a daemon's work. */
 export interface Scope {
@@ -35,6 +36,10 @@ export interface EngineDeps {
   readonly diskImages: DiskImages;
   /** What the queues of Gearman servers ask for. */
   readonly demand: GearmanDemand;
+  /** Who gets the nodes. */
+  readonly targets: Targets;
+  /** What follows the configuration, and works beside the loop: listeners for events, the HTTP interface. */
+  readonly followers: readonly { configure(config: Config): void }[];
   /** Builds of disk images, and uploads, at once. */
   readonly workers: Workers;
   /** Name of this host, for operators. */

@@ -11,6 +11,8 @@ import { buildLogDirectory } from '../images/build-logs.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { Action, Plan } from '../planning/actions.ts';
 import { EMPTY_MEMORY, type Memory } from '../planning/memory.ts';
+import type { Explanation } from '../planning/explanation.ts';
+import { explainRequest } from '../planning/explain-request.ts';
 import { plan } from '../planning/plan.ts';
 import type { Subject, World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
@@ -21,6 +23,8 @@ import { leaseNames, leaseOf } from './lease-names.ts';
 import { Lanes } from './lanes.ts';
 import { observe, type Observation } from './observe.ts';
 import { identityOf } from './precedence.ts';
+import { GrantReport } from './grant-report.ts';
+import { createTargetBook, type TargetBook } from './target-book.ts';
 import { createTasks, type RunningTask, type Tasks } from './tasks.ts';
 
 /** Configuration is looked at this often, in milliseconds. */
@@ -42,6 +46,8 @@ export class EngineCore {
   readonly #tasks: Tasks;
   readonly #lanes = new Lanes();
   readonly #book: CloudBook;
+  readonly #targetBook: TargetBook;
+  readonly #grants = new GrantReport();
   readonly #identity: ReturnType<typeof identityOf>;
   readonly #leases: LeaseKeeper;
   readonly #failures: FailureLog;
@@ -56,6 +62,7 @@ export class EngineCore {
   #held = '';
   #demand: World['demand'] | null = null;
   #memory: Memory = EMPTY_MEMORY;
+  #last: { readonly world: World; readonly plan: Plan } | null = null;
   #plannedAt = 0;
   #nextWakeAt = 0;
   #configAt = -Infinity;
@@ -65,6 +72,7 @@ export class EngineCore {
     const { clock, log, store } = deps;
     this.#deps = deps;
     this.#book = createCloudBook(log.child('clouds'));
+    this.#targetBook = createTargetBook(log.child('targets'));
     this.#identity = identityOf(deps);
     this.#leases = new LeaseKeeper({ ...deps, ...this.#identity, log: log.child('leases') });
     this.#failures = createFailureLog({ store, clock });
@@ -87,8 +95,11 @@ export class EngineCore {
     const { world } = observation;
     // It paces itself: what it is shown last must not be left unsent.
     this.#deps.metrics.pool(world.config, world.nodes);
+    if (world.leases.has('supply')) this.#grants.look(world.requests, this.#deps.metrics);
+    else this.#grants.forget();
     if (this.#isSame(observation) && !hasNews) return null;
     const result = plan(world);
+    this.#last = { world, plan: result };
     this.#remember(observation, result);
     forgetDrained(this.#deps, world);
     this.#abandonScripts(world);
@@ -111,6 +122,12 @@ export class EngineCore {
     this.#plannedAt = world.now;
     this.#memory = memory;
     this.#nextWakeAt = nextWakeAt;
+  }
+
+  /** Why a request waits, as the last plan says; null: it does not, or this daemon does not grant. */
+  explain(requestId: number): Explanation | null {
+    if (this.#last?.world.leases.has('supply') !== true) return null;
+    return explainRequest(this.#last.world, this.#last.plan.notes, requestId);
   }
 
   /** Ends builds of disk images: these take hours, and need a while to clean up behind themselves. */
@@ -138,12 +155,14 @@ export class EngineCore {
   }
 
   async #observe(): Promise<Observation> {
-    const { store, config: current, providers, demand } = this.#deps;
+    const { store, config: current, providers, demand, targets, followers } = this.#deps;
     this.#installation ??= await store.installation();
     const isDue = await this.#refreshConfig();
     const config = current();
     // Providers look at their own files, too, such as clouds.yaml.
     demand.configure(config);
+    targets.configure(config);
+    for (const follower of followers) follower.configure(config);
     if (isDue || config !== this.#config) {
       providers.configure(config);
       this.#configureImages(config, this.#installation);
@@ -156,6 +175,7 @@ export class EngineCore {
       leases: () => new Set(this.#leases.held().keys()),
       memory: this.#memory,
       book: this.#book,
+      targetBook: this.#targetBook,
       tasks: this.#tasks,
     });
   }
@@ -186,6 +206,7 @@ export class EngineCore {
 
   /** A script may run for hours: whoever deletes its node or image does not wait until it has ended. */
   #abandonScripts({ nodes, images, diskImages }: World): void {
+    this.#abandonHandovers(nodes);
     const scripts = this.#tasks.running().filter(({ kind }) => SCRIPTS.has(kind));
     if (scripts.length === 0) return;
     const building = new Set<Subject>();
@@ -193,6 +214,16 @@ export class EngineCore {
     for (const { id, state } of images) if (state === 'building') building.add(`image:${id}`);
     for (const { id, state } of diskImages) if (state === 'building') building.add(`disk-image:${id}`);
     for (const { subject } of scripts) if (!building.has(subject)) this.#tasks.abort(subject);
+  }
+
+  /** A Gearman worker may be waited for for minutes: what is on its way out does not wait. */
+  #abandonHandovers(nodes: World['nodes']): void {
+    const waits = this.#tasks.running().filter(({ kind }) => kind === 'register-node');
+    if (waits.length === 0) return;
+    const staying = new Set<Subject>(
+      nodes.filter(({ state }) => state !== 'delete').map(({ id }) => `handover:${id}` as const),
+    );
+    for (const { subject } of waits) if (!staying.has(subject)) this.#tasks.abort(subject);
   }
 
   #start(action: Action, context: ActionContext): void {
@@ -213,7 +244,12 @@ export class EngineCore {
       return found;
     };
     const lease: ActionContext['lease'] = (name) => this.#leases.held().get(name) ?? null;
-    const kept = { failures: this.#failures, book: this.#book, consoles: this.#consoles };
+    const kept = {
+      failures: this.#failures,
+      book: this.#book,
+      targetBook: this.#targetBook,
+      consoles: this.#consoles,
+    };
     return { ...this.#deps, ...kept, plan: result, world, provider, lease };
   }
 }

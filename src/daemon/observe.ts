@@ -2,6 +2,7 @@ import type { Config } from '../config/types.ts';
 import type { Memory } from '../planning/memory.ts';
 import type { Workshop, World } from '../planning/world.ts';
 import type { PoolRecords } from '../store/store.ts';
+import type { TargetBook } from './target-book.ts';
 import type { CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Tasks } from './tasks.ts';
@@ -20,6 +21,7 @@ interface Sources {
   readonly leases: () => ReadonlySet<string>;
   readonly memory: Memory;
   readonly book: CloudBook;
+  readonly targetBook: TargetBook;
   readonly tasks: Tasks;
 }
 
@@ -36,10 +38,12 @@ export async function observe({
   leases,
   memory,
   book,
+  targetBook,
   tasks,
 }: Sources): Promise<Observation> {
   const busy = tasks.busy();
   forgetOthers(deps, leases(), book);
+  const targets = targetBook.view(deps.clock.now());
   const clouds = book.view(deps.providers.entries(), deps.clock.now());
   const pool = await deps.store.readPool();
   const world: World = {
@@ -51,6 +55,7 @@ export async function observe({
     leases: leases(),
     ...pool,
     clouds,
+    targets,
     demand: deps.demand.current(),
     busy,
     memory,

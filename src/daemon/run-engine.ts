@@ -1,5 +1,7 @@
 /** The loop around the engine's passes: when the next one runs, what stops it, how it ends. */
 import { describeError, isNodepoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { Explanation } from '../planning/explanation.ts';
 import type { EngineDeps } from './deps.ts';
 import { EngineCore } from './engine.ts';
 import type { RunningTask } from './tasks.ts';
@@ -13,6 +15,10 @@ export interface Engine {
   /** Makes the next pass come now. */
   wake(): void;
   inFlight(): readonly RunningTask[];
+  /** Why a request waits, as the last plan says; null: it does not, or this daemon does not grant. */
+  explain(requestId: number): Explanation | null;
+  /** Why the pool is not looked after now, in a sentence; null: it is. */
+  unready(): string | null;
   /** Epoch milliseconds at the end of the last pass, whether or not the database answered; for the watchdog. */
   lastPassAt(): number;
 }
@@ -36,20 +42,18 @@ export function createEngine(deps: EngineDeps): Engine {
   let waker = new AbortController();
   const wake = (): void => waker.abort();
   const core = new EngineCore(deps, wake);
+  const health = createHealth(log);
   let lastPassAt = clock.now();
-  let isFailing = false;
 
   /** One pass; answers how long the next one must wait at least. */
   async function pass(): Promise<number> {
     const startedAt = clock.now();
     try {
       await core.tick();
-      if (isFailing) log.info({}, 'the database answers again');
-      isFailing = false;
+      health.passed();
       return Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, clock.now() - startedAt));
     } catch (error) {
-      reportFailure(error);
-      isFailing = true;
+      health.failed(error);
       return FAILURE_PAUSE_MS;
     } finally {
       // Being killed would not bring the database back, and would cut off scripts that run.
@@ -57,18 +61,11 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
-  function reportFailure(error: unknown): void {
-    if (!isNodepoolError(error)) log.error({ err: error }, 'a pass failed unexpectedly');
-    else if (!isFailing)
-      log.warn(
-        { code: error.code, error: describeError(error) },
-        'a pass failed; nothing new is started until the database answers',
-      );
-  }
-
   return {
     wake,
     inFlight: () => core.inFlight(),
+    explain: (requestId) => core.explain(requestId),
+    unready: () => health.problem(),
     lastPassAt: () => lastPassAt,
     run: async (signal) => {
       signal.addEventListener('abort', wake, { once: true });
@@ -81,6 +78,37 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await stop(core, deps);
     },
+  };
+}
+
+interface Health {
+  passed(): void;
+  failed(error: unknown): void;
+  /** What is wrong, in a sentence; null: nothing. */
+  problem(): string | null;
+}
+
+/** Whether passes work. The first failure is news, and so is its end. */
+function createHealth(log: Log): Health {
+  let problem: string | null = 'the daemon has not looked at its pool yet';
+  let isFailing = false;
+  return {
+    passed: () => {
+      if (isFailing) log.info({}, 'the database answers again');
+      isFailing = false;
+      problem = null;
+    },
+    failed: (error) => {
+      if (!isNodepoolError(error)) log.error({ err: error }, 'a pass failed unexpectedly');
+      else if (!isFailing)
+        log.warn(
+          { code: error.code, error: describeError(error) },
+          'a pass failed; nothing new is started until the database answers',
+        );
+      isFailing = true;
+      problem = `the last pass failed: ${describeError(error)}`;
+    },
+    problem: () => problem,
   };
 }
 

@@ -9,8 +9,8 @@ import { STATE_CODES, type NodeState } from '../lifecycle/node-states.ts';
 /** `timing+counter`: a timing and an increment of 1 under the same key. */
 export type MetricType = 'gauge' | 'timing' | 'counter' | 'timing+counter';
 
-/** The part of the program that sends it; `jobs` does not exist yet. */
-export type Emitter = 'pool' | 'images' | 'jobs';
+/** The part of the program that sends it. */
+export type Emitter = 'pool' | 'images' | 'jobs' | 'requests';
 
 interface MetricEntry {
   /** Words in braces are filled in. */
@@ -154,6 +154,13 @@ export const CATALOGUE = {
     unit: 'bytes',
     when: 'a disk image was built; bytes that the file takes up on disk',
     emitter: 'images',
+  },
+  requestGranted: {
+    key: 'nodepool.request.{label}.granted',
+    type: 'timing+counter',
+    unit: 'ms',
+    when: 'a request got its nodes; time since it was made',
+    emitter: 'requests',
   },
   jobRuntime: {
     key: 'nodepool.job.{job}.runtime',

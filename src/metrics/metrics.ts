@@ -25,6 +25,10 @@ export interface Metrics {
   imageWithdrawn(image: { image: string; provider: string }): void;
   /** One call to a cloud ended, well or badly. */
   cloudCall(call: { provider: string; task: string; ms: number }): void;
+  /** A request got its nodes; `ms` since it was made. */
+  requestGranted(request: { label: string; ms: number }): void;
+  /** A job ended with SUCCESS; `ms` since its node was taken into use. */
+  jobSucceeded(job: { job: string; branch: string; label: string; provider: string; ms: number }): void;
   /** The pool as it stands: sends all gauges, zeros included, also for names that have left the configuration. */
   pool(config: Config, nodes: readonly NodeRecord[]): void;
   close(): Promise<void>;

@@ -80,6 +80,22 @@ class Report implements Metrics {
     this.#time('task', { provider, task }, ms);
   }
 
+  requestGranted({ label, ms }: Parameters<Metrics['requestGranted']>[0]): void {
+    this.#time('requestGranted', { label }, ms);
+  }
+
+  jobSucceeded({ job, branch, label, provider, ms }: Parameters<Metrics['jobSucceeded']>[0]): void {
+    const rounded = Math.round(ms);
+    this.#wire.timing(metricKey('jobRuntime', { job }), rounded);
+    this.#wire.timing(metricKey('jobBranchRuntime', { job, branch }), rounded);
+    this.#wire.timing(metricKey('jobLabelRuntime', { job, branch, label }), rounded);
+    this.#wire.timing(metricKey('jobProviderRuntime', { job, branch, label, provider }), rounded);
+    this.#wire.increment(metricKey('jobBuilds', { job }));
+    this.#wire.increment(metricKey('jobBranchBuilds', { job, branch }));
+    this.#wire.increment(metricKey('jobLabelBuilds', { job, branch, label }));
+    this.#wire.increment(metricKey('jobProviderBuilds', { job, branch, label, provider }));
+  }
+
   /** To be called on every pass, whether or not something changed: it decides itself whether to send. */
   pool(config: Config, nodes: readonly NodeRecord[]): void {
     const sinceMs = this.#clock.now() - (this.#sent?.at ?? -Infinity);

@@ -31,6 +31,8 @@ export const nullMetrics: Metrics = {
   imageUploaded: nothing,
   imageWithdrawn: nothing,
   cloudCall: nothing,
+  requestGranted: nothing,
+  jobSucceeded: nothing,
   pool: nothing,
   close: () => Promise.resolve(),
 };

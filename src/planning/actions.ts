@@ -1,6 +1,7 @@
 /** The vocabulary of plans: what may be done, and why. Plain data, so a plan can be printed, compared and tested. */
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { Accessory } from '../providers/provider.ts';
+import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import type { IntentRecord } from '../lifecycle/records.ts';
 import type { Memory } from './memory.ts';
 import type { Subject } from './world.ts';
@@ -9,6 +10,21 @@ import type { Subject } from './world.ts';
 export const REASONS = {
   'min-ready': 'fewer READY nodes than min-ready',
   demand: 'jobs wait for this label',
+  request: 'a request asked for it',
+  released: 'its request gave it back',
+  'lease-expired': 'the lease of its request ran out',
+  'lease-lost': 'its request is gone',
+  'nodes-lost': 'none of its nodes is left',
+  'job-ended': 'the job on it has ended',
+  'job-failed': 'the job on it has failed',
+  'test-failed': 'it did not pass its acceptance test',
+  'auto-hold': 'a job has failed on it whose nodes are to be held',
+  'hold-expired': 'it was held for as long as was asked',
+  'room-needed': 'work waits for its place, and nothing waits for it',
+  handover: 'its target has to know of it',
+  'handover-lost': 'it may have been handed over, and nobody knows to whom',
+  'job-seen': 'its Jenkins shows what no event told',
+  'status-needed': 'what its Jenkins last said is out of date',
   'image-missing': 'no READY or BUILDING image',
   'image-update': 'the image-update cron entry is due',
   'rebuild-age': 'the newest build is older than rebuild-age',
@@ -72,7 +88,15 @@ export interface Launch {
   readonly az: string | null;
   readonly imageId: number;
   readonly subnodes: number;
-  readonly reason: 'min-ready' | 'demand';
+  readonly reason: 'min-ready' | 'demand' | 'request';
+}
+
+/** A request that is to end. */
+export interface RequestEnding {
+  readonly id: number;
+  readonly reason: 'expired' | 'lost';
+  /** Only if its lease has run out by then. */
+  readonly expiredBy?: number;
 }
 
 interface Base {
@@ -127,7 +151,7 @@ export type Action = Base &
         readonly provider: string;
         readonly cloudImageIds: readonly CloudImageId[];
       }
-    /** The template server is gone; its image stays. */
+    /** It is gone; its image stays, or its node waits for something else. */
     | { readonly kind: 'forget-server'; readonly slot: SlotRef }
     | { readonly kind: 'open-disk-image'; readonly image: string }
     | { readonly kind: 'make-disk-image'; readonly diskImageId: number }
@@ -150,6 +174,17 @@ export type Action = Base &
     /** So that what was there once is not uploaded again when somebody deletes it. */
     | { readonly kind: 'note-uploads'; readonly diskImageId: number; readonly uploads: readonly string[] }
     | { readonly kind: 'withdraw-image'; readonly imageId: number; readonly detail: string }
+    | { readonly kind: 'grant-requests'; readonly grants: readonly NodeGrant[] }
+    | { readonly kind: 'end-requests'; readonly endings: readonly RequestEnding[] }
+    /** Tells the node's target of it: Jenkins, or a Gearman worker. */
+    | { readonly kind: 'register-node'; readonly nodeId: number }
+    | { readonly kind: 'unregister-node'; readonly nodeId: number }
+    | { readonly kind: 'start-test'; readonly nodeId: number }
+    | { readonly kind: 'pass-test'; readonly nodeId: number }
+    /** What its Jenkins shows: a job began, or ended, and no event told. */
+    | { readonly kind: 'note-job'; readonly nodeId: number; readonly seen: 'started' | 'ended' }
+    | { readonly kind: 'hold-node'; readonly nodeId: number; readonly jobId: number }
+    | { readonly kind: 'check-target'; readonly target: string }
     | { readonly kind: 'purge-history' }
     | { readonly kind: 'remove-image'; readonly imageId: number; readonly abandoned: readonly string[] }
     | {
@@ -184,6 +219,10 @@ export type ActionOf<K extends ActionKind> = Extract<Action, { kind: K }>;
 export interface Note {
   readonly about: string;
   readonly text: string;
+  /** It tells how places were divided, and stands in nobody's way. */
+  readonly isShare?: true;
+  /** It stands in the way of requests for more than `most` nodes of a label. */
+  readonly blocks?: { readonly label: string; readonly most: number };
 }
 
 export interface Plan {

@@ -11,12 +11,14 @@
  * 1. What a label wants from this provider is its missing nodes times this provider's part of the room of all
  *    its providers that have not had their turn. What it does not get here it wants from the later ones.
  * 2. Labels that got nothing in the last round or rounds come first, longest wait first. Such a label takes
- *    what it wants, cut to a whole number (which may be 0), as far as it fits.
+ *    what it wants, cut to a whole number (which may be 0), as far as it fits. One that has waited for many rounds and
+ *    fits nowhere keeps what is free at one provider, or small nodes would take each single place for ever.
  * 3. The others follow, those with the fewest providers to go first: a label that only this provider can
  *    serve must not lose to one that has somewhere else to go. Among labels with equally many, each may have
  *    the part of the free places that its wish is of the wishes not yet answered. It is granted that or what
  *    it wants, whichever is less, both rounded half up.
- * 4. A grant is spread so that the targets come to have equally many nodes of the label.
+ * 4. A grant is spread so that the targets come to have equally many nodes of the label. What requests wait for is
+ *    spread over open targets only, what jobs in queues wait for over the others, if there are any.
  *
  * Where this differs from the original: subnodes and the size of servers count when a grant is sized; a label that asks
  * for nothing is not taken to be waiting, nor is one that no provider can serve yet; negative numbers count as 0.
@@ -45,12 +47,19 @@ export interface AllocationRequest {
   readonly label: string;
   /** Nodes that are missing. */
   readonly amount: number;
+  /** Those of them that requests wait for, and that jobs in queues wait for. */
+  readonly forRequests: number;
+  readonly forQueues: number;
   /** Places that one node takes at each of those that can boot it now: a positive real number. */
   readonly places: ReadonlyMap<string, number>;
+  /** Where places are kept for it when it has waited for long; null: nowhere. */
+  readonly keepAt: string | null;
 }
 
 export interface TargetLoad {
   readonly name: string;
+  /** Its nodes are granted to requests. */
+  readonly isOpen: boolean;
   /** Nodes per label that are there already, in any state. */
   readonly current: ReadonlyMap<string, number>;
 }
@@ -82,6 +91,8 @@ export interface Share {
   /** Nodes that its part of the free places came to; all that fitted, for a label served for its wait. */
   readonly share: number;
   readonly granted: number;
+  /** What is free is kept for it until it fits. */
+  readonly keeps: boolean;
 }
 
 /** A request while it is being served. */
@@ -96,6 +107,10 @@ interface Ask {
   /** Nodes that these had room for at the start. */
   room: number;
   missing: number;
+  /** What of that has to be at open targets, and at others. */
+  forRequests: number;
+  forQueues: number;
+  readonly keepAt: string | null;
 }
 
 interface Offer {
@@ -118,10 +133,11 @@ export function allocate(input: AllocationInput): Allocation {
   const asks = openAsks(input);
   const grants: Grant[] = [];
   const shares: Share[] = [];
+  const open = input.targets.map(({ isOpen }) => isOpen);
   for (const provider of input.providers) {
     for (const [ask, share] of serve(provider, asks)) {
       shares.push(share);
-      spread(ask.current, share.granted).forEach((amount, index) => {
+      spreadGrant(ask, share.granted, open).forEach((amount, index) => {
         const target = input.targets[index];
         if (amount > 0 && target)
           grants.push({ target: target.name, label: ask.label, provider: provider.name, amount });
@@ -136,7 +152,7 @@ export function allocate(input: AllocationInput): Allocation {
 
 function openAsks({ providers, requests, targets, rounds }: AllocationInput): Ask[] {
   if (targets.length === 0) return [];
-  return requests.flatMap(({ label, amount, places }) => {
+  return requests.flatMap(({ label, amount, forRequests, forQueues, places, keepAt }) => {
     const ahead = openOffers(providers, places);
     if (amount <= 0 || ahead.size === 0) return [];
     let room = 0;
@@ -149,6 +165,10 @@ function openAsks({ providers, requests, targets, rounds }: AllocationInput): As
       ahead,
       room,
       missing: amount,
+      forRequests,
+      forQueues,
+      // One that fits somewhere has its turn there.
+      keepAt: room === 0 ? keepAt : null,
     };
   });
 }
@@ -170,19 +190,24 @@ export function countRoom(free: number, places: number): number {
   return Math.max(0, Math.floor(free / places + HAIR));
 }
 
+/**
+ * Rounds in which others got nodes and a label did not, before places are kept for it. After it has got a node it waits as
+ * long again, so that the others have their share.
+ */
+const KEEP_AFTER_ROUNDS = 10;
+
 /** One provider's turn. Answers in the order of service and settles the asks. */
 function serve(provider: ProviderPlaces, asks: readonly Ask[]): [Ask, Share][] {
   const served: [Ask, Share][] = [];
   let free = provider.available;
-  const grant = ({ ask, offer, wanted }: Turn, share: number, amount: number): void => {
-    served.push([
-      ask,
-      { label: ask.label, provider: provider.name, waited: ask.waited, wanted, share, granted: amount },
-    ]);
+  const grant = ({ ask, offer, wanted }: Turn, share: number, granted: number): void => {
+    const { label, waited } = ask;
+    const keeps = granted === 0 && waited >= KEEP_AFTER_ROUNDS && ask.keepAt === provider.name;
+    served.push([ask, { label, provider: provider.name, waited, wanted, share, granted, keeps }]);
     ask.ahead.delete(provider.name);
     ask.room -= offer.room;
-    ask.missing -= amount;
-    free -= amount * offer.places;
+    ask.missing -= granted;
+    free = keeps ? 0 : free - granted * offer.places;
   };
 
   const turns = openTurns(asks, provider.name);
@@ -225,14 +250,55 @@ function countWishes(line: readonly Turn[]): number[] {
   return wishes;
 }
 
-/** Spreads `amount` over targets with `current` nodes each, evenly in the end, and adds it to `current`. */
-function spread(current: number[], amount: number): number[] {
+/** Nodes of a grant for each target: what is for requests to those that are `open`, what is for queues to the others. */
+function spreadGrant(ask: Ask, amount: number, open: readonly boolean[]): number[] {
+  const every = open.map(() => true);
+  const isMixed = open.includes(true) && open.includes(false);
+  // The usual case, in which all are of one kind, is one division.
+  if (!isMixed || ask.forRequests + ask.forQueues === 0) return spread(ask.current, amount, every);
+  const { forRequests, forQueues } = divide(ask, amount, open);
+  ask.forRequests -= forRequests;
+  ask.forQueues -= forQueues;
+  const closed = open.map((isOpen) => !isOpen);
+  const parts = [
+    spread(ask.current, forRequests, open),
+    spread(ask.current, forQueues, closed),
+    spread(ask.current, amount - forRequests - forQueues, every),
+  ];
+  return every.map((_, index) => parts.reduce((sum, part) => sum + (part[index] ?? 0), 0));
+}
+
+/** Which part of a grant is for requests, and which for queues: node by node for those who have less of what they want. */
+function divide(ask: Ask, amount: number, open: readonly boolean[]): { forRequests: number; forQueues: number } {
+  let [requested, queued] = [ask.forRequests, ask.forQueues];
+  let [there, elsewhere] = [0, 0];
+  ask.current.forEach((count, index) => {
+    if (open[index] === true) there += count;
+    else elsewhere += count;
+  });
+  for (let left = amount; left > 0 && requested + queued > 0; left -= 1) {
+    if (requested > 0 && (queued === 0 || there * queued <= elsewhere * requested)) {
+      requested -= 1;
+      there += 1;
+    } else {
+      queued -= 1;
+      elsewhere += 1;
+    }
+  }
+  return { forRequests: ask.forRequests - requested, forQueues: ask.forQueues - queued };
+}
+
+/** Spreads `amount` over the `eligible` of the targets with `current` nodes each, evenly in the end, and adds it to `current`. */
+function spread(current: number[], amount: number, eligible: readonly boolean[]): number[] {
   let left = amount;
-  let total = current.reduce((sum, count) => sum + count, amount);
+  let places = eligible.filter(Boolean).length;
+  let total = current.reduce((sum, count, index) => sum + (eligible[index] === true ? count : 0), amount);
   return current.map((count, index) => {
-    const even = Math.round(total / (current.length - index));
+    if (eligible[index] !== true) return 0;
+    const even = Math.round(total / places);
     const given = Math.min(Math.max(0, even - count), left);
     left -= given;
+    places -= 1;
     total -= count + given;
     current[index] = count + given;
     return given;

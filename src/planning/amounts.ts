@@ -10,6 +10,8 @@ export type Amounts = Readonly<Record<Resource, number>>;
 /** What a server takes of whose size nothing is known. */
 export const BARE_SERVER: Amounts = { servers: 1, cores: 0, ramMb: 0, floatingIps: 1 };
 
+export const NOTHING: Amounts = { servers: 0, cores: 0, ramMb: 0, floatingIps: 0 };
+
 /** What one server of an image takes; null: the cloud has no flavor for it. */
 export function serverCost(limits: CloudLimits | null, image: ProviderImageConfig): Amounts | null {
   if (limits === null || limits.flavors.length === 0) return BARE_SERVER;
@@ -19,6 +21,10 @@ export function serverCost(limits: CloudLimits | null, image: ProviderImageConfi
 
 export function times(cost: Amounts, count: number): Amounts {
   return mapAmounts((resource) => cost[resource] * count);
+}
+
+export function add(amounts: Amounts, more: Amounts): Amounts {
+  return mapAmounts((resource) => amounts[resource] + more[resource]);
 }
 
 export function subtract(from: Amounts, amounts: Amounts): Amounts {
@@ -38,6 +44,12 @@ function mapAmounts(amountOf: (resource: Resource) => number): Amounts {
 export function partOf(cost: Amounts, left: Amounts, resource: Resource): number {
   if (cost[resource] === 0) return 0;
   return left[resource] > 0 ? cost[resource] / left[resource] : Infinity;
+}
+
+/** How many times the cost fits into what is left. */
+export function countFitting(left: Amounts, cost: Amounts): number {
+  const counts = RESOURCES.filter((resource) => cost[resource] > 0).map((resource) => left[resource] / cost[resource]);
+  return Math.max(0, Math.floor(Math.min(...counts)));
 }
 
 const UNITS: Readonly<Record<Resource, readonly [one: string, several: string]>> = {

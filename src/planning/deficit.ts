@@ -3,8 +3,12 @@
  * there or under way. Where the free places do not allow for all of it while work waits, `min-ready` is dropped,
  * so that it never takes places from that work. While none waits, `min-ready` takes what room there is; the
  * original left such places empty.
+ *
+ * Requests get nodes of open targets only: others hand their nodes out themselves. Where there are such, jobs in queues get
+ * only theirs. So the two are counted apart: neither must starve beside nodes that the other could use.
  */
 import type { LabelConfig } from '../config/types.ts';
+import { isFree } from '../lifecycle/hand-out.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { TargetLoad } from './allocate.ts';
@@ -12,12 +16,24 @@ import type { TargetLoad } from './allocate.ts';
 export interface DeficitInput {
   readonly labels: ReadonlyMap<string, LabelConfig>;
   readonly nodes: readonly NodeRecord[];
-  /** Nodes wanted per label beyond `min-ready`; includes those that work runs on. */
+  /** Nodes that jobs in queues want per label beyond `min-ready`; includes those that work runs on. */
   readonly demand: ReadonlyMap<string, number>;
-  /** Only nodes there count as supply. */
-  readonly onlineTargets: ReadonlySet<string>;
+  /** Nodes that waiting requests want per label. */
+  readonly requested: ReadonlyMap<string, number>;
+  readonly targets: TargetsInUse;
   /** Nodes of a label that fit at a provider. */
   readonly room: (label: LabelConfig, provider: string) => number;
+}
+
+export interface TargetsInUse {
+  /** Only nodes there count as supply. */
+  readonly counted: ReadonlySet<string>;
+  /** Those whose nodes are granted to requests. */
+  readonly open: ReadonlySet<string>;
+  /** Whether there are others, which hand their nodes out themselves. */
+  readonly hasServed: boolean;
+  /** Whether such a one gets nodes now. */
+  readonly canServe: boolean;
 }
 
 export interface Deficit {
@@ -26,6 +42,8 @@ export interface Deficit {
   readonly amount: number;
   /** Those of `amount` that demand asks for; the rest is for `min-ready`. */
   readonly forDemand: number;
+  /** Those of `forDemand` that requests ask for; the rest is for jobs in queues. */
+  readonly forRequests: number;
   /** Nodes that `min-ready` asks for and that are left out, because there is no room for all of them. */
   readonly dropped: number;
   readonly demand: number;
@@ -47,46 +65,86 @@ const IS_SUPPLY = {
 
 /** One entry per label that is not disabled (`min-ready` -1), in the order of the configuration. */
 export function countDeficits(input: DeficitInput): readonly Deficit[] {
-  const supplies = countSupply(input.nodes, input.onlineTargets);
   const labels = [...input.labels.values()].filter((label) => label.minReady >= 0);
-  const supplyOf = ({ name }: LabelConfig): number => supplies.get(name) ?? 0;
-  const isContested = labels.some((label) => (input.demand.get(label.name) ?? 0) > supplyOf(label));
-  return labels.map((label) => countDeficit(label, input, { supply: supplyOf(label), isContested }));
+  const needs = countNeeds(input);
+  const needOf = ({ name }: LabelConfig): Need => needs.get(name) ?? NO_NEED;
+  const isContested = labels.some((label) => needOf(label).forDemand > 0);
+  return labels.map((label) => countDeficit(label, input, { need: needOf(label), isContested }));
+}
+
+interface Need {
+  readonly demand: number;
+  readonly supply: number;
+  readonly forRequests: number;
+  readonly forDemand: number;
+}
+
+const NO_NEED: Need = { demand: 0, supply: 0, forRequests: 0, forDemand: 0 };
+
+function countNeeds({ labels, nodes, demand, requested, targets }: DeficitInput): Map<string, Need> {
+  const supplies = countSupplies(nodes, targets);
+  const { hasServed, canServe } = targets;
+  const needs = new Map<string, Need>();
+  for (const name of labels.keys()) {
+    const { all, served, free } = supplies.get(name) ?? NO_SUPPLY;
+    const queued = hasServed && !canServe ? 0 : (demand.get(name) ?? 0);
+    const wished = requested.get(name) ?? 0;
+    const forRequests = Math.max(0, wished - free);
+    const forQueues = hasServed ? Math.max(0, queued - served) : Math.max(0, queued + wished - all - forRequests);
+    needs.set(name, { demand: queued + wished, supply: all, forRequests, forDemand: forRequests + forQueues });
+  }
+  return needs;
 }
 
 interface Situation {
-  readonly supply: number;
+  readonly need: Need;
   /** Work waits, for this label or another. */
   readonly isContested: boolean;
 }
 
-function countDeficit(
-  label: LabelConfig,
-  { demand: demands, room: roomAt }: DeficitInput,
-  { supply, isContested }: Situation,
-): Deficit {
-  const demand = demands.get(label.name) ?? 0;
+function countDeficit(label: LabelConfig, { room: roomAt }: DeficitInput, { need, isContested }: Situation): Deficit {
+  const { demand, supply, forRequests, forDemand } = need;
   const room = label.providers.reduce((sum, name) => sum + roomAt(label, name), 0);
-  const forDemand = Math.max(0, demand - supply);
-  const wanted = Math.max(0, demand + label.minReady - supply);
+  const wanted = Math.max(0, demand + label.minReady - supply, forDemand);
   const amount = wanted <= room ? wanted : isContested ? forDemand : room;
-  return { label: label.name, amount, forDemand, dropped: wanted - amount, demand, supply, room };
+  return { label: label.name, amount, forDemand, forRequests, dropped: wanted - amount, demand, supply, room };
 }
 
-function countSupply(nodes: readonly NodeRecord[], onlineTargets: ReadonlySet<string>): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { state, target, label } of nodes) {
-    if (IS_SUPPLY[state] && onlineTargets.has(target)) counts.set(label, (counts.get(label) ?? 0) + 1);
+interface Supply {
+  all: number;
+  /** Those of targets that hand them out themselves. */
+  served: number;
+  /** Those that requests can have, now or when they are READY. */
+  free: number;
+}
+
+const NO_SUPPLY: Readonly<Supply> = { all: 0, served: 0, free: 0 };
+
+function countSupplies(nodes: readonly NodeRecord[], { counted, open }: TargetsInUse): ReadonlyMap<string, Supply> {
+  const supplies = new Map<string, Supply>();
+  for (const node of nodes) {
+    const { state, target, label, requestId } = node;
+    // One that a request has is no supply for what else is wanted.
+    if (!IS_SUPPLY[state] || !counted.has(target) || (state === 'used' && requestId !== null)) continue;
+    const supply = supplies.get(label) ?? { ...NO_SUPPLY };
+    supplies.set(label, supply);
+    supply.all += 1;
+    if (!open.has(target)) supply.served += 1;
+    else if (state !== 'used' && isFree(node)) supply.free += 1;
   }
-  return counts;
+  return supplies;
 }
 
 /** Nodes per label on each of `targets`, in any state, for the allocator to spread new ones evenly. */
-export function countTargetLoads(nodes: readonly NodeRecord[], targets: readonly string[]): readonly TargetLoad[] {
+export function countTargetLoads(
+  nodes: readonly NodeRecord[],
+  targets: readonly string[],
+  open: ReadonlySet<string>,
+): readonly TargetLoad[] {
   const loads = new Map(targets.map((name) => [name, new Map<string, number>()]));
   for (const { target, label } of nodes) {
     const current = loads.get(target);
     current?.set(label, (current.get(label) ?? 0) + 1);
   }
-  return Array.from(loads, ([name, current]) => ({ name, current }));
+  return Array.from(loads, ([name, current]) => ({ name, current, isOpen: open.has(name) }));
 }

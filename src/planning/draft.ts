@@ -3,6 +3,7 @@
  * Planners run in order of urgency; the first action ordered for a subject stands, later ones are dropped.
  */
 import type { Wait } from '../lifecycle/slot-steps.ts';
+import type { RequestRecord } from '../lifecycle/records.ts';
 import type { CloudImage, ProviderTraits, Server } from '../providers/provider.ts';
 import type { Action, Note } from './actions.ts';
 import type { Amounts } from './amounts.ts';
@@ -32,7 +33,10 @@ export class Draft {
   #nextWakeAt = Infinity;
   readonly #subjects = new Set<Subject>();
   readonly #clouds = new Map<string, CloudFacts>();
+  /** Nodes that this plan wants retired. */
+  readonly #retiring = new Set<number>();
   #ledgers: Map<string, Ledger> | null = null;
+  #requests: ReadonlyMap<number, RequestRecord> | null = null;
 
   constructor(world: World, isCleanupDue = false) {
     this.world = world;
@@ -50,9 +54,16 @@ export class Draft {
 
   /** Orders an action unless its subject is busy or has one already. */
   order(action: Action): void {
+    // One that is to go is not given away, even if something else has to end first.
+    if (action.kind === 'retire-node') this.#retiring.add(action.nodeId);
     if (this.isBusy(action.subject) || this.#subjects.has(action.subject)) return;
     this.#subjects.add(action.subject);
     this.actions.push(action);
+  }
+
+  /** Whether this plan wants the node retired. */
+  isRetiring(nodeId: number): boolean {
+    return this.#retiring.has(nodeId);
   }
 
   /** Whether the subject cannot be planned now; one that rests makes the plan wake when it has rested. */
@@ -80,6 +91,16 @@ export class Draft {
     this.notes.push({ about, text });
   }
 
+  /** Notes how places were divided. */
+  noteShare(about: string, text: string): void {
+    this.notes.push({ about, text, isShare: true });
+  }
+
+  /** Notes why requests for more than `most` nodes of a label wait in vain. */
+  noteObstacle(label: string, { most, why }: { readonly most: number; readonly why: string }): void {
+    this.notes.push({ about: `requests for ${label}`, text: why, blocks: { label, most } });
+  }
+
   wakeAt(time: number): void {
     if (time < this.#nextWakeAt) this.#nextWakeAt = Math.max(time, this.world.now);
   }
@@ -87,6 +108,12 @@ export class Draft {
   /** Whether this daemon acts on the provider. */
   holds(provider: string): boolean {
     return this.world.leases.has(`provider:${provider}`);
+  }
+
+  /** The request of that row id, if it waits or has nodes. */
+  request(id: number): RequestRecord | null {
+    this.#requests ??= new Map(this.world.requests.map((request) => [request.id, request]));
+    return this.#requests.get(id) ?? null;
   }
 
   /** What the newest listings of a provider say. */

@@ -8,7 +8,7 @@
  * counts with the size that the cloud shows, or while it shows none with that of the flavor that it gets.
  */
 import type { ProviderConfig } from '../config/types.ts';
-import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
+import { recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
 import type { CloudLimits, Server } from '../providers/provider.ts';
 import { BARE_SERVER, serverCost, subtract, type Amounts } from './amounts.ts';
 import type { World } from './world.ts';
@@ -115,8 +115,9 @@ function tallyRecords({ config, nodes, images }: LedgerInput): Tally {
   const tally: Tally = { groups: new Map(), byServerId: new Map(), byAttempt: new Map() };
   for (const node of nodes) {
     const group = groupOf(tally, node.provider, config.labels.get(node.label)?.image ?? '');
-    tallySlot(tally, group, ['node', node]);
-    for (const subnode of node.subnodes) tallySlot(tally, group, ['subnode', subnode]);
+    if (mayHaveServer(node, node)) tallySlot(tally, group, ['node', node]);
+    for (const subnode of node.subnodes)
+      if (mayHaveServer(node, subnode)) tallySlot(tally, group, ['subnode', subnode]);
   }
   for (const image of images) {
     if (mayHaveTemplate(image)) tallySlot(tally, groupOf(tally, image.provider, image.image), ['image', image]);
@@ -138,6 +139,11 @@ function tallySlot(tally: Tally, group: Group, [kind, slot]: TalliedSlot): void 
   group.servers += 1;
   if (slot.serverId !== null) tally.byServerId.set(slot.serverId, group);
   else if (slot.attempt > 0) tally.byAttempt.set(recordKey(kind, slot), group);
+}
+
+/** The servers of a node that goes are known to be gone once nothing of them is on record. */
+function mayHaveServer({ state }: NodeRecord, { serverId, attemptAt }: ServerSlot): boolean {
+  return state !== 'delete' || serverId !== null || attemptAt !== null;
 }
 
 /** A snapshot needs a template server all along; later there is one only until it has been deleted. Uploads have none. */

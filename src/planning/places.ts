@@ -2,12 +2,10 @@
  * Places where launches and builds fail: provider, image and zone, an image's build, or a provider as a whole.
  * A place that failed too often rests; after the rest one launch tries it before the others follow.
  */
+import { CLOCK_DIFFERENCE_MS } from '../lifecycle/limits.ts';
 import type { FailurePlace, FailureRecord, ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { Launch } from './actions.ts';
 import type { Draft } from './draft.ts';
-
-/** Clocks of daemons on one database may differ by this much, in milliseconds. */
-const CLOCK_DIFFERENCE_MS = 60_000;
 
 export function launchPlace(node: { provider: string; az: string | null }, image: string | null): FailurePlace {
   return { kind: 'launch', provider: node.provider, image, az: node.az };
@@ -67,6 +65,25 @@ interface Place {
   readonly provider: string;
   readonly az: string | null;
   readonly image: string;
+}
+
+/** For so long after a failure it is better not to count on a place. */
+const LATELY_MS = 1_800_000;
+
+/** Whether launches at a place have failed lately, or the provider has refused them as a whole. */
+export function isFailing(draft: Draft, { provider, az, image }: Place): boolean {
+  const launch = findFailure(draft, launchPlace({ provider, az }, image));
+  const failures = [
+    findFailure(draft, providerPlace(provider)),
+    (launch?.count ?? 0) < PROBATION_FAILURES ? null : launch,
+  ];
+  const { now } = draft.world;
+  return failures.some((failure) => {
+    if (failure === null || failure.lastAt > now + CLOCK_DIFFERENCE_MS || now >= failure.lastAt + LATELY_MS)
+      return false;
+    draft.wakeAt(failure.lastAt + LATELY_MS);
+    return true;
+  });
 }
 
 /** Launches that a place may have now, beside those `ordered` already: on probation one at a time, otherwise any number. */

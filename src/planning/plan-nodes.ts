@@ -7,6 +7,7 @@ import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { launchPlace, planFailure } from './places.ts';
 import { isUnreachable, planCheck } from './plan-checks.ts';
+import { planUseEnd } from './plan-jobs.ts';
 import {
   FOREIGN_LAUNCH,
   isForeignLaunch,
@@ -16,11 +17,13 @@ import {
   slotSubject,
   type OwnedSlot,
 } from './plan-slot.ts';
+import { planMissedEvents, planRegistration, planUnregistration } from './plan-targets.ts';
 
 export function planNodes(draft: Draft): void {
   for (const node of draft.world.nodes) {
-    if (node.state === 'hold' || !isActedOn(draft, node)) continue;
-    if (node.state === 'delete') planDeletion(draft, node);
+    if (!isActedOn(draft, node)) continue;
+    if (node.state === 'hold') planHeld(draft, node);
+    else if (node.state === 'delete') planDeletion(draft, node);
     else planLiving(draft, node);
   }
 }
@@ -31,13 +34,45 @@ function isActedOn(draft: Draft, node: NodeRecord): boolean {
   return !draft.world.clouds.has(node.provider) && draft.world.leases.has('supply');
 }
 
+/** Nothing happens to a held node before its time is over. */
+function planHeld(draft: Draft, node: NodeRecord): void {
+  if (node.holdUntil === null) return;
+  if (draft.world.now >= node.holdUntil) retire(draft, node, { reason: 'hold-expired' });
+  else draft.wakeAt(node.holdUntil);
+}
+
 function planLiving(draft: Draft, node: NodeRecord): void {
   const departed = departedReason(draft, node);
   // Work on a node in use is not thrown away because its configuration is: it ends by itself or by age.
   if (departed !== null && node.state !== 'used') retire(draft, node, { reason: departed });
   else if (isOverAge(draft, node)) retire(draft, node, { reason: 'state-timeout' });
   else if (node.state === 'building') planLaunch(draft, node);
-  else if (!retireIncomplete(draft, node) && node.state === 'ready') planReady(draft, node);
+  else if (!retireIncomplete(draft, node)) planInService(draft, node);
+}
+
+function planInService(draft: Draft, node: NodeRecord): void {
+  if (node.state === 'ready') planReady(draft, node);
+  else if (node.state === 'used') planUsed(draft, node);
+  else planTest(draft, node);
+}
+
+function planUsed(draft: Draft, node: NodeRecord): void {
+  const reason = planUseEnd(draft, node);
+  if (reason !== null) retire(draft, node, { reason, detail: node.jobName });
+  else if (node.jobDoneAt === null) planMissedEvents(draft, node);
+}
+
+function register(draft: Draft, node: NodeRecord): void {
+  const reason = planRegistration(draft, node);
+  if (reason !== null) retire(draft, node, { reason });
+}
+
+/** A node in its acceptance test: READY when that has ended well. */
+function planTest(draft: Draft, node: NodeRecord): void {
+  if (node.jobDoneAt === null) register(draft, node);
+  else if (node.jobResult === 'SUCCESS')
+    draft.order({ kind: 'pass-test', subject: `handover:${node.id}`, reason: 'next-step', nodeId: node.id });
+  else retire(draft, node, { reason: 'test-failed', detail: node.jobResult });
 }
 
 /** A set that lost a server is not handed out. Work that runs on one is left to notice it by itself. */
@@ -78,12 +113,17 @@ function departedReason(draft: Draft, node: NodeRecord): Reason | null {
 }
 
 function isOverAge(draft: Draft, node: NodeRecord): boolean {
-  if (node.state === 'ready') return false;
+  if (node.state === 'ready' || isUseTimed(node)) return false;
   const limit = node.stateAt + (node.state === 'test' ? TEST_LIMIT_MS : NODE_STATE_LIMIT_MS);
   // The classic column holds whole seconds: a state may be up to a second younger than it says.
   if (draft.world.now > limit + 1000) return true;
   draft.wakeAt(limit + 1001);
   return false;
+}
+
+/** How long it may be used its lease says; how long it stays after a job, the job. */
+function isUseTimed({ state, requestId, jobDoneAt }: NodeRecord): boolean {
+  return state === 'used' && (requestId !== null || jobDoneAt !== null);
 }
 
 function planLaunch(draft: Draft, node: NodeRecord): void {
@@ -109,8 +149,10 @@ function planLaunch(draft: Draft, node: NodeRecord): void {
 }
 
 function planReady(draft: Draft, node: NodeRecord): void {
-  if (isUnreachable(draft, node)) retire(draft, node, { reason: 'unreachable' });
-  else planCheck(draft, node);
+  if (isUnreachable(draft, node)) return retire(draft, node, { reason: 'unreachable' });
+  planCheck(draft, node);
+  register(draft, node);
+  planMissedEvents(draft, node);
 }
 
 const FAILURES: ReadonlySet<Reason> = new Set<Reason>([
@@ -143,16 +185,29 @@ function planDeletion(draft: Draft, node: NodeRecord): void {
   if (!draft.world.switches.deletes) return;
   const subject = `node:${node.id}` as const;
   const slots = nodeSlots(node);
+  const isForgotten = planUnregistration(draft, node) && !draft.isBusy(`handover:${node.id}`);
   if (!draft.world.clouds.has(node.provider)) {
     // Nobody can reach this cloud any more. The event keeps the ids; should the provider come back, the sweep
     // finds the servers by their tags.
     const abandoned = slots.flatMap(({ slot }) => (slot.serverId === null ? [] : [slot.serverId]));
-    draft.order({ kind: 'remove-node', subject, reason: 'provider-removed', nodeId: node.id, abandoned });
+    if (isForgotten)
+      draft.order({ kind: 'remove-node', subject, reason: 'provider-removed', nodeId: node.id, abandoned });
     return;
   }
-  let isGone = true;
-  for (const owned of slots) isGone = planSlotDeletion(draft, owned) && !draft.isBusy(slotSubject(owned.ref)) && isGone;
-  if (isGone) draft.order({ kind: 'remove-node', subject, reason: 'gone', nodeId: node.id, abandoned: [] });
+  let areGone = true;
+  for (const owned of slots)
+    areGone = planSlotDeletion(draft, owned) && !draft.isBusy(slotSubject(owned.ref)) && areGone;
+  if (!areGone) return;
+  if (isForgotten) draft.order({ kind: 'remove-node', subject, reason: 'gone', nodeId: node.id, abandoned: [] });
+  else forgetServers(draft, slots);
+}
+
+/** What waits for its target alone takes no more places at its provider. */
+function forgetServers(draft: Draft, slots: readonly OwnedSlot[]): void {
+  for (const { ref, slot } of slots) {
+    if (slot.serverId === null && slot.attemptAt === null) continue;
+    draft.order({ kind: 'forget-server', subject: slotSubject(ref), reason: 'gone', slot: ref });
+  }
 }
 
 function ownSlot(node: NodeRecord): OwnedSlot {

@@ -1,136 +1,147 @@
 /** Plans new nodes: what each label is short of, divided over providers, targets and zones. */
-import type { LabelConfig, ProviderConfig } from '../config/types.ts';
+import type { LabelConfig } from '../config/types.ts';
+import { groupBy } from '../lib/group-by.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
+import { isServed, openTargets } from '../lifecycle/targets.ts';
 import type { Launch } from './actions.ts';
-import { allocate, type AllocationRequest, type Grant } from './allocate.ts';
+import { allocate, type AllocationRequest, type Grant, type Share } from './allocate.ts';
 import { chooseImages, type ImageChoice } from './choose-image.ts';
-import { countDeficits, countTargetLoads, type Deficit } from './deficit.ts';
+import { countDeficits, countTargetLoads, type Deficit, type TargetsInUse } from './deficit.ts';
 import type { Draft } from './draft.ts';
 import type { Round } from './memory.ts';
-import { describeRest, findProbation, isResting, launchPlace, providerPlace } from './places.ts';
-import { describeLeft, estimate, freeServers, type Order } from './quota.ts';
+import { findObstacle, hopefulProviders, orderOf } from './offers.ts';
+import { findProbation } from './places.ts';
+import { countRequested } from './plan-requests.ts';
+import { findOverdue, planRoom, yieldPlaces } from './plan-room.ts';
+import { surveyTargets, type TargetSurvey } from './plan-targets.ts';
+import { describeLeft, estimate, freeServers } from './quota.ts';
 import { chooseZones } from './zones.ts';
 
 export function planSupply(draft: Draft): readonly Round[] {
-  const { config, leases, memory, switches, nodes } = draft.world;
+  const { leases, memory, switches } = draft.world;
   if (!switches.launches || !leases.has('supply') || draft.isBusy('supply')) return memory.rounds;
-  const targets = [...config.targets.keys()];
-  const deficits = countDeficits({
-    labels: config.labels,
-    nodes,
-    demand: draft.world.demand,
-    onlineTargets: new Set(targets),
-    room: (label, provider) => estimate(draft, orderOf(label, provider)).room,
-  }).filter(({ amount, dropped }) => amount > 0 || dropped > 0);
-  if (deficits.length === 0) return [];
-  noteNothingToGive(draft, targets);
+  const survey = surveyTargets(draft);
+  const targets = targetsInUse(draft, survey);
   const images = chooseImages(draft.world);
+  const counted = findDeficits(draft, targets);
+  const overdue = findOverdue(draft, counted, images);
+  const deficits = yieldPlaces(draft, counted, overdue).filter(({ amount, dropped }) => amount > 0 || dropped > 0);
+  if (deficits.length === 0) return [];
+  noteNothingToGive(draft);
   const allocation = allocate({
     providers: Array.from(draft.ledgers().values(), (ledger) => ({
       name: ledger.provider,
       available: freeServers(ledger),
     })),
     requests: deficits.map((deficit) => openRequest(draft, deficit, images)),
-    targets: countTargetLoads(nodes, targets),
+    targets: countTargetLoads(draft.world.nodes, survey.online, targets.open),
     rounds: memory.rounds,
   });
-  const left = new Map(deficits.map(({ label, forDemand }) => [label, forDemand]));
-  const launches: Launch[] = [];
-  for (const grant of allocation.grants) launches.push(...openLaunches(draft, grant, { left, images, launches }));
+  noteShares(draft, allocation.shares);
+  const launches = openLaunches(draft, allocation.grants, { deficits, images, targets });
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
   noteShortages(draft, deficits, launches);
+  planRoom(draft, overdue, launches);
   // Where nothing could be given there was no division: waits that passes alone count would all end up equal.
   return allocation.grants.length === 0 ? memory.rounds : allocation.rounds;
 }
 
-/** The servers of one node. */
-function orderOf({ image, subnodes }: LabelConfig, provider: string): Order {
-  return { provider, image, servers: 1 + subnodes };
+function targetsInUse({ world: { config } }: Draft, { online, counted }: TargetSurvey): TargetsInUse {
+  const open = new Set(openTargets(config));
+  const hasServed = [...config.targets.values()].some(isServed);
+  return { counted, open, hasServed, canServe: online.some((name) => !open.has(name)) };
 }
 
-function noteNothingToGive(draft: Draft, targets: readonly string[]): void {
-  if (targets.length === 0) draft.note('targets', 'no node is launched: the configuration has no target');
+function findDeficits(draft: Draft, targets: TargetsInUse): readonly Deficit[] {
+  const { config, nodes, demand } = draft.world;
+  const room = (label: LabelConfig, provider: string): number => estimate(draft, orderOf(label, provider)).room;
+  return countDeficits({ labels: config.labels, nodes, demand, requested: countRequested(draft), targets, room });
 }
 
-function openRequest(draft: Draft, { label: name, amount }: Deficit, images: ImageChoice): AllocationRequest {
+function noteNothingToGive(draft: Draft): void {
+  if (draft.world.config.targets.size === 0)
+    draft.note('targets', 'no node is launched: the configuration has no target');
+}
+
+/** How many nodes of a label each provider gives, and how that came about. */
+function noteShares(draft: Draft, shares: readonly Share[]): void {
+  for (const { label, provider, waited, wanted, share, granted, keeps } of shares) {
+    const turn = waited === 0 ? '' : `, first in line after ${waited} rounds with nothing`;
+    const kept = keeps ? '; what is free there is kept for it until it fits' : '';
+    const text = `gives ${granted}: its part of what is missing is ${round(wanted)}, and its free places allow for ${round(share)}${turn}${kept}`;
+    draft.noteShare(`label ${label} at ${provider}`, text);
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function openRequest(draft: Draft, deficit: Deficit, images: ImageChoice): AllocationRequest {
+  const { label: name, amount, forDemand } = deficit;
   const label = draft.world.config.labels.get(name) as LabelConfig;
   const places = new Map<string, number>();
+  let room = 0;
   for (const provider of label.providers) {
     const obstacle = findObstacle(draft, label, { provider, images });
-    if (obstacle === null) places.set(provider, estimate(draft, orderOf(label, provider)).places);
-    else draft.note(`label ${name} at ${provider}`, obstacle);
+    const offer = estimate(draft, orderOf(label, provider));
+    if (obstacle !== null) draft.note(`label ${name} at ${provider}`, obstacle);
+    else {
+      places.set(provider, offer.places);
+      room += offer.room;
+    }
   }
-  return { label: name, amount, places };
-}
-
-interface Offer {
-  readonly provider: string;
-  readonly images: ImageChoice;
-}
-
-/** Why a provider cannot supply a label now; null: it can. */
-function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Offer): string | null {
-  const { misfit } = estimate(draft, orderOf(label, provider));
-  if (misfit !== null) return misfit;
-  const config = draft.world.config.providers.get(provider) as ProviderConfig;
-  if (!images.has(provider, label.image)) return describeMissingImage(config, label);
-  const unknown = describeUnknown(draft, provider);
-  if (unknown !== null) return unknown;
-  const whole = isResting(draft, providerPlace(provider));
-  if (whole !== null) return describeRest('tried', whole);
-  const zones = config.availabilityZones.length === 0 ? [null] : config.availabilityZones;
-  const rests = zones.map((az) => isResting(draft, launchPlace({ provider, az }, label.image)));
-  const [first] = rests;
-  return first !== undefined && first !== null && rests.every((rest) => rest !== null)
-    ? describeRest('tried', first)
-    : null;
-}
-
-/** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
-function describeUnknown(draft: Draft, provider: string): string | null {
-  const cloud = draft.world.clouds.get(provider);
-  if (!draft.holds(provider) || cloud === undefined) return null;
-  if (cloud.servers.known) return cloud.limits === null ? 'the limits of the cloud have not been read yet' : null;
-  return `the state of the cloud is unknown${cloud.servers.error === null ? '' : `: ${cloud.servers.error}`}`;
-}
-
-function describeMissingImage(provider: ProviderConfig, label: LabelConfig): string {
-  const source = provider.images.get(label.image)?.source;
-  const wait =
-    source?.kind === 'diskimage'
-      ? `waits for disk image ${source.diskimage}, of which no upload is READY`
-      : 'waits for its image to be built';
-  return `${wait} (image ${label.image})`;
+  const forRequests = Math.min(deficit.forRequests, amount);
+  const forQueues = Math.min(forDemand, amount) - forRequests;
+  // Nothing is kept for what merely is to be READY.
+  const keepAt = forDemand > 0 && room === 0 ? (hopefulProviders(draft, label, images)[0] ?? null) : null;
+  return { label: name, amount, forRequests, forQueues, places, keepAt };
 }
 
 interface Supplies {
-  /** Nodes per label that demand still asks for; what is left goes to min-ready. */
-  readonly left: Map<string, number>;
+  readonly deficits: readonly Deficit[];
   readonly images: ImageChoice;
-  /** Those of earlier grants. */
-  readonly launches: readonly Launch[];
+  readonly targets: TargetsInUse;
 }
 
-function openLaunches(draft: Draft, grant: Grant, { left, images, launches }: Supplies): Launch[] {
-  const label = draft.world.config.labels.get(grant.label) as LabelConfig;
-  const zones = chooseZones(draft, grant, { image: label.image, ordered: launches });
-  const forDemand = left.get(label.name) ?? 0;
-  left.set(label.name, forDemand - zones.length);
-  return zones.map((az, index) => ({
-    label: label.name,
-    provider: grant.provider,
-    target: grant.target,
-    az,
-    // There is one, or the provider would not have been asked.
-    imageId: (images.take(grant.provider, label.image) as ImageRecord).id,
-    subnodes: label.subnodes,
-    reason: index < forDemand ? 'demand' : 'min-ready',
-  }));
+function openLaunches(draft: Draft, grants: readonly Grant[], { deficits, images, targets }: Supplies): Launch[] {
+  const reasons = new Map(deficits.map((deficit) => [deficit.label, createReasons(deficit, targets)]));
+  const launches: Launch[] = [];
+  for (const grant of grants) {
+    const { label: name, provider, target } = grant;
+    const { image, subnodes } = draft.world.config.labels.get(name) as LabelConfig;
+    for (const az of chooseZones(draft, grant, { image, ordered: launches })) {
+      // There is one, or the provider would not have been asked.
+      const { id: imageId } = images.take(provider, image) as ImageRecord;
+      const reason = reasons.get(name)?.(target) ?? 'min-ready';
+      launches.push({ label: name, provider, target, az, imageId, subnodes, reason });
+    }
+  }
+  return launches;
+}
+
+/** Tells for whom each node of a label is launched at a target: first for those who wait, what is left for min-ready. */
+function createReasons(
+  { forRequests, forDemand }: Deficit,
+  targets: TargetsInUse,
+): (target: string) => Launch['reason'] {
+  let [requested, queued] = [forRequests, forDemand - forRequests];
+  return (target) => {
+    const isOpen = targets.open.has(target);
+    if (isOpen && requested > 0) {
+      requested -= 1;
+      return 'request';
+    }
+    if (queued === 0 || (isOpen && targets.hasServed)) return 'min-ready';
+    queued -= 1;
+    return 'demand';
+  };
 }
 
 function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: readonly Launch[]): void {
+  const launched = groupBy(launches, ({ label }) => label);
   for (const { label: name, amount, dropped, room } of deficits) {
     const label = draft.world.config.labels.get(name) as LabelConfig;
     if (label.providers.length === 0) {
@@ -138,11 +149,13 @@ function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: rea
       continue;
     }
     const left = label.providers.map((provider) => describeProvider(draft, label, provider)).join('; ');
-    const launched = launches.filter((launch) => launch.label === name).length;
-    if (dropped > 0)
-      draft.note(`label ${name}`, `${dropped} more for min-ready do not fit: there is room for ${room} (${left})`);
-    if (launched < amount)
-      draft.note(`label ${name}`, `${amount - launched} of ${amount} missing nodes are not launched now (${left})`);
+    const count = amount - (launched.get(name)?.length ?? 0);
+    const why =
+      amount + dropped > room
+        ? `do not fit: there is room for ${room}`
+        : 'give way to requests that have waited for long';
+    if (dropped > 0) draft.note(`label ${name}`, `${dropped} more for min-ready ${why} (${left})`);
+    if (count > 0) draft.note(`label ${name}`, `${count} of ${amount} missing nodes are not launched now (${left})`);
   }
 }
 

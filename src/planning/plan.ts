@@ -12,7 +12,9 @@ import { planImages } from './plan-images.ts';
 import { planIntents } from './plan-intents.ts';
 import { planLeaks } from './plan-leaks.ts';
 import { planNodes } from './plan-nodes.ts';
+import { planRequests } from './plan-requests.ts';
 import { planSupply } from './plan-supply.ts';
+import { planTargetChecks } from './plan-targets.ts';
 import { planUploads } from './plan-uploads.ts';
 import type { World } from './world.ts';
 
@@ -24,7 +26,9 @@ export function plan(world: World): Plan {
   const isCleanupDue = cron.firedAt.cleanup !== world.memory.cron.firedAt.cleanup;
   const draft = new Draft({ ...world, memory: { ...world.memory, cron } }, isCleanupDue);
   planIntents(draft);
+  planTargetChecks(draft);
   planNodes(draft);
+  planRequests(draft);
   planImages(draft);
   planDiskImages(draft);
   planUploads(draft);

@@ -5,8 +5,10 @@ import type {
   FailureRecord,
   ImageRecord,
   IntentRecord,
+  JobRecord,
   NodeRecord,
   PauseRecord,
+  RequestRecord,
 } from '../lifecycle/records.ts';
 import type { Accessory, CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
 import type { Memory } from './memory.ts';
@@ -30,7 +32,13 @@ export interface World {
   readonly intents: readonly IntentRecord[];
   /** Every provider that has a driver: those of the configuration, and removed ones that rows still name. */
   readonly clouds: ReadonlyMap<string, CloudView>;
-  /** Nodes wanted per label beyond min-ready. */
+  /** Those that wait or have nodes. */
+  readonly requests: readonly RequestRecord[];
+  /** Rules that hold nodes on which jobs fail. */
+  readonly jobs: readonly JobRecord[];
+  /** What the Jenkins of each target that has one last said. */
+  readonly targets: ReadonlyMap<string, TargetView>;
+  /** Nodes wanted per label by the jobs in queues, those that are being worked on included. */
   readonly demand: ReadonlyMap<string, number>;
   /** Subjects with an action in flight, or resting until a time after a failed one. */
   readonly busy: ReadonlyMap<Subject, Busy>;
@@ -69,6 +77,31 @@ export interface CloudView {
   readonly limits: (CloudLimits & { readonly readAt: number }) | null;
 }
 
+/** What is known of the Jenkins of a target. */
+export interface TargetView {
+  /** What it last answered; null: nothing yet, or too long ago. */
+  readonly answer: TargetAnswer | null;
+  /** Why it did not answer when it was last asked; null: it did, or was not asked yet. */
+  readonly problem: string | null;
+  /** When it is to be asked again. */
+  readonly dueAt: number;
+}
+
+export interface TargetAnswer {
+  /** When it was asked. */
+  readonly takenAt: number;
+  readonly isQuietingDown: boolean;
+  /** By name. */
+  readonly agents: ReadonlyMap<string, Agent>;
+}
+
+/** A node as its Jenkins sees it. */
+export interface Agent {
+  readonly isOffline: boolean;
+  /** A build runs on it. */
+  readonly isBusy: boolean;
+}
+
 /** What a cloud last said. Unknown (never asked, or the last answer was an error) is not empty. */
 export type Listing<T> =
   | { readonly known: true; /** When the call was sent. */ readonly takenAt: number; readonly items: readonly T[] }
@@ -78,6 +111,10 @@ export type Listing<T> =
 export type Subject =
   | 'supply'
   | 'history'
+  | 'requests'
+  | 'request-ends'
+  | `target:${string}`
+  | `handover:${number}`
   | `node:${number}`
   | `subnode:${number}`
   | `image:${number}`

@@ -23,6 +23,8 @@ export interface DaemonOptions {
   readonly switches: Switches;
   /** Whether disk images are built and uploaded here. */
   readonly builder: boolean;
+  /** Whether there is an HTTP interface. */
+  readonly api: boolean;
   /** Builds of disk images, and uploads, at once. */
   readonly workers: Workers;
   /** This process is the daemon that a detaching one has started. */
@@ -48,11 +50,12 @@ interface RawOptions {
   readonly fake?: true;
   readonly buildWorkers: number;
   readonly uploadWorkers: number;
-  /** A builder does not have these four. */
+  /** A builder does not have these five. */
   readonly deletes?: boolean;
   readonly launches?: boolean;
   readonly images?: boolean;
   readonly builder?: boolean;
+  readonly webapp?: boolean;
   readonly detached?: true;
 }
 
@@ -85,6 +88,8 @@ export function parseDaemonOptions(args: readonly string[], output: OptionsOutpu
       fake: raw.fake ?? false,
       switches: readSwitches(output.program, raw),
       builder: raw.builder ?? true,
+      // Builders only build: whoever asks for nodes asks a daemon.
+      api: raw.webapp ?? output.program === 'nodepoold',
       workers: { builds: raw.buildWorkers, uploads: raw.uploadWorkers },
       detached: raw.detached ?? false,
     },
@@ -113,7 +118,8 @@ function createProgram(output: OptionsOutput): Command {
     .option('--no-deletes', 'delete nothing')
     .option('--no-launches', 'launch no nodes')
     .option('--no-images', 'build, upload and delete no images')
-    .option('--no-builder', 'neither build disk images nor upload them');
+    .option('--no-builder', 'neither build disk images nor upload them')
+    .option('--no-webapp', 'no HTTP interface');
 }
 
 function createCommand({ program, version, out, err }: OptionsOutput): Command {

@@ -90,6 +90,8 @@ export function anActionBench(world: World, options: BenchOptions = {}): ActionB
       errorAt: () => null,
     },
     book: recorded({}, note),
+    targets: recorded({}, note),
+    targetBook: recorded({}, note),
     consoles: createConsoleMemory(),
     world,
     plan: { actions: [], notes: [], memory: world.memory, nextWakeAt: world.now },

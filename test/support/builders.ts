@@ -21,9 +21,11 @@ import {
   type ImageRecord,
   type NodeRecord,
   type PauseRecord,
+  type RequestRecord,
   type ServerSlot,
   type SubnodeRecord,
 } from '../../src/lifecycle/records.ts';
+import { requestRank } from '../../src/lifecycle/request-states.ts';
 import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
 import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } from '../../src/providers/provider.ts';
@@ -57,6 +59,19 @@ const UNUSED_SLOT = {
   hostKey: null,
   createdAt: NOW - 60_000,
 } as const satisfies ServerSlot;
+
+/** Nobody has asked for it, and no job has run on it. */
+const UNUSED_NODE = {
+  holdUntil: null,
+  heldBy: null,
+  requestId: null,
+  registerAt: null,
+  registeredAt: null,
+  testAt: null,
+  jobName: null,
+  jobResult: null,
+  jobDoneAt: null,
+} as const satisfies Partial<NodeRecord>;
 
 /** A server that was created, became ACTIVE and answered SSH. */
 function runningSlot(id: number, kind: string): ServerSlot {
@@ -95,6 +110,7 @@ export function aNode(overrides: Partial<NodeRecord> = {}, ids: Ids = sharedIds)
     checkedAt: null,
     checkFailures: 0,
     heldFrom: state === 'hold' ? 'ready' : null,
+    ...UNUSED_NODE,
     ...(isNew ? UNUSED_SLOT : runningSlot(id, 'node')),
     ...overrides,
     subnodes: (overrides.subnodes ?? []).map((subnode) => ({ ...subnode, nodeId: id })),
@@ -181,6 +197,30 @@ export function aDiskImage(overrides: Partial<DiskImageRecord> = {}, ids: Ids = 
     startedAt: isNew ? null : NOW - 50_000,
     files: isNew ? null : [anImageFile()],
     uploads: [],
+    ...overrides,
+  };
+}
+
+/** A request for one node that waits. */
+export function aRequest(overrides: Partial<RequestRecord> = {}, ids: Ids = sharedIds): RequestRecord {
+  const { createdAt = NOW - 10_000, priority = 0, state = 'waiting', ttlMs = 3_600_000 } = overrides;
+  const grantedAt = state === 'granted' ? NOW - 5000 : null;
+  return {
+    id: ids(),
+    label: 'small',
+    count: 1,
+    priority,
+    rank: requestRank(createdAt, priority),
+    requestor: 'tester',
+    reason: null,
+    tokenId: null,
+    ttlMs,
+    state,
+    createdAt,
+    grantedAt,
+    expiresAt: grantedAt === null ? null : grantedAt + ttlMs,
+    endedAt: null,
+    endReason: null,
     ...overrides,
   };
 }
@@ -345,6 +385,8 @@ export function aConfig(overrides: ConfigOverrides = {}): Config {
     cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
     zmqPublishers: [],
     gearmanServers: [],
+    requests: { ttlMs: 4 * 3_600_000, maxTtlMs: 7 * 86_400_000 },
+    api: { host: '127.0.0.1', port: 0, rateLimit: 100 },
     eventRetentionMs: 30 * 86_400_000,
     ...overrides,
     labels: byName(labels),
@@ -501,6 +543,9 @@ export function aWorld(overrides: Partial<World> = {}): World {
     pauses: [],
     failures: [],
     intents: [],
+    requests: [],
+    jobs: [],
+    targets: new Map(),
     clouds: new Map(providers.map((provider) => [provider, cloudOf(provider)])),
     demand: new Map(),
     busy: new Map(),

@@ -11,6 +11,7 @@ import type { Config, LabelConfig, ProviderConfig } from '../../src/config/types
 import { EngineCore } from '../../src/daemon/engine.ts';
 import { toSeconds } from '../../src/lib/clock.ts';
 import { NodepoolError } from '../../src/lib/errors.ts';
+import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { cloudImageId } from '../../src/lib/ids.ts';
@@ -154,6 +155,8 @@ export class OpenStackSite {
         diskImages: noDiskImages('these sites have snapshots'),
         workers: { builds: 1, uploads: 4 },
         demand: noDemand,
+        targets: noTargets,
+        followers: [],
         host: 'host',
         // No log of a build can be written there, not even by root.
         stateDir: '/dev/null',

@@ -5,6 +5,7 @@
 import type { Config } from '../../src/config/types.ts';
 import { EngineCore } from '../../src/daemon/engine.ts';
 import type { EngineDeps } from '../../src/daemon/deps.ts';
+import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
@@ -61,6 +62,7 @@ export function startDaemon(
   { store, death, holder = `test/${++holders}/x`, log = silentLog, overrides = {} }: DaemonOptions,
 ): Daemon {
   const mortal = new Mortal(death);
+  const { targets = noTargets, ...others } = overrides;
   const { clock, random, clouds } = site;
   const driver = createFakeDriver({ clock, random, log, clouds });
   const mortalDriver: DriverFactory = (config) => mortal.provider(driver(config));
@@ -79,6 +81,8 @@ export function startDaemon(
     diskImages: mortal.diskImages(new FakeDiskImages({ clock, disk: site.disk, buildMs: 0 })),
     workers: { builds: 1, uploads: 4 },
     demand: noDemand,
+    targets: mortal.targets(targets),
+    followers: [],
     host: 'here',
     // No log of a build can be written there, not even by root.
     stateDir: '/dev/null',
@@ -87,7 +91,7 @@ export function startDaemon(
     switches: { launches: true, deletes: true, images: true },
     scope: null,
     env: {},
-    ...overrides,
+    ...others,
   };
   return { core: new EngineCore(deps, () => undefined), store, mortal };
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { stateDirectory } from '../../src/config/state-directory.ts';
 import { createConfigSource } from '../../src/config/watch.ts';
 import { createEngine } from '../../src/daemon/run-engine.ts';
+import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
@@ -60,6 +61,8 @@ const engine = createEngine({
   diskImages: noDiskImages('the bench boots snapshots'),
   workers: { builds: 0, uploads: 0 },
   demand: noDemand,
+  targets: noTargets,
+  followers: [],
   host: 'bench',
   stateDir,
   ...thisHolder(random),

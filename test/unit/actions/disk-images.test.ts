@@ -67,7 +67,7 @@ describe('the row of a build', () => {
     diskImages: readonly DiskImageRecord[],
     createDiskImage = () => Promise.resolve<number | null>(7),
   ) => {
-    const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [] };
+    const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], requests: [], jobs: [] };
     return bench({ store: { readPool: () => Promise.resolve({ ...pool, diskImages }), createDiskImage } }, []);
   };
 
@@ -247,7 +247,7 @@ describe('a build', () => {
 
 it('a build that was begun on another host is given up for a new one: what goes on there cannot be ended', async () => {
   const begun = { ...BUILDING, startedAt: NOW - 1000, host: 'elsewhere', directory: IMAGES_DIRECTORY_ID };
-  const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], diskImages: [begun] };
+  const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], requests: [], jobs: [], diskImages: [begun] };
   const own = bench({ store: { readPool: () => Promise.resolve(pool), createDiskImage: () => Promise.resolve(7) } }, [
     begun,
   ]);
@@ -386,7 +386,7 @@ describe('the images directory', () => {
     const elsewhere = aDiskImage({ id: 2, version: 12, directory: 'elsewhere' });
     const waiting = aDiskImage({ id: 3, version: 14, state: 'building', directory: null, filename: null });
     const diskImages = [here, elsewhere, waiting];
-    const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], diskImages };
+    const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], requests: [], jobs: [], diskImages };
     const own = bench({ store: { readPool: () => Promise.resolve(pool) } }, []);
     for (const version of [11, 12, 13, 14]) own.diskImages.disk.work.set(`ubuntu-${version}`, null);
     await own.perform({ kind: 'sweep-images-directory', subject: 'images-directory', reason: 'cleanup-due' });

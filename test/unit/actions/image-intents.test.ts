@@ -44,7 +44,7 @@ let asked = 0;
 /** Asks, and answers what was answered: a result, or a sentence. */
 async function ask(kind: IntentKind, args: IntentRecord['args'], situation: Situation = {}) {
   const { images = [], diskImages = [], store = {}, world = {} } = situation;
-  const pool = { nodes: [], images, diskImages, pauses: [], failures: [], intents: [] };
+  const pool = { nodes: [], images, diskImages, pauses: [], failures: [], intents: [], requests: [], jobs: [] };
   let ids = 100;
   const opened = { createImage: () => Promise.resolve((ids += 1)), createDiskImage: () => Promise.resolve((ids += 1)) };
   const own = anActionBench(aWorld({ config: CONFIG, images, diskImages, ...world }), {

@@ -34,6 +34,8 @@ describe('what a minimal file leaves out', () => {
       cron: { imageUpdate: '14 2 * * *', cleanup: '* * * * *', check: '*/15 * * * *' },
       zmqPublishers: [],
       gearmanServers: [],
+      requests: { ttlMs: 14_400_000, maxTtlMs: 604_800_000 },
+      api: { host: '127.0.0.1', port: 8005, rateLimit: 100 },
       eventRetentionMs: 14 * 24 * 3600 * 1000,
     });
   });

@@ -84,7 +84,9 @@ const SUITES: readonly Suite[] = [
 const onePlaceAt = (providers: readonly string[]): ReadonlyMap<string, number> =>
   new Map(providers.map((name) => [name, 1]));
 
-const NOBODY = [{ name: 'zuul', current: new Map<string, number>() }];
+/** There is one kind of target, and keeping places changes nothing: the original knew neither. */
+const UNDIVIDED = { forRequests: 0, forQueues: 0 };
+const NOBODY = [{ name: 'zuul', isOpen: true, current: new Map<string, number>() }];
 
 for (const { name: suite, eligible, pairs, scenarios } of SUITES) {
   describe(`grants to ${suite}`, () => {
@@ -94,7 +96,9 @@ for (const { name: suite, eligible, pairs, scenarios } of SUITES) {
         requests: Object.entries(eligible).map(([label, providers], index) => ({
           label,
           amount: amounts[index] ?? 0,
+          ...UNDIVIDED,
           places: onePlaceAt(providers),
+          keepAt: providers[0] ?? null,
         })),
         targets: NOBODY,
         rounds: [],
@@ -140,7 +144,7 @@ function playRounds({ places, amounts }: RoundRobin, requests: readonly Omit<All
 }
 
 function request(label: number, ...providers: string[]): Omit<AllocationRequest, 'amount'> {
-  return { label: String(label), places: onePlaceAt(providers) };
+  return { label: String(label), ...UNDIVIDED, places: onePlaceAt(providers), keepAt: providers[0] ?? null };
 }
 
 describe('eleven rounds with eight labels, all from both providers', () => {

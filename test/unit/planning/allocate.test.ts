@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allocate, type AllocationInput, type AllocationRequest, type Grant } from '../../../src/planning/allocate.ts';
+import {
+  allocate,
+  type TargetLoad,
+  type AllocationInput,
+  type AllocationRequest,
+  type Grant,
+} from '../../../src/planning/allocate.ts';
 import type { Round } from '../../../src/planning/memory.ts';
 
-const emptyTarget = (name = 'zuul'): { name: string; current: Map<string, number> } => ({ name, current: new Map() });
+const emptyTarget = (name = 'zuul'): TargetLoad => ({ name, isOpen: true, current: new Map() });
 
 interface RequestOverrides {
   readonly label?: string;
@@ -14,7 +20,8 @@ interface RequestOverrides {
 }
 
 function aRequest({ places = 1, providers = ['cloud'], ...overrides }: RequestOverrides = {}): AllocationRequest {
-  return { label: 'small', amount: 1, places: new Map(providers.map((name) => [name, places])), ...overrides };
+  const placesAt = new Map(providers.map((name) => [name, places]));
+  return { label: 'small', amount: 1, forRequests: 0, forQueues: 0, keepAt: null, places: placesAt, ...overrides };
 }
 
 function allocateWith(overrides: Partial<AllocationInput>): ReturnType<typeof allocate> {
@@ -37,7 +44,11 @@ const amounts = (grants: readonly Grant[]): string[] =>
 
 describe('spreading a grant over targets', () => {
   const spread = (amount: number, ...current: readonly number[]): number[] => {
-    const targets = current.map((count, index) => ({ name: `t${index}`, current: new Map([['small', count]]) }));
+    const targets = current.map((count, index) => ({
+      name: `t${index}`,
+      isOpen: true,
+      current: new Map([['small', count]]),
+    }));
     const { grants } = allocateWith({ requests: [aRequest({ amount })], targets });
     return targets.map(({ name }) => grants.find(({ target }) => target === name)?.amount ?? 0);
   };
@@ -71,7 +82,7 @@ describe('spreading a grant over targets', () => {
   });
 
   it('keeps the nodes of different labels apart', () => {
-    const busy = { name: 't1', current: new Map([['small', 4]]) };
+    const busy = { name: 't1', isOpen: true, current: new Map([['small', 4]]) };
     const requests = [aRequest({ amount: 2 }), aRequest({ label: 'big', amount: 2 })];
     const { grants } = allocateWith({ requests, targets: [busy, emptyTarget('t2')] });
     expect(amounts(grants)).toEqual(['2 small from cloud to t2', '1 big from cloud to t1', '1 big from cloud to t2']);
@@ -193,6 +204,120 @@ describe('waiting', () => {
   });
 });
 
+describe('nodes for requests and nodes for queues', () => {
+  /** Nodes given to each target: `o...` are open, `s...` hand their nodes out themselves. */
+  const given = (
+    request: { amount: number; forRequests?: number; forQueues?: number },
+    there: Readonly<Record<string, number>>,
+  ): Record<string, number> => {
+    const targets = Object.entries(there).map(([name, count]) => ({
+      name,
+      isOpen: name.startsWith('o'),
+      current: new Map([['small', count]]),
+    }));
+    const { grants } = allocateWith({ requests: [aRequest(request)], targets });
+    return Object.fromEntries(grants.map(({ target, amount }) => [target, amount]));
+  };
+
+  it('go to open targets, and to the others', () => {
+    expect(given({ amount: 5, forRequests: 2, forQueues: 3 }, { o: 0, s: 0 })).toEqual({ o: 2, s: 3 });
+    expect(given({ amount: 2, forRequests: 2 }, { o: 9, s: 0 })).toEqual({ o: 2 });
+    expect(given({ amount: 2, forQueues: 2 }, { o: 0, s: 9 })).toEqual({ s: 2 });
+  });
+
+  it('are spread evenly over those of their kind', () => {
+    const there = { o1: 1, o2: 0, s1: 0, s2: 2 };
+    expect(given({ amount: 7, forRequests: 3, forQueues: 4 }, there)).toEqual({ o1: 1, o2: 2, s1: 3, s2: 1 });
+  });
+
+  it('leave the rest to all, as evenly as that makes them', () => {
+    expect(given({ amount: 6, forRequests: 2 }, { o: 0, s: 0 })).toEqual({ o: 3, s: 3 });
+    expect(given({ amount: 3 }, { o: 3, s: 0 })).toEqual({ s: 3 });
+  });
+
+  it('go to whoever has less of what they want, where there are too few for all', () => {
+    const wishes = { forRequests: 4, forQueues: 4 };
+    expect(given({ amount: 3, ...wishes }, { o: 6, s: 0 })).toEqual({ s: 3 });
+    expect(given({ amount: 3, ...wishes }, { o: 0, s: 6 })).toEqual({ o: 3 });
+    expect(given({ amount: 3, ...wishes }, { o: 2, s: 2 })).toEqual({ o: 2, s: 1 });
+  });
+
+  it('never let requests that always come anew keep a job of a queue waiting, nor the other way round', () => {
+    const rounds = (wishes: { forRequests: number; forQueues: number }, there: { o: number; s: number }): string[] =>
+      Array.from({ length: 20 }, () => {
+        const [target] = Object.keys(given({ amount: 1, ...wishes }, there)) as ['o' | 's'];
+        there[target] += 1;
+        return target;
+      });
+    expect(rounds({ forRequests: 50, forQueues: 1 }, { o: 5, s: 0 })).toContain('s');
+    expect(rounds({ forRequests: 1, forQueues: 50 }, { o: 0, s: 5 })).toContain('o');
+  });
+
+  it('go to any target where all are of one kind', () => {
+    expect(given({ amount: 4, forRequests: 4 }, { o1: 0, o2: 0 })).toEqual({ o1: 2, o2: 2 });
+    expect(given({ amount: 4, forQueues: 4 }, { o1: 0, o2: 0 })).toEqual({ o1: 2, o2: 2 });
+    expect(given({ amount: 4, forQueues: 4 }, { s1: 0, s2: 0 })).toEqual({ s1: 2, s2: 2 });
+  });
+});
+
+describe('a label that fits nowhere', () => {
+  const large = aRequest({ label: 'large', places: 5 });
+  const small = aRequest({ label: 'small', amount: 3 });
+  const problem = (waits: number, request: Partial<AllocationRequest>, available = 2): Partial<AllocationInput> => ({
+    providers: [{ name: 'cloud', available }],
+    requests: [small, { ...large, ...request }],
+    rounds: waited('large', waits),
+  });
+  const granted = (input: Partial<AllocationInput>): string[] => amounts(allocateWith(input).grants);
+
+  it('keeps what is free after ten rounds in which others got nodes, and not before', () => {
+    expect(granted(problem(10, { keepAt: 'cloud' }))).toEqual([]);
+    expect(granted(problem(9, { keepAt: 'cloud' }))).toEqual(['2 small from cloud to zuul']);
+  });
+
+  it('says so', () => {
+    const { shares } = allocateWith(problem(10, { keepAt: 'cloud' }));
+    expect(shares.map(({ label, granted: count, keeps }) => [label, count, keeps])).toEqual([
+      ['large', 0, true],
+      ['small', 0, false],
+    ]);
+  });
+
+  it('keeps nothing elsewhere, nor where it fits', () => {
+    expect(granted(problem(10, { keepAt: null }))).toEqual(['2 small from cloud to zuul']);
+    expect(granted(problem(10, { keepAt: 'cloud' }, 8))).toEqual([
+      '1 large from cloud to zuul',
+      '3 small from cloud to zuul',
+    ]);
+    const two = {
+      ...problem(10, { keepAt: 'cloud', places: new Map(Object.entries({ cloud: 5, else: 5 })) }),
+      providers: [
+        { name: 'cloud', available: 2 },
+        { name: 'else', available: 5 },
+      ],
+    };
+    expect(granted(two)).toEqual(['2 small from cloud to zuul', '1 large from else to zuul']);
+  });
+
+  it('gets its node although small ones take each single place as it comes free', () => {
+    let free = 0;
+    let rounds: readonly Round[] = [];
+    const served: string[] = [];
+    for (let turn = 0; turn < 40; turn += 1) {
+      free += 1;
+      const requests = [small, { ...large, keepAt: 'cloud' }];
+      const allocation = allocateWith({ providers: [{ name: 'cloud', available: free }], requests, rounds });
+      for (const { label, amount } of allocation.grants) {
+        served.push(label);
+        free -= label === 'large' ? 5 : amount;
+      }
+      if (allocation.grants.length > 0) rounds = allocation.rounds;
+    }
+    // And in between the others have their share.
+    expect(served.map((label) => label.slice(0, 1)).join('')).toMatch(/^s{10}ls{10,}l/);
+  });
+});
+
 it('takes the half of a place for a half although it is a quotient of fractions', () => {
   const providers = [
     { name: 'p1', available: 1 },
@@ -216,11 +341,11 @@ it('explains each grant and each refusal', () => {
     rounds: waited('c', 3),
   });
   expect(shares).toEqual([
-    { label: 'c', provider: 'p1', waited: 3, wanted: 0.5, share: 2, granted: 0 },
-    { label: 'b', provider: 'p1', waited: 0, wanted: 1, share: 2, granted: 1 },
-    { label: 'a', provider: 'p1', waited: 0, wanted: 2, share: 1, granted: 1 },
-    { label: 'c', provider: 'p2', waited: 3, wanted: 2, share: 6, granted: 2 },
-    { label: 'a', provider: 'p2', waited: 0, wanted: 7, share: 4, granted: 4 },
+    { label: 'c', provider: 'p1', waited: 3, wanted: 0.5, share: 2, granted: 0, keeps: false },
+    { label: 'b', provider: 'p1', waited: 0, wanted: 1, share: 2, granted: 1, keeps: false },
+    { label: 'a', provider: 'p1', waited: 0, wanted: 2, share: 1, granted: 1, keeps: false },
+    { label: 'c', provider: 'p2', waited: 3, wanted: 2, share: 6, granted: 2, keeps: false },
+    { label: 'a', provider: 'p2', waited: 0, wanted: 7, share: 4, granted: 4, keeps: false },
   ]);
 });
 
@@ -232,22 +357,32 @@ describe('for any problem', () => {
     // Whole ones, and parts of the quota that no binary fraction hits.
     places: fc.constantFrom(1, 1, 2, 3, 5, 10 / 3, 7 / 6, 40 / 7, 41),
     providers: fc.subarray(NAMES),
+    /** Parts of the amount. */
+    requested: fc.constantFrom(0, 0, 0.5, 1),
+    queued: fc.constantFrom(0, 0.5, 1),
+    keepAt: fc.constantFrom(null, ...NAMES),
   });
   const arbitraryInput: fc.Arbitrary<AllocationInput> = fc
     .record({
       available: fc.tuple(...NAMES.map(() => fc.integer({ min: -20, max: 40 }))),
       requests: fc.tuple(...LABELS.map(() => arbitraryRequest)),
       targets: fc.array(fc.tuple(...LABELS.map(() => fc.nat(9))), { maxLength: 4 }),
-      waits: fc.tuple(...LABELS.map(() => fc.nat(4))),
+      waits: fc.tuple(...LABELS.map(() => fc.nat(11))),
     })
     .map(({ available, requests, targets, waits }) => ({
       providers: NAMES.map((name, index) => ({ name, available: available[index] ?? 0 })),
-      requests: LABELS.map((label, index) => aRequest({ label, ...requests[index] })),
+      requests: LABELS.map((label, index) => {
+        const { requested, queued, ...request } = requests[index]!;
+        const forRequests = Math.max(0, Math.floor(request.amount * requested));
+        const forQueues = Math.max(0, Math.floor((request.amount - forRequests) * queued));
+        return { ...aRequest({ label, ...request }), forRequests, forQueues, keepAt: request.keepAt };
+      }),
       targets: targets.map((counts, target) => ({
         name: `t${target}`,
+        isOpen: target % 2 === 0,
         current: new Map(LABELS.map((label, index) => [label, counts[index] ?? 0])),
       })),
-      rounds: [4, 3, 2, 1].map(
+      rounds: [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map(
         (age) =>
           new Map(
             LABELS.flatMap((label, index) =>
@@ -303,6 +438,29 @@ describe('for any problem', () => {
         }
       }),
     );
+  });
+
+  it('gives requests nodes of open targets and queues those of others, and what neither wants to any', () => {
+    let mixed = 0;
+    fc.assert(
+      fc.property(arbitraryInput, (input) => {
+        const isOpen = new Map(input.targets.map((target) => [target.name, target.isOpen]));
+        if (new Set(isOpen.values()).size < 2) return;
+        const { grants } = allocate(input);
+        for (const { label, forRequests, forQueues } of input.requests) {
+          const own = grants.filter((grant) => grant.label === label);
+          const atOpen = sumBy(own, ({ target, amount }) => (isOpen.get(target) === true ? amount : 0));
+          const elsewhere = sumBy(own, ({ amount }) => amount) - atOpen;
+          const isEnough = atOpen + elsewhere >= forRequests + forQueues;
+          const isTrue = isEnough
+            ? atOpen >= forRequests && elsewhere >= forQueues
+            : atOpen <= forRequests && elsewhere <= forQueues;
+          expect({ label, forRequests, forQueues, atOpen, elsewhere, isTrue }).toMatchObject({ isTrue: true });
+          mixed += own.length;
+        }
+      }),
+    );
+    expect(mixed).toBeGreaterThan(20);
   });
 
   it('leaves no place free that a label without a rival asked for', () => {

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { LabelConfig } from '../../../src/config/types.ts';
 import type { NodeState } from '../../../src/lifecycle/node-states.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
-import { countDeficits, countTargetLoads, type Deficit, type DeficitInput } from '../../../src/planning/deficit.ts';
+import {
+  countDeficits,
+  countTargetLoads,
+  type Deficit,
+  type DeficitInput,
+  type TargetsInUse,
+} from '../../../src/planning/deficit.ts';
 import { aLabel, aNode, aSubnode } from '../../support/builders.ts';
 
 interface Situation {
@@ -19,6 +25,14 @@ const roomIn =
   ({ subnodes }, provider) =>
     Math.max(0, Math.floor((available[provider] ?? 0) / (1 + subnodes)));
 
+/** Targets that are online and hand no nodes out themselves. */
+const allOpen = (...names: readonly string[]): TargetsInUse => ({
+  counted: new Set(names),
+  open: new Set(names),
+  hasServed: false,
+  canServe: false,
+});
+
 function deficitOf({
   label,
   demand = 0,
@@ -30,7 +44,8 @@ function deficitOf({
     labels: new Map([['small', aLabel(label)]]),
     nodes,
     demand: new Map([['small', demand]]),
-    onlineTargets: new Set(online),
+    requested: new Map(),
+    targets: allOpen(...online),
     room: roomIn(available),
   });
   return deficit;
@@ -61,6 +76,7 @@ describe('what a label is short of', () => {
       label: 'small',
       amount: 7,
       forDemand: 4,
+      forRequests: 0,
       dropped: 0,
       demand: 5,
       supply: 1,
@@ -83,7 +99,8 @@ describe('what a label is short of', () => {
       labels,
       nodes: nodes(1, { label: 'a' }),
       demand: new Map(),
-      onlineTargets: new Set(['zuul']),
+      requested: new Map(),
+      targets: allOpen('zuul'),
       room: roomIn({ cloud: 96 }),
     });
     expect(deficits.map(({ label, amount }) => [label, amount])).toEqual([
@@ -140,7 +157,8 @@ describe('min-ready where places are short', () => {
       labels: new Map(labels.map((label) => [label.name, label])),
       nodes: [],
       demand: new Map([['wanted', 1]]),
-      onlineTargets: new Set(['zuul']),
+      requested: new Map(),
+      targets: allOpen('zuul'),
       room: roomIn({ cloud: 4 }),
     });
     expect(idle).toMatchObject({ amount: 0, dropped: 10 });
@@ -178,14 +196,98 @@ it('counts the nodes on each online target by label, in any state', () => {
     aNode({ target: 'a', label: 'big', state: 'hold' }),
     aNode({ target: 'offline' }),
   ];
-  expect(countTargetLoads(there, ['b', 'a'])).toEqual([
-    { name: 'b', current: new Map() },
+  expect(countTargetLoads(there, ['b', 'a'], new Set(['b']))).toEqual([
+    { name: 'b', isOpen: true, current: new Map() },
     {
       name: 'a',
+      isOpen: false,
       current: new Map([
         ['small', 2],
         ['big', 1],
       ]),
     },
   ]);
+});
+
+describe('requests and queues', () => {
+  /** Targets `open` and `served`; nodes are given as `state@target`. */
+  function needs(
+    { requested = 0, queued = 0, minReady = 0 }: { requested?: number; queued?: number; minReady?: number },
+    there: readonly NodeRecord[],
+    targets: Partial<TargetsInUse> = {},
+  ): Pick<Deficit, 'amount' | 'forDemand' | 'forRequests'> {
+    const [deficit] = countDeficits({
+      labels: new Map([['small', aLabel({ minReady })]]),
+      nodes: there,
+      demand: new Map([['small', queued]]),
+      requested: new Map([['small', requested]]),
+      targets: {
+        counted: new Set(['open', 'served']),
+        open: new Set(['open']),
+        hasServed: true,
+        canServe: true,
+        ...targets,
+      },
+      room: roomIn({ cloud: 96 }),
+    });
+    const { amount, forDemand, forRequests } = deficit!;
+    return { amount, forDemand, forRequests };
+  }
+  const at = (target: string, count: number, overrides: Partial<NodeRecord> = {}): NodeRecord[] =>
+    nodes(count, { target, ...overrides });
+  const ONLY_OPEN = { counted: new Set(['open']), hasServed: false, canServe: false };
+
+  it('want nodes of targets of their own, whatever the others have', () => {
+    expect(needs({ requested: 3 }, at('served', 10))).toEqual({ amount: 3, forDemand: 3, forRequests: 3 });
+    expect(needs({ queued: 3 }, at('open', 10))).toEqual({ amount: 3, forDemand: 3, forRequests: 0 });
+    expect(needs({ requested: 2, queued: 3 }, [...at('open', 1), ...at('served', 1)])).toEqual({
+      amount: 3,
+      forDemand: 3,
+      forRequests: 1,
+    });
+  });
+
+  it('want nothing where theirs are there or under way', () => {
+    const building = at('open', 2, { state: 'building' });
+    const working = at('served', 2, { state: 'used' });
+    const none = { amount: 0, forDemand: 0, forRequests: 0 };
+    expect(needs({ requested: 3, queued: 3 }, [...building, ...at('open', 1), ...working, ...at('served', 1)])).toEqual(
+      none,
+    );
+  });
+
+  it('share the nodes of open targets where there are no others', () => {
+    expect(needs({ requested: 2, queued: 3 }, at('open', 4), ONLY_OPEN)).toMatchObject({ amount: 1, forRequests: 0 });
+    expect(needs({ requested: 5, queued: 1 }, at('open', 4), ONLY_OPEN)).toMatchObject({ amount: 2, forRequests: 1 });
+  });
+
+  it('do not take for theirs what others use, be it under a lease or by a job', () => {
+    const leased = at('open', 2, { state: 'used', requestId: 1 });
+    const working = at('open', 2, { state: 'used' });
+    expect(needs({ requested: 2 }, leased, ONLY_OPEN)).toMatchObject({ amount: 2, forRequests: 2 });
+    expect(needs({ requested: 2 }, working, ONLY_OPEN)).toMatchObject({ amount: 2, forRequests: 2 });
+    // Jobs that run are part of what queues want; a lease is part of nothing that waits.
+    expect(needs({ queued: 2 }, working, ONLY_OPEN)).toMatchObject({ amount: 0 });
+    expect(needs({ queued: 2 }, leased, ONLY_OPEN)).toMatchObject({ amount: 2, forRequests: 0 });
+  });
+
+  it('do not take for free what was granted, or handed to a target, before', () => {
+    const strange = [...at('open', 1, { requestId: 9 }), ...at('open', 1, { registerAt: 1 })];
+    expect(needs({ requested: 2 }, strange)).toMatchObject({ amount: 2, forRequests: 2 });
+  });
+
+  it('want min-ready on top', () => {
+    expect(needs({ requested: 2, queued: 3, minReady: 4 }, [])).toEqual({ amount: 9, forDemand: 5, forRequests: 2 });
+    expect(needs({ requested: 2, minReady: 4 }, at('open', 6))).toEqual({ amount: 0, forDemand: 0, forRequests: 0 });
+  });
+
+  it('want nothing for queues while no target that serves them gets nodes', () => {
+    const away = { counted: new Set(['open']), canServe: false };
+    expect(needs({ requested: 1, queued: 3, minReady: 1 }, [], away)).toEqual({
+      amount: 2,
+      forDemand: 1,
+      forRequests: 1,
+    });
+    expect(needs({ requested: 1, queued: 3, minReady: 1 }, [])).toEqual({ amount: 5, forDemand: 4, forRequests: 1 });
+  });
 });

@@ -83,8 +83,11 @@ function countRecorded(world: World, provider: string): Sum {
   };
   for (const node of world.nodes.filter((row) => row.provider === provider)) {
     const image = world.config.labels.get(node.label)?.image ?? '';
-    addSlot('node', node, image);
-    for (const subnode of node.subnodes) addSlot('subnode', subnode, image);
+    // What goes, and of which no server is on record any more, takes nothing.
+    const isThere = ({ serverId, attemptAt }: ServerSlot): boolean =>
+      node.state !== 'delete' || serverId !== null || attemptAt !== null;
+    if (isThere(node)) addSlot('node', node, image);
+    for (const subnode of node.subnodes.filter(isThere)) addSlot('subnode', subnode, image);
   }
   for (const image of world.images.filter((row) => row.provider === provider)) {
     if (image.state === 'building' || image.serverId !== null) addSlot('image', image, image.image);

@@ -16,6 +16,7 @@ function options(parts: Partial<DaemonOptions>): DaemonOptions {
     fake: false,
     switches: { deletes: true, launches: true, images: true },
     builder: true,
+    api: true,
     workers: { builds: 1, uploads: 4 },
     detached: false,
     ...parts,

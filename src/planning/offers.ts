@@ -1,0 +1,108 @@
+/** Which providers can supply a label now, and why others cannot. */
+import type { LabelConfig, ProviderConfig } from '../config/types.ts';
+import { groupBy } from '../lib/group-by.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import { add, BARE_SERVER, countFitting, NOTHING, partOf, RESOURCES, times, type Amounts } from './amounts.ts';
+import type { ImageChoice } from './choose-image.ts';
+import type { Draft } from './draft.ts';
+import { describeRest, isFailing, isResting, launchPlace, providerPlace } from './places.ts';
+import { estimate, type Order } from './quota.ts';
+
+/** The servers of one node. */
+export function orderOf({ image, subnodes }: LabelConfig, provider: string): Order {
+  return { provider, image, servers: 1 + subnodes };
+}
+
+export interface Offer {
+  readonly provider: string;
+  readonly images: ImageChoice;
+}
+
+/** Why a provider cannot supply a label now; null: it can. */
+export function findObstacle(draft: Draft, label: LabelConfig, { provider, images }: Offer): string | null {
+  const { misfit } = estimate(draft, orderOf(label, provider));
+  if (misfit !== null) return misfit;
+  const config = draft.world.config.providers.get(provider) as ProviderConfig;
+  if (!images.has(provider, label.image)) return describeMissingImage(config, label);
+  const unknown = describeUnknown(draft, provider);
+  if (unknown !== null) return unknown;
+  const whole = isResting(draft, providerPlace(provider));
+  if (whole !== null) return describeRest('tried', whole);
+  const rests = zonesOf(config).map((az) => isResting(draft, launchPlace({ provider, az }, label.image)));
+  const [first] = rests;
+  return first !== undefined && first !== null && rests.every((rest) => rest !== null)
+    ? describeRest('tried', first)
+    : null;
+}
+
+function zonesOf({ availabilityZones }: ProviderConfig): readonly (string | null)[] {
+  return availabilityZones.length === 0 ? [null] : availabilityZones;
+}
+
+/** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
+function describeUnknown(draft: Draft, provider: string): string | null {
+  const cloud = draft.world.clouds.get(provider);
+  if (!draft.holds(provider) || cloud === undefined) return null;
+  if (cloud.servers.known) return cloud.limits === null ? 'the limits of the cloud have not been read yet' : null;
+  return `the state of the cloud is unknown${cloud.servers.error === null ? '' : `: ${cloud.servers.error}`}`;
+}
+
+function describeMissingImage(provider: ProviderConfig, label: LabelConfig): string {
+  const source = provider.images.get(label.image)?.source;
+  const wait =
+    source?.kind === 'diskimage'
+      ? `waits for disk image ${source.diskimage}, of which no upload is READY`
+      : 'waits for its image to be built';
+  return `${wait} (image ${label.image})`;
+}
+
+/** What one node of a label takes at a provider. */
+export function nodeCost(draft: Draft, label: LabelConfig, provider: string): Amounts {
+  return estimate(draft, orderOf(label, provider)).cost;
+}
+
+/** What nodes take at their provider. */
+export function sumCosts(draft: Draft, nodes: readonly NodeRecord[]): Amounts {
+  const { config } = draft.world;
+  return nodes.reduce((sum, { provider, label, subnodes }) => {
+    const one =
+      draft
+        .ledgers()
+        .get(provider)
+        ?.costs.get(config.labels.get(label)?.image ?? '') ?? BARE_SERVER;
+    return add(sum, times(one, 1 + subnodes.length));
+  }, NOTHING);
+}
+
+/**
+ * Providers at which it is worth while to wait for places for a label, or to make room for it: those that can supply it,
+ * where its launches have not failed lately, and where a node fits beside what is held and what others have. The one that
+ * lacks least comes first; as long as what comes free there is kept, that stays so.
+ */
+export function hopefulProviders(draft: Draft, label: LabelConfig, images: ImageChoice): readonly string[] {
+  const { config } = draft.world;
+  const movable = sumMovable(draft);
+  const hopeful = label.providers.flatMap((provider) => {
+    if (findObstacle(draft, label, { provider, images }) !== null) return [];
+    if (zonesOf(config.providers.get(provider)!).some((az) => isFailing(draft, { provider, az, image: label.image })))
+      return [];
+    const left = draft.ledgers().get(provider)?.left ?? NOTHING;
+    const cost = nodeCost(draft, label, provider);
+    if (countFitting(add(left, movable.get(provider) ?? NOTHING), cost) === 0) return [];
+    return [{ provider, lack: Math.max(...RESOURCES.map((resource) => partOf(cost, left, resource))) }];
+  });
+  return hopeful.toSorted((a, b) => (a.lack === b.lack ? 0 : a.lack - b.lack)).map(({ provider }) => provider);
+}
+
+const movableOf = new WeakMap<Draft, ReadonlyMap<string, Amounts>>();
+
+/** What nodes take at each provider that will go some time without an operator's doing. */
+function sumMovable(draft: Draft): ReadonlyMap<string, Amounts> {
+  let sums = movableOf.get(draft);
+  if (sums === undefined) {
+    const movable = draft.world.nodes.filter(({ state }) => state !== 'hold');
+    const groups = groupBy(movable, ({ provider }) => provider);
+    movableOf.set(draft, (sums = new Map(Array.from(groups, ([name, nodes]) => [name, sumCosts(draft, nodes)]))));
+  }
+  return sums;
+}

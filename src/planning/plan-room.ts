@@ -1,0 +1,138 @@
+/**
+ * Makes room for requests that would wait for ever: nodes that are READY for nobody in particular (`min-ready`) may hold
+ * all places of a provider. When a request has waited for a while and no place is about to be free for it, the oldest of
+ * these nodes go, and no new ones take their places until it has its nodes. Only for requests, whose waiting is known;
+ * the original left such places to their labels.
+ */
+import type { LabelConfig } from '../config/types.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import { openTargets } from '../lifecycle/targets.ts';
+import type { Launch } from './actions.ts';
+import { add, countFitting, NOTHING, subtract, type Amounts } from './amounts.ts';
+import type { ImageChoice } from './choose-image.ts';
+import type { Deficit } from './deficit.ts';
+import type { Draft } from './draft.ts';
+import { hopefulProviders, nodeCost, sumCosts } from './offers.ts';
+import { servable } from './plan-requests.ts';
+
+/** How long a request waits before others' idle nodes go for it, in milliseconds. */
+const PATIENCE_MS = 120_000;
+
+/** A label for whose requests room is made. */
+export interface Overdue {
+  readonly label: LabelConfig;
+  /** Nodes that they lack. */
+  readonly missing: number;
+  /** Where room may be made, the best place first. */
+  readonly providers: readonly string[];
+}
+
+/** Labels of which a request has waited for long, and lacks nodes that nobody has launched. */
+export function findOverdue(draft: Draft, deficits: readonly Deficit[], images: ImageChoice): readonly Overdue[] {
+  const { now, config } = draft.world;
+  const firsts = new Map<string, number>();
+  for (const { label, createdAt } of servable(draft)) {
+    firsts.set(label, Math.min(createdAt, firsts.get(label) ?? Infinity));
+  }
+  return deficits.flatMap(({ label: name, forRequests: missing }) => {
+    const label = config.labels.get(name);
+    const first = firsts.get(name);
+    if (missing === 0 || label === undefined || first === undefined) return [];
+    // One "from the future" was made before the clock was set back.
+    if (now < first + PATIENCE_MS && first <= now) {
+      draft.wakeAt(first + PATIENCE_MS);
+      return [];
+    }
+    const providers = hopefulProviders(draft, label, images);
+    return providers.length === 0 ? [] : [{ label, missing, providers }];
+  });
+}
+
+/** Leaves out what would be launched for `min-ready` where somebody has waited for long. */
+export function yieldPlaces(
+  draft: Draft,
+  deficits: readonly Deficit[],
+  overdue: readonly Overdue[],
+): readonly Deficit[] {
+  if (overdue.length === 0) return deficits;
+  const wanted = new Set(overdue.flatMap(({ providers }) => providers));
+  return deficits.map((deficit) => {
+    const { amount, forDemand, dropped } = deficit;
+    const providers = draft.world.config.labels.get(deficit.label)?.providers ?? [];
+    if (amount <= forDemand || !providers.some((name) => wanted.has(name))) return deficit;
+    return { ...deficit, amount: forDemand, dropped: dropped + amount - forDemand };
+  });
+}
+
+/** @param launches those of this plan */
+export function planRoom(draft: Draft, overdue: readonly Overdue[], launches: readonly Launch[]): void {
+  if (!draft.world.switches.deletes) return;
+  for (const { label, missing, providers } of overdue) {
+    const launched = launches.filter((launch) => launch.label === label.name && launch.reason === 'request').length;
+    let lacking = missing - launched;
+    for (const provider of providers)
+      if (lacking > 0) lacking -= makeRoom(draft, { label, provider, lacking, launches });
+  }
+}
+
+interface Need {
+  readonly label: LabelConfig;
+  readonly provider: string;
+  /** Nodes. */
+  readonly lacking: number;
+  readonly launches: readonly Launch[];
+}
+
+/** Answers for how many nodes there is room, or will be when what has to go is gone. */
+function makeRoom(draft: Draft, { label, provider, lacking, launches }: Need): number {
+  const there = draft.world.nodes.filter((node) => node.provider === provider);
+  const cost = nodeCost(draft, label, provider);
+  // What goes already makes room by itself.
+  const going = there.filter((node) => isGoing(draft, node));
+  let room = add(leftAfter(draft, provider, launches), sumCosts(draft, going));
+  const idle = idleNodes(draft, there);
+  // Nobody goes for a set that does not fit all the same.
+  const count = Math.min(lacking, countFitting(add(room, sumCosts(draft, idle)), cost));
+  for (const node of idle) {
+    if (countFitting(room, cost) >= count) break;
+    room = add(room, sumCosts(draft, [node]));
+    const subject = `node:${node.id}` as const;
+    const end = { detail: `label ${label.name}`, isFailure: false, consoleOf: null };
+    draft.order({ kind: 'retire-node', subject, reason: 'room-needed', nodeId: node.id, ...end });
+  }
+  return count;
+}
+
+function leftAfter(draft: Draft, provider: string, launches: readonly Launch[]): Amounts {
+  const left = draft.ledgers().get(provider)?.left ?? NOTHING;
+  return launches
+    .filter((launch) => launch.provider === provider)
+    .reduce(
+      (rest, { label }) => subtract(rest, nodeCost(draft, draft.world.config.labels.get(label)!, provider)),
+      left,
+    );
+}
+
+function isGoing(draft: Draft, { id, state, serverId, attemptAt }: NodeRecord): boolean {
+  if (state !== 'delete') return draft.isRetiring(id);
+  // The places of servers that are known to be gone are free.
+  return serverId !== null || attemptAt !== null;
+}
+
+/** READY nodes that nobody waits for, the oldest first. */
+function idleNodes(draft: Draft, nodes: readonly NodeRecord[]): readonly NodeRecord[] {
+  const { config, demand, targets } = draft.world;
+  const open = new Set(openTargets(config));
+  const requested = new Set(servable(draft).map(({ label }) => label));
+  const isWanted = ({ label, target }: NodeRecord): boolean =>
+    (open.has(target) && requested.has(label)) ||
+    // Nodes of open targets serve jobs in queues only where there are no others.
+    ((demand.get(label) ?? 0) > 0 && (!open.has(target) || open.size === config.targets.size));
+  const isInUse = ({ target, nodename, registerAt }: NodeRecord): boolean => {
+    if (config.targets.get(target)?.assignViaGearman === true) return registerAt !== null;
+    return targets.get(target)?.answer?.agents.get(nodename ?? '')?.isBusy === true;
+  };
+  return nodes
+    .filter((node) => node.state === 'ready' && !draft.isRetiring(node.id) && !isWanted(node) && !isInUse(node))
+    .toSorted((a, b) => a.stateAt - b.stateAt || a.id - b.id);
+}
