@@ -1,0 +1,36 @@
+/** Ties the routes that follow requests to the watch over them. */
+import type { Context } from 'hono';
+import type { Caller } from './caller.ts';
+import { createEventStream } from './event-stream.ts';
+import type { ApiEnv } from './environment.ts';
+import type { RouteParts } from './request-routes.ts';
+import type { RequestWatch } from './request-watch.ts';
+import { followAllRoute, followRoute } from './routes.ts';
+
+export function addEventRoutes({ app, guard, handlers }: RouteParts, watch: RequestWatch): void {
+  const maySee = guard('requests', 'read', 'admin');
+
+  const follow = async (c: Context<ApiEnv>, id: number | null): Promise<Response> => {
+    const headers = { 'Content-Type': 'text/event-stream' };
+    // Hono asks for what it would answer to GET and drops the body: a stream that nobody ends.
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    const subscription = await watch.listen({ id, ...interestOf(c.var.caller) });
+    const stream = createEventStream({
+      subscription,
+      render: (found) => JSON.stringify(handlers.view(found)),
+      onEnd: () => watch.leave(subscription),
+    });
+    return c.body(stream, 200, headers);
+  };
+
+  app.openapi({ ...followRoute, middleware: [maySee] }, async (c) => {
+    const { id } = c.req.valid('param');
+    await handlers.find(c.var.caller, id);
+    return follow(c, id);
+  });
+  app.openapi({ ...followAllRoute, middleware: [maySee] }, (c) => follow(c, null));
+}
+
+function interestOf(caller: Caller): { maySee: Caller['maySee']; isAllowed: () => Promise<boolean> } {
+  return { maySee: caller.maySee, isAllowed: caller.isStillGood };
+}

@@ -1,0 +1,36 @@
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+import type { RequestWithNodes } from '../store/store.ts';
+import type { Subscription } from './subscription.ts';
+
+interface StreamDeps {
+  readonly subscription: Subscription;
+  /** A request as JSON. */
+  readonly render: (found: RequestWithNodes) => string;
+  readonly onEnd: () => void;
+}
+
+/** A comment, which clients skip. */
+const BEAT = ':\n\n';
+
+/** Asks for the next events only when the last ones are on their way: what a slow client has not read is not kept. */
+export function createEventStream({ subscription, render, onEnd }: StreamDeps): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let isCancelled = false;
+  return new ReadableStream({
+    pull: async (controller) => {
+      const batch = await subscription.next();
+      if (isCancelled) return;
+      if (batch !== null) {
+        const events = batch.map((found) => `event: request\nid: ${found.request.id}\ndata: ${render(found)}\n\n`);
+        controller.enqueue(encoder.encode(events.join('') || BEAT));
+      } else {
+        onEnd();
+        controller.close();
+      }
+    },
+    cancel: () => {
+      isCancelled = true;
+      onEnd();
+    },
+  });
+}
