@@ -9,7 +9,17 @@ import type { InfoOptions } from './commands/info.ts';
 import type { SshOptions } from './commands/ssh.ts';
 import { SHELLS, type Shell } from './completion/shells.ts';
 import { defineImageCommands } from './image-catalogue.ts';
-import { collectId, outputOption, parseId, timeoutOption, type OutputOptions, type TimeoutOptions } from './options.ts';
+import {
+  collectId,
+  outputOption,
+  parseCount,
+  parseDuration,
+  parseId,
+  timeoutOption,
+  type OutputOptions,
+  type TimeoutOptions,
+} from './options.ts';
+import { defineJobCommands, defineRequestCommands, defineTokenCommands } from './request-catalogue.ts';
 import type { Session } from './session.ts';
 
 type AnswerOptions = OutputOptions & TimeoutOptions;
@@ -17,10 +27,13 @@ type AnswerOptions = OutputOptions & TimeoutOptions;
 export function defineCommands(program: Command, session: Session): void {
   defineViews(program, session);
   defineExplanations(program, session);
+  defineRequestCommands(program, session);
   defineNodeCommands(program, session);
+  defineJobCommands(program, session);
   defineImageCommands(program, session);
   defineAlienCommands(program, session);
   defineAccessCommands(program, session);
+  defineTokenCommands(program, session);
   defineConfigCommands(program, session);
   program
     .command('completion')
@@ -34,7 +47,9 @@ export function defineCommands(program: Command, session: Session): void {
 function defineViews(program: Command, session: Session): void {
   program
     .command('status')
-    .description('show the state of the pool: labels, providers, images, builds, uploads, daemons, last errors')
+    .description(
+      'show the state of the pool: labels, requests, providers, images, builds, uploads, daemons, last errors',
+    )
     .addOption(outputOption())
     .action(async (options: OutputOptions) => (await import('./commands/status.ts')).showStatus(session, options));
   for (const name of ['list', 'node-list']) {
@@ -78,20 +93,23 @@ function defineExplanations(program: Command, session: Session): void {
 function defineNodeCommands(program: Command, session: Session): void {
   program
     .command('hold')
-    .description('keep a node from use and from deletion')
-    .argument('<id>', 'id of the node', parseId)
-    .option('--reason <text>', 'why; kept as the comment of the node')
+    .description('keep nodes from use and from deletion')
+    .argument('[ids...]', 'ids of the nodes', collectId)
+    .option('--label <label>', 'instead of ids: READY nodes of this label, the oldest first')
+    .option('--count <n>', 'how many of the label (default: 1)', parseCount)
+    .option('--reason <text>', 'why; kept as the comment of the nodes')
+    .option('--for <time>', 'how long, such as 2h; then they are deleted. Without it, until unhold', parseDuration)
     .addOption(outputOption())
-    .action(async (id: number, options: HoldOptions) =>
-      (await import('./commands/hold.ts')).hold(session, id, options),
+    .action(async (ids: readonly number[], options: HoldOptions) =>
+      (await import('./commands/hold.ts')).hold(session, ids, options),
     );
   program
     .command('unhold')
-    .description('give a held node back to the pool')
-    .argument('<id>', 'id of the node', parseId)
+    .description('give held nodes back to the pool')
+    .argument('<ids...>', 'ids of the nodes', collectId)
     .addOption(outputOption())
-    .action(async (id: number, options: OutputOptions) =>
-      (await import('./commands/hold.ts')).unhold(session, id, options),
+    .action(async (ids: readonly number[], options: OutputOptions) =>
+      (await import('./commands/hold.ts')).unhold(session, ids, options),
     );
   program
     .command('delete')

@@ -39,6 +39,9 @@ export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
     { title: 'Age', key: 'age', unit: 'age', value: ({ stateAt }) => ageInSeconds(now, stateAt) },
     { title: 'Comment', key: 'comment', value: ({ comment }) => comment },
     { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
+    { title: 'Request', key: 'request', value: ({ requestId }) => requestId },
+    { title: 'Job', key: 'job', isDetail: true, value: ({ jobName }) => jobName },
+    { title: 'Held until', key: 'hold_until', isDetail: true, value: ({ holdUntil }) => formatTime(holdUntil) },
     { title: 'Private IP', key: 'ip_private', isDetail: true, value: ({ ipPrivate }) => ipPrivate },
     HOST_KEY,
     {
@@ -68,6 +71,11 @@ export function nodeFacts(now: number): readonly Column<NodeRecord>[] {
   return [
     ...nodeColumns(now),
     { title: 'Held from', key: 'held_from', value: ({ heldFrom }) => heldFrom },
+    { title: 'Held by rule', key: 'held_by', value: ({ heldBy }) => heldBy },
+    { title: 'Told its target', key: 'registered_at', value: ({ registeredAt }) => formatTime(registeredAt) },
+    { title: 'Test started', key: 'test_at', value: ({ testAt }) => formatTime(testAt) },
+    { title: 'Job result', key: 'job_result', value: ({ jobResult }) => jobResult },
+    { title: 'Job ended', key: 'job_ended_at', value: ({ jobDoneAt }) => formatTime(jobDoneAt) },
     { title: 'Image row', key: 'image_row', value: ({ imageId }) => imageId },
     FINGERPRINT,
     { title: 'Create calls', key: 'create_calls', value: ({ attempt }) => attempt },

@@ -6,6 +6,7 @@ import type { Problem } from '../config/problems.ts';
 import type { Config, DatabaseConfig } from '../config/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
 import type { Finding } from '../providers/provider.ts';
 import type { Store } from '../store/store.ts';
 
@@ -60,8 +61,13 @@ export interface CliContext {
   readonly stdout: TextStream;
   /** Logs, progress, errors. */
   readonly stderr: TextStream;
+  /** Somebody sits there: input and output are a terminal. */
+  readonly isInteractive: boolean;
   readonly clock: Clock;
+  readonly random: Random;
   readonly version: string;
+  /** Who runs this: `user@host`. */
+  whoAmI(): Promise<string>;
   /** Answers how to tell that a holder of leases is known to be dead, although they have not run out yet. */
   readonly findDead: () => Promise<(holder: string) => boolean>;
   /** Calls `listener` at Ctrl-C instead of ending the process; the answer ends that. */

@@ -10,9 +10,11 @@ import type { Store } from '../store/store.ts';
 import type { CliContext, ConfigFiles } from './context.ts';
 
 /** What comes from the process. */
-export interface Outside extends Pick<CliContext, 'stdout' | 'stderr' | 'clock' | 'version' | 'onInterrupt'> {
+export interface Outside extends Pick<
+  CliContext,
+  'stdout' | 'stderr' | 'isInteractive' | 'clock' | 'random' | 'version' | 'onInterrupt'
+> {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly random: Random;
   /** The user's home directory, and the working directory: where clouds.yaml may be. */
   readonly home: string;
   readonly cwd: string;
@@ -20,8 +22,8 @@ export interface Outside extends Pick<CliContext, 'stdout' | 'stderr' | 'clock' 
   readonly isAlive: (pid: number) => boolean;
 }
 
-export function createContext({ env, random, home, cwd, isAlive, ...outside }: Outside): CliContext {
-  const { clock } = outside;
+export function createContext({ env, home, cwd, isAlive, ...outside }: Outside): CliContext {
+  const { clock, random } = outside;
   const tools = { clock, random, env, home, cwd };
   const locate = async ({ config, secure, isRehearsal }: ConfigFiles): Promise<LoadOptions> => {
     const { locateConfig } = await import('../config/locate.ts');
@@ -30,6 +32,7 @@ export function createContext({ env, random, home, cwd, isAlive, ...outside }: O
   };
   return {
     ...outside,
+    whoAmI: async () => (await import('./who-am-i.ts')).whoAmI(),
     findDead: async () => {
       const identity = (await import('../process/holder.ts')).thisHolder(random);
       return (holder) => identity.isDeadHolder(holder);

@@ -5,12 +5,20 @@ import { noDiskImages } from '../images/no-disk-images.ts';
 import { silentLog } from '../lib/log.ts';
 import { nullMetrics } from '../metrics/statsd.ts';
 import { noDemand } from '../demand/no-demand.ts';
+import { NodepoolError } from '../lib/errors.ts';
 import { thisHolder } from '../process/holder.ts';
 import { createDrivers, type DriversDeps } from '../providers/drivers.ts';
 import { createProviders } from '../providers/registry.ts';
+import { createTargets } from '../targets/targets.ts';
 import type { DeleteNow } from './context.ts';
 
 type Tools = Pick<DriversDeps, 'clock' | 'random' | 'env' | 'home' | 'cwd'>;
+
+/** A launcher that is not told notices that its node is gone. */
+const noGearman = {
+  connections: () => [],
+  submit: () => Promise.reject(new NodepoolError('unavailable', 'a command is not connected to Gearman')),
+};
 
 const noKeys = (): Promise<never> => Promise.reject(new Error('a deletion needs no keys'));
 
@@ -25,6 +33,7 @@ export async function deleteHere(work: Parameters<DeleteNow>[0], tools: Tools): 
     log,
   });
   providers.configure(config);
+  const targets = createTargets({ clock, log, gearman: noGearman, onCall: () => undefined });
   const deps: Omit<EngineDeps, 'scope'> = {
     ...thisHolder(random),
     store,
@@ -41,10 +50,16 @@ export async function deleteHere(work: Parameters<DeleteNow>[0], tools: Tools): 
     diskImages: noDiskImages('a command builds no disk images'),
     workers: { builds: 0, uploads: 0 },
     demand: noDemand,
+    targets,
+    followers: [],
     host: hostname(),
     stateDir: '',
     switches: { launches: false, deletes: true, images: false },
     env,
   };
-  await deleteNow(deps, nodeId, signal);
+  try {
+    await deleteNow(deps, nodeId, signal);
+  } finally {
+    await targets.close();
+  }
 }

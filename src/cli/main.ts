@@ -1,5 +1,6 @@
 /** Entry point of the command line program: the only place that touches the process. */
 import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { isAlive } from '../process/process-table.ts';
@@ -29,6 +30,8 @@ function openStream(stream: NodeJS.WriteStream): TextStream {
 const context = createContext({
   stdout: openStream(process.stdout),
   stderr: openStream(process.stderr),
+  // Not `process.stdin.isTTY`: to look at that opens the stream, which belongs to the programs that are run here.
+  isInteractive: isatty(0) && isatty(1),
   env: process.env,
   clock: systemClock,
   random: systemRandom,

@@ -33,14 +33,33 @@ function parseSeconds(text: string): number {
   return Number(text);
 }
 
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Times further away are slips, and most programs cannot print them. */
+const LONGEST_MS = 36_500 * UNITS_MS.d;
+
+/** Parses a time span into milliseconds: `90` and `90s` are seconds, `15m` minutes, `4h` hours, `2d` days. */
+export function parseDuration(text: string): number {
+  const [, digits, unit = 's'] = /^(\d{1,10})([smhd])?$/.exec(text) ?? [];
+  const ms = Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  if (ms > 0 && ms <= LONGEST_MS) return ms;
+  throw new InvalidArgumentError('It is a time span such as 90 (seconds), 90s, 15m, 4h or 2d, and of 36500d at most.');
+}
+
 /** Options of the commands that start what takes a while. */
 export interface WaitOptions {
   readonly wait?: true;
 }
 
-/** Parses a number of lines, or a version. */
+/** Parses a number of lines or nodes, or a version. */
 export function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
+/** Parses a number that may be negative. */
+export function parsePriority(text: string): number {
+  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number, which may be negative.');
   return Number(text);
 }
 

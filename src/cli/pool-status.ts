@@ -19,6 +19,7 @@ import {
   type WithdrawnStatus,
 } from './image-status.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
+import { describeRequests, type RequestStatus } from './request-status.ts';
 
 export type StateCounts = Readonly<Record<NodeState, number>>;
 
@@ -72,6 +73,7 @@ export interface ErrorStatus {
 
 export interface PoolStatus {
   readonly labels: readonly LabelStatus[];
+  readonly requests: readonly RequestStatus[];
   readonly providers: readonly ProviderStatus[];
   readonly images: readonly ImageStatus[];
   readonly disk_images: readonly DiskImageStatus[];
@@ -98,6 +100,7 @@ export function describePool(facts: Facts): PoolStatus {
   const { config, records, now } = facts;
   return {
     labels: describeLabels(config, records.nodes),
+    requests: describeRequests(records.requests),
     providers: describeProviders(config, records.nodes),
     images: describeImages(facts),
     disk_images: describeDiskImages(facts),

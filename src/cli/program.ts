@@ -33,9 +33,12 @@ export function createProgram(context: CliContext): Command {
   return program;
 }
 
-/** Names of all commands, for whatever has to agree with them. */
+/** Names of all commands, for whatever has to agree with them; those of a group as `token create`. */
 export function commandNames(program: Command): readonly string[] {
-  return program.commands.map((command) => command.name());
+  return program.commands.flatMap((command) => {
+    const name = command.name();
+    return command.commands.length === 0 ? [name] : commandNames(command).map((inner) => `${name} ${inner}`);
+  });
 }
 
 /**

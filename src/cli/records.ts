@@ -4,7 +4,7 @@ import type { DiskImageRecord, ImageRecord, NodeRecord } from '../lifecycle/reco
 import type { Store } from '../store/store.ts';
 
 /** Somebody else may move the same row at the same time, but hardly this often in a row. */
-const MAX_TRIES = 5;
+export const MAX_TRIES = 5;
 
 export async function findNode(store: Store, id: number): Promise<NodeRecord | null> {
   const { nodes } = await store.readPool();

@@ -1,6 +1,7 @@
 import type { CliContext } from '../../src/cli/context.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 
 /** What a run of `nodepool` left behind. */
 export interface CliRun {
@@ -34,6 +35,9 @@ export async function runCli(
     {
       stdout: { write: (text) => void (stdout += text), isTerminal },
       stderr: { write: (text) => void (stderr += text), isTerminal },
+      isInteractive: isTerminal,
+      random: systemRandom,
+      whoAmI: () => Promise.resolve('tester@here'),
       clock: createWaitingClock(),
       version: '1.2.3',
       findDead: () => Promise.resolve(() => false),

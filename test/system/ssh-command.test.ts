@@ -1,10 +1,11 @@
-/** `nodepool ssh` with the system's own client and server: what it hands over is what OpenSSH understands. */
+/** `nodepool ssh` and `nodepool run` with the system's own client and server: what it hands over is what OpenSSH understands. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aConfig, aProvider, aProviderImage } from '../support/builders.ts';
 import { openCliPool, type CliPool } from '../support/cli-pool.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 import { Sshd } from '../support/sshd.ts';
 
 /** Installing the server may come first. */
@@ -38,17 +39,27 @@ async function run(command: string, args: readonly string[]): Promise<Ended> {
   return { code: child.exitCode, stdout, stderr };
 }
 
-/** Runs the command on a node with this host key; ssh gets the port of the test's server, and what it says is kept. */
-async function ssh(hostKey: string | null, ...words: readonly string[]): Promise<Ended> {
+/** A READY node behind which the test's server is. */
+async function nodeWith(hostKey: string | null): Promise<number> {
   const id = await pool.ready();
   await pool.store.patch('node', id, {}, { hostKey, ip: '127.0.0.1' });
+  return id;
+}
+
+/** Runs a command of ours; the ssh that it runs gets the port of the test's server, and what that says is kept. */
+async function withSsh(...args: readonly string[]): Promise<Ended> {
   let ended: Ended | null = null;
-  const runAttached = async (command: string, args: readonly string[]): Promise<number> => {
-    ended = await run(command, ['-F', 'none', '-p', String(sshd.port), ...args]);
+  const runAttached = async (command: string, sshArgs: readonly string[]): Promise<number> => {
+    ended = await run(command, ['-F', 'none', '-p', String(sshd.port), ...sshArgs]);
     return ended.code ?? -1;
   };
-  const { code } = await pool.run(['ssh', String(id), '--', ...words], { runAttached });
+  const { code } = await pool.run(args, { runAttached, clock: createFakeClock() });
   return { ...ended!, code };
+}
+
+/** Runs the command on a node with this host key. */
+async function ssh(hostKey: string | null, ...words: readonly string[]): Promise<Ended> {
+  return withSsh('ssh', String(await nodeWith(hostKey)), '--', ...words);
 }
 
 describe('nodepool ssh', () => {
@@ -85,5 +96,20 @@ describe('nodepool ssh', () => {
     const hostKey = await sshd.hostKey('ed25519');
     expect(await printed(hostKey)).toMatchObject({ code: 0, stdout: 'here\n' });
     expect(await printed(`${hostKey.slice(0, -4)}AAAA`)).toMatchObject({ code: 255, stdout: '' });
+  });
+});
+
+describe('nodepool run', () => {
+  it.each([
+    [0, 'released'],
+    [7, 'failed'],
+  ])('passes output and exit code on, as %i, and gives its node back', async (exit, reason) => {
+    await nodeWith(await sshd.hostKey('ed25519'));
+    expect(await withSsh('run', 'small', '--', 'echo', 'here;', 'exit', String(exit))).toEqual({
+      code: exit,
+      stdout: 'here\n',
+      stderr: '',
+    });
+    expect((await pool.store.requests.find(1))?.request).toMatchObject({ state: 'ended', endReason: reason });
   });
 });

@@ -1,99 +1,74 @@
-import type { Clock } from '../../lib/clock.ts';
-import { NodepoolError } from '../../lib/errors.ts';
-import { canMoveNode, type NODE_MOVES, type NodeState } from '../../lifecycle/node-states.ts';
+import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import type { NodeRecord } from '../../lifecycle/records.ts';
-import type { NodePatch, Store } from '../../store/store.ts';
 import { nodeColumns } from '../columns.ts';
+import { holdAny, holdNode, unholdNode, type Holder, type Holding } from '../hold-nodes.ts';
+import { requireLabel } from '../labels.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderListing } from '../output/listing.ts';
-import { changeRecord, findNode, joinWithOr } from '../records.ts';
 import type { Session } from '../session.ts';
 
 export interface HoldOptions extends OutputOptions {
   readonly reason?: string;
+  /** Milliseconds. */
+  readonly for?: number;
+  readonly label?: string;
+  readonly count?: number;
 }
 
-interface Handles {
-  readonly store: Store;
-  readonly clock: Clock;
+export async function hold(session: Session, ids: readonly number[], options: HoldOptions): Promise<void> {
+  const { label, count, output } = options;
+  requireChoice(ids, options);
+  const { now } = session.context.clock;
+  const holding: Holding = {
+    comment: options.reason ?? null,
+    until: options.for === undefined ? null : now() + options.for,
+  };
+  if (label === undefined) return changeEach(session, { ids, output }, (holder, id) => holdNode(holder, id, holding));
+  requireLabel(await session.loadConfig(), label);
+  await withHolder(session, async (holder) => {
+    await print(session, await holdAny(holder, { label, count: count ?? 1 }, holding), output);
+  });
 }
 
-/** States that the table of moves lets an operator hold a node from. */
-type HoldableState = { [S in NodeState]: 'hold' extends keyof (typeof NODE_MOVES)[S] ? S : never }[NodeState];
-
-export async function hold(session: Session, id: number, options: HoldOptions): Promise<void> {
-  await change(session, options, (handles) => holdNode(handles, id, options.reason ?? null));
+export async function unhold(session: Session, ids: readonly number[], { output }: OutputOptions): Promise<void> {
+  await changeEach(session, { ids, output }, unholdNode);
 }
 
-export async function unhold(session: Session, id: number, options: OutputOptions): Promise<void> {
-  await change(session, options, (handles) => unholdNode(handles, id));
+function requireChoice(ids: readonly number[], { label, count }: HoldOptions): void {
+  const refuse = (text: string): never => {
+    throw new NodepoolError('usage', text);
+  };
+  if (ids.length === 0 && label === undefined) refuse("missing ids of nodes, or option '--label <label>'");
+  if (ids.length > 0 && label !== undefined) refuse("ids of nodes cannot be used with option '--label <label>'");
+  if (count !== undefined && label === undefined) refuse("option '--count <n>' needs option '--label <label>'");
+  if (count === 0) refuse("option '--count <n>' is at least 1");
 }
 
-async function change(
+async function withHolder(session: Session, work: (holder: Holder) => Promise<void>): Promise<void> {
+  await session.withStore((store) => work({ store, clock: session.context.clock }));
+}
+
+/** Changes the nodes for which that is possible, shows them, and then tells of the others. */
+async function changeEach(
   session: Session,
-  { output }: OutputOptions,
-  work: (handles: Handles) => Promise<NodeRecord>,
+  { ids, output }: OutputOptions & { ids: readonly number[] },
+  change: (holder: Holder, id: number) => Promise<NodeRecord>,
 ): Promise<void> {
-  await session.withStore(async (store) => {
-    const { clock } = session.context;
-    const node = await work({ store, clock });
-    session.print(await renderListing(output, nodeColumns(clock.now()), [node]));
+  await withHolder(session, async (holder) => {
+    const outcomes = await Promise.all(ids.map((id) => change(holder, id).catch(expected)));
+    const changed = outcomes.flatMap((outcome) => (outcome instanceof NodepoolError ? [] : [outcome]));
+    if (changed.length > 0) await print(session, changed, output);
+    const [first, ...others] = outcomes.filter((outcome) => outcome instanceof NodepoolError);
+    if (first === undefined) return;
+    throw new NodepoolError(first.code, [first, ...others].map(({ message }) => message).join('; '));
   });
 }
 
-/** Holds a node. One that is held already only gets the new reason. */
-async function holdNode({ store, clock }: Handles, id: number, reason: string | null): Promise<NodeRecord> {
-  const comment = reason === null ? {} : { comment: reason };
-  const event = { kind: 'held', reason: 'operator', detail: reason };
-  const attempt = async (node: NodeRecord): Promise<NodeRecord | null> => {
-    const from = node.state;
-    if (from === 'hold') {
-      if (reason !== null && !(await store.patch('node', id, { state: from }, comment, event))) return null;
-      return { ...node, ...comment };
-    }
-    if (!isHoldable(from))
-      throw new NodepoolError('refused', `node ${id} is ${from}; only ${describeHoldable()} nodes can be held`);
-    const patch = { ...comment, heldFrom: from === 'test' ? null : from, reason: 'operator' } satisfies NodePatch;
-    const isMoved = await store.moveNode({ id, from, to: 'hold', by: 'operator', patch, event });
-    return isMoved ? { ...node, ...patch, state: 'hold', stateAt: clock.now() } : null;
-  };
-  return changeRecord({
-    subject: `node ${id}`,
-    record: await findNode(store, id),
-    find: () => findNode(store, id),
-    attempt,
-  });
+function expected(error: unknown): NodepoolError {
+  if (isNodepoolError(error, 'not-found', 'refused')) return error;
+  throw error;
 }
 
-/** Ends the holding of a node: it is again what it was, or used where that is not known. */
-async function unholdNode({ store, clock }: Handles, id: number): Promise<NodeRecord> {
-  const patch = { heldFrom: null, comment: null, reason: 'operator' } satisfies NodePatch;
-  const attempt = async (node: NodeRecord): Promise<NodeRecord | null> => {
-    if (node.state !== 'hold')
-      throw new NodepoolError('refused', `node ${id} is ${node.state}; only a held node can be given back`);
-    const to = node.heldFrom ?? 'used';
-    const isMoved = await store.moveNode({
-      id,
-      from: 'hold',
-      to,
-      by: 'operator',
-      patch,
-      event: { kind: 'unheld', reason: 'operator' },
-    });
-    return isMoved ? { ...node, ...patch, state: to, stateAt: clock.now() } : null;
-  };
-  return changeRecord({
-    subject: `node ${id}`,
-    record: await findNode(store, id),
-    find: () => findNode(store, id),
-    attempt,
-  });
-}
-
-function isHoldable(state: NodeState): state is HoldableState {
-  return canMoveNode(state, 'hold');
-}
-
-function describeHoldable(): string {
-  return joinWithOr((['ready', 'used', 'test'] satisfies HoldableState[]).filter(isHoldable));
+async function print(session: Session, nodes: readonly NodeRecord[], output: OutputOptions['output']): Promise<void> {
+  session.print(await renderListing(output, nodeColumns(session.context.clock.now()), nodes));
 }

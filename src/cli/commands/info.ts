@@ -1,13 +1,11 @@
 import { NodepoolError } from '../../lib/errors.ts';
-import type { EventRecord, Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { nodeFacts, subnodeColumns } from '../columns.ts';
-import { describeSubject, explainReason } from '../explain-event.ts';
+import { drawHistory, EVENT_COLUMNS } from '../history.ts';
 import { diskImageFacts, FILE_COLUMNS, imageFacts } from '../image-columns.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
-import { drawFacts, drawListing, toObjects, type Column } from '../output/listing.ts';
-import { toPlainLine } from '../output/table.ts';
-import { formatTime } from '../output/time.ts';
+import { drawFacts, drawListing, toObjects } from '../output/listing.ts';
 import { findDiskImage, findImage, findNode } from '../records.ts';
 import type { Session } from '../session.ts';
 
@@ -86,32 +84,3 @@ const RECORDS = {
     return { value: toObjects(columns, [image])[0], blocks };
   },
 };
-
-const EVENT_COLUMNS: readonly Column<EventRecord>[] = [
-  { title: 'Time', key: 'at', value: ({ at }) => formatTime(at) },
-  { title: 'Subject', key: 'subject', value: describeSubject },
-  { title: 'Event', key: 'event', value: ({ kind }) => kind },
-  { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
-  { title: 'Why', key: 'why', value: ({ reason }) => (reason === null ? null : explainReason(reason)) },
-  { title: 'Detail', key: 'detail', value: ({ detail }) => detail },
-];
-
-/** Events as a table; a detail of many lines, such as the end of a console, stands below it. */
-function drawHistory(events: readonly EventRecord[]): string {
-  const rows = events.map((event) => {
-    const lines = countLines(event);
-    return lines > 1 ? { ...event, detail: `${lines} lines, see below` } : event;
-  });
-  const texts = events.filter((event) => countLines(event) > 1).map(drawText);
-  return [`History\n${drawListing(EVENT_COLUMNS, rows)}`, ...texts].join('\n');
-}
-
-function countLines({ detail }: EventRecord): number {
-  return detail?.trimEnd().split('\n').length ?? 0;
-}
-
-function drawText({ at, kind, reason, detail }: EventRecord): string {
-  const why = reason === null ? '' : `, because ${explainReason(reason)}`;
-  const lines = detail?.trimEnd().split('\n') ?? [];
-  return `${kind} of ${formatTime(at)}${why}:\n${lines.map((line) => `    ${toPlainLine(line)}`.trimEnd()).join('\n')}\n`;
-}

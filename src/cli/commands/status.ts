@@ -15,6 +15,7 @@ import {
   type ProviderStatus,
   type StateCounts,
 } from '../pool-status.ts';
+import type { RequestStatus } from '../request-status.ts';
 import type { Session } from '../session.ts';
 
 /** Kinds of events that tell of something that went wrong. */
@@ -39,6 +40,7 @@ function drawStatus(status: PoolStatus): string {
     status.daemons.length === 0 ? 'No daemon is running.\n' : `Daemons\n${drawListing(DAEMON_COLUMNS, status.daemons)}`;
   const blocks = [
     `Labels\n${drawListing(LABEL_COLUMNS, labelRows(status))}`,
+    ...drawUnlessEmpty('Requests', REQUEST_COLUMNS, status.requests),
     `Providers\n${drawListing(PROVIDER_COLUMNS, status.providers)}`,
     `Images\n${drawListing(IMAGE_COLUMNS, status.images)}`,
     ...drawUnlessEmpty('Disk images', DISK_IMAGE_COLUMNS, status.disk_images),
@@ -109,6 +111,13 @@ const LABEL_COLUMNS: readonly Column<LabelRow>[] = [
   { title: 'Provider', key: 'provider', value: ({ provider }) => provider },
   { title: 'Min-Ready', key: 'min_ready', value: ({ minReady }) => minReady },
   ...countColumns<LabelRow>(),
+];
+
+const REQUEST_COLUMNS: readonly Column<RequestStatus>[] = [
+  { title: 'Label', key: 'label', value: ({ label }) => label },
+  { title: 'Waiting', key: 'waiting', value: ({ waiting }) => waiting },
+  { title: 'Nodes wanted', key: 'nodes_wanted', value: ({ nodes_wanted: wanted }) => wanted },
+  { title: 'Granted', key: 'granted', value: ({ granted }) => granted },
 ];
 
 const PROVIDER_COLUMNS: readonly Column<ProviderStatus>[] = [

@@ -36,13 +36,31 @@ export function readCommandTree(program: Command): CommandTree {
     commands: program.commands.map((command) => ({
       name: command.name(),
       description: command.description(),
-      options: readOptions(command),
-      arguments: command.registeredArguments.map((argument) => ({
-        name: argument.name(),
-        value: readValue(argument.argChoices, argument.name()),
-        isVariadic: argument.variadic,
-      })),
+      ...(command.commands.length === 0 ? readCommand(command) : readGroup(command)),
     })),
+  };
+}
+
+type Syntax = Pick<CompletedCommand, 'options' | 'arguments'>;
+
+function readCommand(command: Command): Syntax {
+  return {
+    options: readOptions(command),
+    arguments: command.registeredArguments.map((argument) => ({
+      name: argument.name(),
+      value: readValue(argument.argChoices, argument.name()),
+      isVariadic: argument.variadic,
+    })),
+  };
+}
+
+/** A group is a command whose first word is chosen; it takes the options of all its commands. */
+function readGroup({ commands }: Command): Syntax {
+  const options = new Map(commands.flatMap(readOptions).map((option) => [option.flags.join(), option]));
+  const choices = commands.map((command) => command.name());
+  return {
+    options: [...options.values()],
+    arguments: [{ name: 'command', value: { kind: 'choice', choices }, isVariadic: false }],
   };
 }
 

@@ -6,7 +6,8 @@ import { renderTable } from './table.ts';
 import { formatAge } from './time.ts';
 
 /** A value of a listing as `json` and `yaml` show it. */
-export type Cell = string | number | boolean | null | readonly string[] | readonly Readonly<Record<string, Cell>>[];
+export type Cell =
+  string | number | boolean | null | readonly (string | number)[] | readonly Readonly<Record<string, Cell>>[];
 
 const FORMATS = { age: formatAge, bytes: formatSize };
 type Unit = keyof typeof FORMATS;
@@ -46,7 +47,7 @@ export function drawListing<Row>(columns: readonly Column<Row>[], rows: readonly
 /** One record as a table of its facts, downwards; what it has not is left out, and so are nested records. */
 export function drawFacts<Row>(columns: readonly Column<Row>[], row: Row): string {
   const facts = columns.map(({ title, value, unit }) => ({ title, cell: value(row), unit }));
-  const known = facts.filter(({ cell }) => cell !== null && (typeof cell !== 'object' || isTexts(cell)));
+  const known = facts.filter(({ cell }) => cell !== null && (typeof cell !== 'object' || isPlainList(cell)));
   return renderTable(
     ['Fact', 'Value'],
     known.map(({ title, cell, unit }) => [title, formatCell(cell, unit)]),
@@ -58,10 +59,10 @@ function formatCell(cell: Cell, unit: Unit | undefined): string {
   if (unit !== undefined && typeof cell === 'number') return FORMATS[unit](cell);
   if (typeof cell !== 'object') return String(cell);
   if (cell.length === 0) return '';
-  return isTexts(cell) ? cell.join(', ') : JSON.stringify(cell);
+  return isPlainList(cell) ? cell.join(', ') : JSON.stringify(cell);
 }
 
-/** Whether it is a list of texts with something in it. */
-function isTexts(cell: Cell): cell is readonly string[] {
-  return Array.isArray(cell) && cell.length > 0 && cell.every((item) => typeof item === 'string');
+/** Whether it is a list of texts or numbers with something in it. */
+function isPlainList(cell: Cell): cell is readonly (string | number)[] {
+  return Array.isArray(cell) && cell.length > 0 && cell.every((item) => typeof item !== 'object');
 }

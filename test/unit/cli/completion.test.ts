@@ -7,7 +7,9 @@ import type { CliContext } from '../../../src/cli/context.ts';
 import { commandNames, createProgram } from '../../../src/cli/program.ts';
 import { runCli } from '../../support/run-cli.ts';
 
-const commands = commandNames(createProgram({ stdout: {}, stderr: {}, version: '' } as unknown as CliContext));
+const names = commandNames(createProgram({ stdout: {}, stderr: {}, version: '' } as unknown as CliContext));
+/** Those of a group go by its name. */
+const commands = [...new Set(names.map((name) => name.split(' ')[0]!))];
 
 let directory: string;
 
@@ -64,6 +66,12 @@ describe('bash completes', () => {
   it('choices of an option', () => {
     expect(complete('list', '--output', '')).toEqual(['table', 'json', 'yaml']);
     expect(complete('list', '-o', 'j')).toEqual(['json']);
+  });
+
+  it('the commands of a group, and all of their options', () => {
+    expect(complete('token', '')).toEqual(expect.arrayContaining(['create', 'list', 'revoke']));
+    expect(complete('token', 'create', '--')).toEqual(['--scope', '--expires', '--output', '--help']);
+    expect(complete('token', 'create', '--scope', '')).toEqual(['requests', 'read', 'admin']);
   });
 
   it('choices of an argument', () => {

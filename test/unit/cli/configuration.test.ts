@@ -33,6 +33,7 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   const outside = {
     stdout: { write: () => undefined, isTerminal: false },
     stderr: { write: () => undefined, isTerminal: false },
+    isInteractive: false,
     clock: systemClock,
     random: systemRandom,
     home: directory,

@@ -111,6 +111,7 @@ targets: [{ name: zuul }]
     } = createContext({
       stdout: { write: () => undefined, isTerminal: false },
       stderr: { write: () => undefined, isTerminal: false },
+      isInteractive: false,
       clock: systemClock,
       random: systemRandom,
       home: directory,

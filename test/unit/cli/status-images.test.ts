@@ -28,7 +28,16 @@ const BUILDER = ['images:1', 'diskimage:dib-trusty'].map((name) => {
 });
 
 function describeFacts({ records, ...facts }: Partial<Omit<Facts, 'records'>> & { records?: Partial<PoolRecords> }) {
-  const nothing = { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] };
+  const nothing = {
+    nodes: [],
+    images: [],
+    diskImages: [],
+    pauses: [],
+    failures: [],
+    intents: [],
+    requests: [],
+    jobs: [],
+  };
   const all = { config, leases: BUILDER, errors: [], now: NOW, ...facts, records: { ...nothing, ...records } };
   return describePool(all);
 }

@@ -4,7 +4,16 @@ import { aConfig, aLabel, anImage, aNode, aProvider, aSubnode, imagesNamed, NOW 
 import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
 import { createWaitingClock, type CliOptions } from '../../support/run-cli.ts';
 
-const NOTHING = { nodes: [], images: [], diskImages: [], pauses: [], failures: [], intents: [] };
+const NOTHING = {
+  nodes: [],
+  images: [],
+  diskImages: [],
+  pauses: [],
+  failures: [],
+  intents: [],
+  requests: [],
+  jobs: [],
+};
 
 function describeFacts(facts: Partial<Facts>) {
   return describePool({ config: aConfig(), records: NOTHING, leases: [], errors: [], now: NOW, ...facts });
@@ -219,6 +228,7 @@ Last errors
     const status = JSON.parse((await pool.run(['status', '-o', 'json'])).stdout) as object;
     expect(Object.keys(status)).toEqual([
       'labels',
+      'requests',
       'providers',
       'images',
       'disk_images',

@@ -11,13 +11,26 @@ describe('wrong usage ends with exit code 2 and one sentence', () => {
       "option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, json, yaml.",
     ],
     [['list', 'surplus'], "too many arguments for 'list'. Expected 0 arguments but got 1."],
-    [['hold'], "missing required argument 'id'"],
-    [['hold', 'seven'], "command-argument value 'seven' is invalid for argument 'id'. An id is a positive integer."],
-    [['hold', '0'], "command-argument value '0' is invalid for argument 'id'. An id is a positive integer."],
-    [['hold', '1.5'], "command-argument value '1.5' is invalid for argument 'id'. An id is a positive integer."],
+    [['hold'], "missing ids of nodes, or option '--label <label>'"],
+    [['hold', '7', '--label', 'small'], "ids of nodes cannot be used with option '--label <label>'"],
+    [['hold', '--label', 'small', '--count', '0'], "option '--count <n>' is at least 1"],
+    [['hold', '7', '--count', '2'], "option '--count <n>' needs option '--label <label>'"],
+    [['info', 'seven'], "command-argument value 'seven' is invalid for argument 'id'. An id is a positive integer."],
+    [['info', '0'], "command-argument value '0' is invalid for argument 'id'. An id is a positive integer."],
+    [['info', '1.5'], "command-argument value '1.5' is invalid for argument 'id'. An id is a positive integer."],
     [
-      ['hold', '12345678901234567890'],
+      ['info', '12345678901234567890'],
       "command-argument value '12345678901234567890' is invalid for argument 'id'. An id is a positive integer.",
+    ],
+    [['request', 'small', '--timeout', '5'], "option '--timeout <time>' needs option '--wait'"],
+    [['run', 'small'], "missing required argument 'command'"],
+    ...['soon', '0', '4 h', '1.5h', '-1h', '36501d'].map((time): [string[], string] => [
+      ['hold', '7', '--for', time],
+      `option '--for <time>' argument '${time}' is invalid. It is a time span such as 90 (seconds), 90s, 15m, 4h or 2d, and of 36500d at most.`,
+    ]),
+    [
+      ['token', 'create', 'ci', '--scope', 'requests', '--scope', 'everything'],
+      "option '--scope <scope>' argument 'everything' is invalid. Allowed choices are requests, read, admin.",
     ],
     [['delete'], "missing required argument 'ids'"],
     [['delete', '1', 'x'], "command-argument value 'x' is invalid for argument 'ids'. An id is a positive integer."],
@@ -36,10 +49,13 @@ describe('wrong usage ends with exit code 2 and one sentence', () => {
     expect(await runCli(args)).toEqual({ code: 2, stdout: '', stderr: `nodepool: ${sentence}\n` });
   });
 
-  it('without a command, with the help on the error stream', async () => {
-    const { code, stdout, stderr } = await runCli([]);
+  it.each([
+    [[], 'Usage: nodepool [options] [command]'],
+    [['token'], 'Usage: nodepool token [options] [command]'],
+  ])('without a command, with the help on the error stream (%j)', async (args, usage) => {
+    const { code, stdout, stderr } = await runCli(args);
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toContain('Usage: nodepool [options] [command]');
+    expect(stderr).toContain(usage);
   });
 });
 
