@@ -17,6 +17,8 @@ export interface SiteOptions {
   readonly mysql: DatabaseConfig | null;
   /** A ready script makes each node get a key pair. */
   readonly withKeys?: boolean;
+  /** Port of the HTTP interface, without a limit of its rate; absent: any. */
+  readonly apiPort?: number;
   /** Port of a statsd receiver. */
   readonly statsdPort?: number;
 }
@@ -72,12 +74,13 @@ export async function createBenchSite(options: SiteOptions): Promise<BenchSite> 
   };
 }
 
-function configText({ nodes, withKeys = false }: SiteOptions, database: DatabaseConfig): string {
+function configText({ nodes, withKeys = false, apiPort = 0 }: SiteOptions, database: DatabaseConfig): string {
   const uri =
     database.kind === 'sqlite'
       ? `sqlite:///${database.file}`
       : `mysql://${database.user}:${database.password}@${database.host}:${database.port}/${database.database}`;
   return `dburi: '${uri}'
+api: {port: ${apiPort}, rate-limit: 0}
 labels:
   - name: bench
     image: bench
@@ -97,7 +100,7 @@ targets: [{name: bench-target}]
 /** Empty tables, and one READY image, as in the measurements of the original. */
 async function prepareDatabase(knex: Knex): Promise<void> {
   await migrate({ knex, clock: systemClock, random: systemRandom });
-  for (const table of ['node', 'subnode', 'snapshot_image', 'event', 'failure', 'intent', 'lease'])
+  for (const table of ['node', 'subnode', 'snapshot_image', 'event', 'failure', 'intent', 'lease', 'request'])
     await knex.raw(`DELETE FROM ${table}`);
 }
 
