@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { filesBelow, importsOf, partOf, read, type Import } from './source-tree.ts';
 
+/** What those who do the work, and all above them, may import. */
+const BELOW_ACTIONS = ['images', 'planning', 'lifecycle', 'config', 'lib', 'providers', 'store', 'remote', 'metrics'];
+
 /**
  * The parts of the program, and what each may import beside itself. A part not listed here has no place in the
  * program. `type:` allows types alone.
@@ -16,59 +19,27 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   metrics: ['lifecycle', 'config', 'lib'],
   process: ['config', 'lib', 'type:planning'],
   images: ['lifecycle', 'config', 'lib'],
-  demand: ['config', 'lib'],
-  actions: ['images', 'planning', 'lifecycle', 'config', 'lib', 'providers', 'store', 'remote', 'metrics'],
-  daemon: [
-    'demand',
-    'actions',
-    'images',
-    'planning',
-    'lifecycle',
-    'config',
-    'lib',
-    'providers',
-    'store',
-    'remote',
-    'metrics',
-  ],
-  cli: [
-    'daemon',
-    'demand',
-    'actions',
-    'images',
-    'planning',
-    'lifecycle',
-    'config',
-    'lib',
-    'providers',
-    'store',
-    'remote',
-    'metrics',
-    'process',
-  ],
-  main: [
-    'daemon',
-    'demand',
-    'actions',
-    'images',
-    'planning',
-    'lifecycle',
-    'config',
-    'lib',
-    'providers',
-    'store',
-    'remote',
-    'metrics',
-    'process',
-  ],
+  gearman: ['config', 'lib'],
+  demand: ['gearman', 'config', 'lib'],
+  'job-events': ['config', 'lib'],
+  targets: ['gearman', 'lifecycle', 'config', 'lib'],
+  requests: ['lifecycle', 'config', 'lib', 'type:planning', 'type:store'],
+  api: ['requests', 'lifecycle', 'config', 'lib', 'type:planning', 'type:store'],
+  actions: ['requests', 'type:targets', ...BELOW_ACTIONS],
+  daemon: ['actions', 'requests', 'demand', 'type:targets', 'type:job-events', ...BELOW_ACTIONS],
+  cli: ['daemon', 'actions', 'requests', 'demand', 'gearman', 'targets', 'process', ...BELOW_ACTIONS],
+  main: ['api', 'daemon', 'actions', 'demand', 'gearman', 'targets', 'job-events', 'process', ...BELOW_ACTIONS],
   migrations: ['lifecycle', 'lib', 'type:store'],
 };
 
 /** Which parts know a package. Exchanging one means changing these parts and no other. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@hono/node-server': ['api'],
+  '@hono/zod-openapi': ['api'],
   '@photostructure/sqlite': ['store'],
   commander: ['cli', 'process'],
   croner: ['lib'],
+  hono: ['api'],
   'hot-shots': ['metrics'],
   knex: ['store', 'migrations'],
   mysql2: ['store'],
@@ -76,8 +47,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['process'],
   'pino-pretty': ['process'],
   ssh2: ['remote'],
-  undici: ['providers'],
+  undici: ['providers', 'targets'],
   yaml: ['config', 'cli', 'process'],
+  zeromq: ['job-events'],
   zod: ['config'],
 };
 

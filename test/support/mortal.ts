@@ -1,8 +1,9 @@
-/** Processes that can be killed at any effect: what a crash test wraps around a store and a provider. */
+/** Processes that can be killed at any effect: what a crash test wraps around a store, a provider and targets. */
 import type { DiskImages } from '../../src/images/disk-images.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { TemplateKeys } from '../../src/remote/template-keys.ts';
 import type { Store } from '../../src/store/store.ts';
+import type { Targets } from '../../src/targets/targets.ts';
 
 /** Everything that a dead process tries. */
 export class Killed extends Error {}
@@ -108,6 +109,15 @@ export class Mortal {
       get problem() {
         return images.problem;
       },
+    };
+  }
+
+  targets(targets: Targets): Targets {
+    return {
+      ...this.wrap({ ...targets }, ['register', 'unregister', 'startTest', 'release']),
+      // Those answer at once.
+      configure: (config) => targets.configure(config),
+      requireReady: (target) => targets.requireReady(target),
     };
   }
 

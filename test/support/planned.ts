@@ -107,9 +107,14 @@ function describeLaunch({ label, provider, target, az, reason }: Launch): string
   return `${label}@${provider}/${az ?? 'any'}>${target} for ${reason}`;
 }
 
-/** The notes of a plan, one line each. */
+/** The notes of a plan on what is not done, one line each. */
 export function notesOf({ notes }: Plan): string[] {
-  return notes.map(({ about, text }) => `${about}: ${text}`);
+  return notes.filter(({ isShare }) => isShare !== true).map(({ about, text }) => `${about}: ${text}`);
+}
+
+/** The notes of a plan on how places were divided, one line each. */
+export function sharesOf({ notes }: Plan): string[] {
+  return notes.filter(({ isShare }) => isShare === true).map(({ about, text }) => `${about}: ${text}`);
 }
 
 /** How long the plan lets the daemon rest, in milliseconds. */

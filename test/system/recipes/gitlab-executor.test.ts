@@ -1,0 +1,97 @@
+/** config/recipes/gitlab-executor on nodes that can be logged in to, called as GitLab Runner calls a custom executor. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  GitlabRunnerDouble,
+  readCustomExecutor,
+  type CustomExecutor,
+  type GitlabJob,
+} from '../../support/gitlab-runner-double.ts';
+import { RECIPES, RecipeSite, SETUP_LIMIT_MS, watchArguments } from '../../support/recipe-site.ts';
+
+let site: RecipeSite;
+
+beforeAll(async () => {
+  site = await RecipeSite.open();
+}, SETUP_LIMIT_MS);
+afterAll(() => site.close());
+beforeEach(() => site.begin());
+
+/** What the example says, for the places and the label of the tests. */
+function executorOf(label: string): CustomExecutor {
+  const toml = readFileSync(`${RECIPES}/gitlab-runner.example.toml`, 'utf8');
+  return readCustomExecutor(toml.replaceAll('/etc/nodepool/recipes', RECIPES).replace('ubuntu-small', label));
+}
+
+async function aRunner(label = 'small'): Promise<GitlabRunnerDouble> {
+  return new GitlabRunnerDouble(executorOf(label), site.environment(await site.overHttp()));
+}
+
+const aJob = (script: string, parts: Partial<GitlabJob> = {}): GitlabJob => ({
+  id: 7,
+  script,
+  token: `glcbt-${randomBytes(16).toString('hex')}`,
+  ...parts,
+});
+
+describe('a GitLab job', () => {
+  it('runs on a node of its own, which is replaced, and nobody sees a secret', async () => {
+    const job = aJob('echo built >>"$HOME/jobs"; echo "token of $(printf %s "$CI_JOB_TOKEN" | wc -c) characters"');
+    const runner = await aRunner();
+    const { result, seen } = await watchArguments(() => runner.run(job));
+    expect(result).toMatchObject({ state: 'success', runnerLog: '' });
+    expect(result.log).toMatch(
+      /^Running on node \d+ \(10\.0\.0\.\d+\)\.\n.*\nFetching changes\.\.\.\ntoken of 38 .*\nafter\n$/,
+    );
+    expect(await site.cleared()).toMatchObject({ reason: 'job 7 of group/project', end_reason: 'released' });
+    expect(await site.left()).toEqual(['built on one that is gone']);
+
+    expect(seen).toContain('bash');
+    const { NODEPOOL_TOKEN_FILE = '' } = await site.overHttp();
+    const everything = [seen, result.log, site.logged(), site.onDisks(), await site.inDatabase()];
+    for (const secret of [job.token, readFileSync(NODEPOOL_TOKEN_FILE, 'utf8').trim()]) {
+      for (const text of everything) expect(text.includes(secret)).toBe(false);
+    }
+  });
+
+  it('whose script fails has failed with its exit code, and its node is given back as failed', async () => {
+    const runner = await aRunner();
+    const end = await runner.run(aJob('echo tried >>"$HOME/jobs"; exit 42'));
+    expect(end).toMatchObject({ state: 'script_failure', exitCode: 42 });
+    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.left()).toEqual(['tried on one that is gone']);
+  });
+
+  it('whose sources cannot be had is not the fault of its node', async () => {
+    const runner = await aRunner();
+    const end = await runner.run(aJob('echo built >>"$HOME/jobs"', { sources: 'exit 128' }));
+    expect(end).toMatchObject({ state: 'script_failure', exitCode: 128 });
+    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.left()).toEqual([]);
+  });
+
+  it('that is cancelled gives its node back', async () => {
+    const runner = await aRunner();
+    const running = runner.run(aJob('echo began >>"$HOME/jobs"; sleep 60'));
+    await site.jobRuns();
+    runner.cancel();
+    expect(await running).toMatchObject({ state: 'canceled', runnerLog: '' });
+    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.left()).toEqual(['began on one that is gone']);
+  });
+
+  it('whose node goes away has not failed by itself', async () => {
+    const runner = await aRunner();
+    const running = runner.run(aJob('echo began >>"$HOME/jobs"; kill -KILL "$PPID"; sleep 60'));
+    expect(await running).toMatchObject({ state: 'runner_system_failure' });
+    await site.cleared();
+  });
+
+  it('that asks for what there is not hears why, and has not failed by itself', async () => {
+    const runner = await aRunner('smal');
+    const end = await runner.run(aJob('true'));
+    expect(end).toMatchObject({ state: 'runner_system_failure', runnerLog: '' });
+    expect(end.log).toMatch(/says 422: there is no label "smal"; did you mean small\?\n/);
+  });
+});

@@ -1,0 +1,97 @@
+/** config/recipes/with-node on nodes that can be logged in to: what the recipes are built on, and everybody else may be. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../support/real-pool.ts';
+import { RecipeSite, SETUP_LIMIT_MS, type Running } from '../../support/recipe-site.ts';
+import { Sshd } from '../../support/sshd.ts';
+
+let site: RecipeSite;
+
+beforeAll(async () => {
+  site = await RecipeSite.open();
+}, SETUP_LIMIT_MS);
+afterAll(() => site.close());
+beforeEach(() => site.begin());
+
+async function withNode(args: readonly string[], settings: NodeJS.ProcessEnv = {}, input?: string): Promise<Running> {
+  return site.start('with-node', args, { ...(await site.overHttp()), ...settings }, input);
+}
+
+describe('with-node', () => {
+  it('gives a command what it has as input, and passes output and exit code on', async () => {
+    const options = ['--requestor', 'me', '--reason', 'a "reason", \\ {with} [everything]', '--priority', '5'];
+    const command = ['cat;', 'echo said >&2;', 'echo ran >>"$HOME/jobs";', 'exit 7'];
+    const running = await withNode([...options, 'small', '--', ...command], {}, 'input\n');
+    expect(await running.ended).toEqual({ code: 7, stdout: 'input\n', stderr: 'said\n' });
+    expect(await site.cleared()).toMatchObject({
+      requestor: 'me',
+      reason: 'a "reason", \\ {with} [everything]',
+      priority: 5,
+      end_reason: 'failed',
+    });
+    expect(await site.left()).toEqual(['ran on one that is gone']);
+  });
+
+  it('waits for a node when all are in use, and takes its wish back when it has waited long enough', async () => {
+    const request = await site.pool.ask<{ id: number }>('request', 'large', '--count', '1', '--wait');
+    const running = await withNode(['--timeout', '1s', 'large', '--', 'true']);
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^with-node: request \d+ waits for a node of label large\nwith-node: request \d+ got no node in time\n$/,
+    );
+    const patient = await withNode(['large', '--', 'echo ran >>"$HOME/jobs"']);
+    await until('it waits', async () => (patient.output().includes('waits for a node') ? true : null));
+    await site.pool.ask('request-release', String(request.id));
+    await site.equip('large');
+    // What was READY before somebody could stand behind it does not let anybody in.
+    expect([0, 255]).toContain((await patient.ended).code);
+    await site.cleared();
+  });
+
+  it('extends its lease for as long as the command runs', async () => {
+    const running = await withNode(['--ttl', '3', 'small', '--', 'sleep 7; echo ran >>"$HOME/jobs"']);
+    expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.left()).toEqual(['ran on one that is gone']);
+  });
+
+  it('that is killed extends its lease no more, and loses its node', async () => {
+    const running = await withNode(['--ttl', '3', 'small', '--', 'echo began >>"$HOME/jobs"; sleep 60']);
+    await site.jobRuns();
+    running.kill('SIGKILL');
+    expect(await site.cleared()).toMatchObject({ end_reason: 'expired' });
+    expect(await site.left()).toEqual(['began on one that is gone']);
+  });
+
+  it('does not log in where the host key is another one than the pool knows', async () => {
+    const other = await Sshd.start();
+    try {
+      await site.changeHostKeys(await other.hostKey('ed25519'));
+      const running = await withNode(['small', '--', 'echo ran >>"$HOME/jobs"']);
+      const { code, stderr } = await running.ended;
+      expect(code).toBe(255);
+      expect(stderr).toContain('Host key verification failed');
+      expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+      expect(await site.left()).toEqual([]);
+    } finally {
+      await other.remove();
+    }
+  });
+
+  it('says why it gets nothing, and what is wrong with its arguments', async () => {
+    const token = site.secretFile('wrong.token', `np_${'x'.repeat(43)}`);
+    const outcomes = await Promise.all([
+      withNode(['small', '--', 'true'], { NODEPOOL_TOKEN_FILE: token }),
+      withNode(['--ttl', '99d', 'small', '--', 'true']),
+      withNode(['--ttl', 'long', 'small', '--', 'true']),
+      withNode(['small', 'true']),
+    ]);
+    const ends = await Promise.all(outcomes.map(({ ended }) => ended));
+    expect(ends.map(({ code, stderr }) => [code, stderr.replaceAll(/http:\S+/g, 'URL')])).toEqual([
+      [1, 'with-node: URL says 401: the token is unknown or has expired\n'],
+      [1, expect.stringMatching(/says 422: ttl must be between 1 and 604800 seconds/)],
+      [2, 'with-node: long is no time\n'],
+      [2, 'with-node [OPTION...] LABEL -- COMMAND...\n'],
+    ]);
+  });
+});
