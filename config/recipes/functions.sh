@@ -57,7 +57,7 @@ json_text() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
 
 # --- a node from the HTTP interface of the pool ---
 # NODEPOOL_URL         where the daemon listens, such as http://127.0.0.1:8005
-# NODEPOOL_TOKEN_FILE  what `nodepool token create NAME` printed
+# NODEPOOL_TOKEN_FILE  a file with the token that `nodepool token create NAME` prints
 # NODEPOOL_KEY         the private key that lets in to nodes (default: what ssh takes by itself)
 
 open_pool() {
@@ -129,10 +129,12 @@ ssh_to_node() {
 
 # keep_lease: for the background. It ends with the script, however that ends, and then the lease ends too.
 keep_lease() {
+  interval=$((ttl / 3))
+  [ "$interval" -gt 0 ] || interval=1
   nap=
   trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
   while kill -0 $$ 2>/dev/null; do
-    sleep $((ttl / 3 + 1)) >/dev/null 2>&1 &
+    sleep "$interval" >/dev/null 2>&1 &
     nap=$!
     wait "$nap"
     extend_lease || case $status in 4??) return ;; esac

@@ -106,10 +106,14 @@ async function end(
   caller: Caller,
   { id, hasFailed }: { id: number; hasFailed: boolean },
 ): Promise<RequestView> {
-  const before = await findChangeable(desk, caller, id);
-  if (before.request.state === 'ended') return view(before);
-  const ended = await desk.end(id, hasFailed);
-  log.info({ request: id, by: caller.token.name, reason: ended.request.endReason }, `request ${id} has ended`);
+  let isOver = false;
+  const ended = await desk.end(id, hasFailed, (found) => {
+    requireChangeable(caller, found);
+    isOver = found.request.state === 'ended';
+  });
+  if (isOver) return view(ended);
+  // Hundreds a second may end.
+  log.debug({ request: id, by: caller.token.name, reason: ended.request.endReason }, `request ${id} has ended`);
   onChange();
   return view(ended);
 }
@@ -119,29 +123,38 @@ async function extend(
   caller: Caller,
   { id, ttlMs }: { id: number; ttlMs: number | null },
 ): Promise<RequestView> {
-  await findChangeable(desk, caller, id);
-  // One that can never be granted is another mistake than a lease that is not there.
-  checkTtl(ttlMs, config());
+  let isAllowed = false;
+  const check = (found: RequestWithNodes): void => {
+    requireChangeable(caller, found);
+    // One that can never be granted is another mistake than a lease that is not there.
+    checkTtl(ttlMs, config());
+    isAllowed = true;
+  };
   try {
-    const extended = await desk.extend(id, ttlMs);
+    const extended = await desk.extend(id, ttlMs, check);
     log.info({ request: id, by: caller.token.name }, `the lease of request ${id} was extended`);
     onChange();
     return view(extended);
   } catch (error) {
-    throw isNodepoolError(error, 'refused') ? new HttpError('conflict', error.message) : error;
+    throw isAllowed && isNodepoolError(error, 'refused') ? new HttpError('conflict', error.message) : error;
   }
 }
 
 async function findVisible(desk: RequestDesk, caller: Caller, id: number): Promise<RequestWithNodes> {
   const found = await desk.find(id);
-  if (!caller.maySee(found.request)) throw new HttpError('not-found', `there is no request ${id}`);
+  requireVisible(caller, found);
   return found;
 }
 
-async function findChangeable(desk: RequestDesk, caller: Caller, id: number): Promise<RequestWithNodes> {
-  const found = await findVisible(desk, caller, id);
-  if (caller.mayChange(found.request)) return found;
-  throw new HttpError('forbidden', `request ${id} was not made with this token`);
+function requireVisible(caller: Caller, { request }: RequestWithNodes): void {
+  if (!caller.maySee(request)) throw new HttpError('not-found', `there is no request ${request.id}`);
+}
+
+function requireChangeable(caller: Caller, found: RequestWithNodes): void {
+  requireVisible(caller, found);
+  const { request } = found;
+  if (caller.mayChange(request)) return;
+  throw new HttpError('forbidden', `request ${request.id} was not made with this token`);
 }
 
 type Test = (found: RequestWithNodes) => boolean;

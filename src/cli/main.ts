@@ -27,6 +27,8 @@ function openStream(stream: NodeJS.WriteStream): TextStream {
   };
 }
 
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 const context = createContext({
   stdout: openStream(process.stdout),
   stderr: openStream(process.stderr),
@@ -39,9 +41,10 @@ const context = createContext({
   cwd: process.cwd(),
   isAlive,
   version: readVersion(),
+  // Whoever ends a command otherwise wants it to clean up as well.
   onInterrupt: (listener) => {
-    process.on('SIGINT', listener);
-    return () => process.off('SIGINT', listener);
+    for (const signal of INTERRUPTIONS) process.on(signal, listener);
+    return () => INTERRUPTIONS.forEach((signal) => process.off(signal, listener));
   },
 });
 

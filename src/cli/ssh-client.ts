@@ -80,7 +80,8 @@ function strictness({ hostKey }: Login): string {
 }
 
 function sshArguments({ privateKey, username, alias, address }: Login, checks: readonly string[]): string[] {
-  const options = ['IdentitiesOnly=yes', `HostKeyAlias=${alias}`, ...checks];
+  // A node that dies without a word is noticed within two minutes.
+  const options = ['IdentitiesOnly=yes', `HostKeyAlias=${alias}`, 'ServerAliveInterval=30', ...checks];
   return ['-i', privateKey, '-l', username, ...options.flatMap((option) => ['-o', option]), '--', address];
 }
 

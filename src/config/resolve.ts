@@ -6,7 +6,7 @@ import { resolveDiskimage } from './resolve-diskimage.ts';
 import { resolveProvider } from './resolve-provider.ts';
 import type { ConfigFile, TargetEntry } from './schema.ts';
 import type { SecureFile } from './secure-file.ts';
-import type { Config, DatabaseConfig, JenkinsConfig, TargetConfig } from './types.ts';
+import type { ApiConfig, Config, DatabaseConfig, JenkinsConfig, TargetConfig } from './types.ts';
 
 export interface ResolveInput {
   readonly entries: ConfigFile;
@@ -58,14 +58,14 @@ export function resolveConfig(input: ResolveInput): Config {
       entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, directory, providers, textAt })),
     ),
     requests: { ttlMs: toMs(entries.requests.ttl), maxTtlMs: toMs(entries.requests['max-ttl']) },
-    api: {
-      host: entries.api.host,
-      // The port belongs to the pool that the configuration is for.
-      port: fake ? 0 : entries.api.port,
-      rateLimit: entries.api['rate-limit'],
-    },
+    api: resolveApi(entries, fake),
     eventRetentionMs: Math.round(entries['event-retention'] * DAY_MS),
   });
+}
+
+/** The port belongs to the pool that the configuration is for: a rehearsal takes any. */
+function resolveApi({ api }: ConfigFile, fake: boolean): ApiConfig {
+  return { host: api.host, port: fake ? 0 : api.port, rateLimit: api['rate-limit'] };
 }
 
 /** Without `secure`, in a rehearsal, nodes are handed over to nobody. */

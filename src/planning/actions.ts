@@ -221,6 +221,8 @@ export interface Note {
   readonly text: string;
   /** It tells how places were divided, and stands in nobody's way. */
   readonly isShare?: true;
+  /** It concerns `min-ready` alone, which nobody waits for. */
+  readonly isSpare?: true;
   /** It stands in the way of requests for more than `most` nodes of a label. */
   readonly blocks?: { readonly label: string; readonly most: number };
 }

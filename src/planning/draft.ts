@@ -96,6 +96,11 @@ export class Draft {
     this.notes.push({ about, text, isShare: true });
   }
 
+  /** Notes what is not done for `min-ready`. */
+  noteSpare(about: string, text: string): void {
+    this.notes.push({ about, text, isSpare: true });
+  }
+
   /** Notes why requests for more than `most` nodes of a label wait in vain. */
   noteObstacle(label: string, { most, why }: { readonly most: number; readonly why: string }): void {
     this.notes.push({ about: `requests for ${label}`, text: why, blocks: { label, most } });

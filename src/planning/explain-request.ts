@@ -61,8 +61,8 @@ function placesIn({ requests }: World, notes: readonly Note[]): ReadonlyMap<numb
 /** What the plan says of the label that stands in the way of its nodes. */
 function obstaclesOf(notes: readonly Note[], label: string): ReadonlySet<string> {
   const texts = new Set<string>();
-  for (const { about, text, isShare } of notes) {
-    if (isShare === true) continue;
+  for (const { about, text, isShare, isSpare } of notes) {
+    if (isShare === true || isSpare === true) continue;
     if (about === `label ${label}` || about === 'targets') texts.add(text);
     else if (about.startsWith(`label ${label} at `)) texts.add(`${about.slice(`label ${label} at `.length)} ${text}`);
   }

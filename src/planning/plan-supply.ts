@@ -154,7 +154,7 @@ function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: rea
       amount + dropped > room
         ? `do not fit: there is room for ${room}`
         : 'give way to requests that have waited for long';
-    if (dropped > 0) draft.note(`label ${name}`, `${dropped} more for min-ready ${why} (${left})`);
+    if (dropped > 0) draft.noteSpare(`label ${name}`, `${dropped} more for min-ready ${why} (${left})`);
     if (count > 0) draft.note(`label ${name}`, `${count} of ${amount} missing nodes are not launched now (${left})`);
   }
 }

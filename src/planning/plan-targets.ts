@@ -101,11 +101,12 @@ function isHandoverLost(draft: Draft, node: NodeRecord, { assignViaGearman }: Ta
 export function planMissedEvents(draft: Draft, node: NodeRecord): void {
   const target = draft.world.config.targets.get(node.target);
   const answer = draft.world.targets.get(node.target)?.answer ?? null;
-  const { registeredAt } = node;
-  if (target === undefined || !hasJenkins(target.jenkins) || answer === null || registeredAt === null) return;
+  const { registerAt, registeredAt } = node;
+  if (target === undefined || !hasJenkins(target.jenkins) || answer === null || registerAt === null) return;
   const sight = { target, answer, agent: answer.agents.get(node.nodename ?? '') };
-  if (node.state === 'ready') planSeenAgent(draft, { ...node, registeredAt }, sight);
-  else planSeenJob(draft, node, sight);
+  // A job may begin, and the daemon die, before it is on record that the node was registered.
+  if (node.state === 'used') planSeenJob(draft, node, sight);
+  else if (registeredAt !== null) planSeenAgent(draft, { ...node, registeredAt }, sight);
 }
 
 interface Sight {

@@ -14,15 +14,20 @@ export interface RequestDesk {
   /**
    * Lets the lease end `ttlMs` from now (null: as the configuration says), whether that is later or earlier. Throws
    * `not-found`, and `refused` when the request has no nodes or its lease has run out.
+   * @param check throws what keeps the caller from it
    */
-  extend(id: number, ttlMs: number | null): Promise<RequestWithNodes>;
+  extend(id: number, ttlMs: number | null, check?: Check): Promise<RequestWithNodes>;
   /**
    * Gives the nodes back, or takes the wish back. One that has ended already is answered as it is: the second of two
    * answers that got lost on the way must not be an error. Throws `not-found`.
    * @param hasFailed what ran on the nodes has failed: rules may hold them
+   * @param check throws what keeps the caller from it
    */
-  end(id: number, hasFailed: boolean): Promise<RequestWithNodes>;
+  end(id: number, hasFailed: boolean, check?: Check): Promise<RequestWithNodes>;
 }
+
+/** Looks at a request before it is changed, and throws when it must not be. */
+export type Check = (found: RequestWithNodes) => void;
 
 interface DeskDeps {
   readonly store: Pick<Store, 'requests'>;
@@ -40,16 +45,20 @@ export function createRequestDesk({ store: { requests }, config, clock }: DeskDe
   return {
     find,
     open: async (wish) => requests.open(checkWish(wish, config()), openTargets(config())),
-    extend: async (id, ttlMs) => {
-      const { request } = await find(id);
+    extend: async (id, ttlMs, check) => {
+      const found = await find(id);
+      check?.(found);
+      const { request } = found;
       const expiresAt = clock.now() + checkTtl(ttlMs, config());
       if (request.state !== 'granted') throw new NodepoolError('refused', `request ${id} ${describeNoLease(request)}`);
       const isExtended = await requests.extend(id, expiresAt);
       if (!isExtended) throw new NodepoolError('refused', `the lease of request ${id} has run out`);
       return find(id);
     },
-    end: async (id, hasFailed) => {
-      await find(id);
+    end: async (id, hasFailed, check) => {
+      const found = await find(id);
+      check?.(found);
+      if (found.request.state === 'ended') return found;
       await requests.end({ id, reason: hasFailed ? 'failed' : 'released' });
       return find(id);
     },

@@ -101,7 +101,7 @@ class Process {
 
   async #extend(): Promise<void> {
     const now = this.#world.clock.now();
-    const request = this.#pick(this.#view.requests.filter(({ state }) => state === 'granted'));
+    const request = this.#pick(this.#view.requests.filter(({ expiresAt }) => expiresAt !== null && expiresAt > now));
     if (!request) return;
     if (await this.#store.requests.extend(request.id, now + 1 + this.#below(20_000))) this.#world.extensions += 1;
   }
@@ -147,7 +147,7 @@ describe.each(DATABASES)('many processes at once on %s', (kind) => {
       ...looking.map((process) => process.look()),
       ...Array.from({ length: actions }, () => processes.map((process) => process.act())).flat(),
     ]);
-    now += Math.floor(random.fraction() * 10_000);
+    now += Math.floor(random.fraction() * 5000);
   }
 
   function start(seed: number): Random {
@@ -167,9 +167,9 @@ describe.each(DATABASES)('many processes at once on %s', (kind) => {
     const random = start(5);
     while (world.opened.size < 2000) await play(random, CROWDS[kind].actions);
     await checkPool(opened, world);
-    expect(world.granted.length).toBeGreaterThan(10);
+    expect(world.granted.length).toBeGreaterThan(5);
     expect(world.moved.size).toBeGreaterThan(50);
-    expect(world.extensions).toBeGreaterThan(10);
+    expect(world.extensions).toBeGreaterThan(5);
     const select = 'SELECT DISTINCT end_reason AS reason FROM request WHERE state = 3';
     const ends = (await query<{ reason: string }>(opened.knex, select)).map(({ reason }) => reason);
     expect(ends.sort()).toEqual(['cancelled', 'expired', 'failed', 'released']);

@@ -21,14 +21,14 @@ import {
   type ImageRecord,
   type NodeRecord,
   type PauseRecord,
-  type RequestRecord,
   type ServerSlot,
   type SubnodeRecord,
 } from '../../src/lifecycle/records.ts';
-import { requestRank } from '../../src/lifecycle/request-states.ts';
 import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
 import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } from '../../src/providers/provider.ts';
+
+export { aRequest } from './request-builders.ts';
 
 /** When tests take place, unless they say otherwise. */
 export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0);
@@ -45,7 +45,8 @@ export function createIds(first = 1): Ids {
   return () => next++;
 }
 
-const sharedIds = createIds();
+/** Ids that no two records of a test file share. */
+export const sharedIds = createIds();
 
 const UNUSED_SLOT = {
   serverId: null,
@@ -197,30 +198,6 @@ export function aDiskImage(overrides: Partial<DiskImageRecord> = {}, ids: Ids = 
     startedAt: isNew ? null : NOW - 50_000,
     files: isNew ? null : [anImageFile()],
     uploads: [],
-    ...overrides,
-  };
-}
-
-/** A request for one node that waits. */
-export function aRequest(overrides: Partial<RequestRecord> = {}, ids: Ids = sharedIds): RequestRecord {
-  const { createdAt = NOW - 10_000, priority = 0, state = 'waiting', ttlMs = 3_600_000 } = overrides;
-  const grantedAt = state === 'granted' ? NOW - 5000 : null;
-  return {
-    id: ids(),
-    label: 'small',
-    count: 1,
-    priority,
-    rank: requestRank(createdAt, priority),
-    requestor: 'tester',
-    reason: null,
-    tokenId: null,
-    ttlMs,
-    state,
-    createdAt,
-    grantedAt,
-    expiresAt: grantedAt === null ? null : grantedAt + ttlMs,
-    endedAt: null,
-    endReason: null,
     ...overrides,
   };
 }

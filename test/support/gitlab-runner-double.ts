@@ -1,5 +1,5 @@
 /**
- * Plays GitLab Runner with its custom executor for one job, after its sources (executors/custom, common/build.go; 18.4): which
+ * Plays GitLab Runner with its custom executor for one job, after its sources (19.4: executors/custom, common/build.go): which
  * programs are called when, with which arguments, environment, working directory and process group, what their exit codes
  * mean, what is tried again, and how a job is cancelled. The job itself does not come from a GitLab.
  */

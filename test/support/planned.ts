@@ -89,6 +89,14 @@ function particulars(action: Action): readonly (string | null)[] {
       return [action.detail, action.isFailure ? 'counts' : null];
     case 'delete-accessory':
       return [action.accessory.kind, action.owner];
+    case 'grant-requests':
+      return action.grants.map(({ requestId, nodeIds }) => `node ${nodeIds.join(' and ')} to request ${requestId}`);
+    case 'end-requests':
+      return action.endings.map(({ id, reason }) => `request ${id} ${reason}`);
+    case 'hold-node':
+      return [`rule ${action.jobId}`];
+    case 'note-job':
+      return [action.seen];
     case 'delete-leaked-server':
     case 'delete-leaked-image':
       return [];

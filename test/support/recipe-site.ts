@@ -9,7 +9,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { NodeRecord } from '../../src/lifecycle/records.ts';
+import type { NodeRecord, RequestRecord } from '../../src/lifecycle/records.ts';
 import { cleanEnvironment, type DaemonProcess, type Ended } from './daemon-process.ts';
 import { needPackage } from './debian-package.ts';
 import { programPath, run } from './mariadb.ts';
@@ -41,13 +41,6 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-interface EndedRow {
-  readonly id: number;
-  readonly requestor: string;
-  readonly reason: string;
-  readonly end_reason: string;
-}
-
 export class RecipeSite {
   readonly pool: RealPool;
   readonly daemon: DaemonProcess;
@@ -76,6 +69,8 @@ export class RecipeSite {
     const site = new RecipeSite(pool, key);
     const { host, port } = await site.daemon.logged(({ msg }) => msg === 'listening');
     site.#apiUrl = `http://${String(host)}:${String(port)}`;
+    const { token } = await pool.ask<{ token: string }>('token', 'create', 'recipes');
+    site.secretFile('nodepool.token', token);
     return site;
   }
 
@@ -83,24 +78,33 @@ export class RecipeSite {
   async begin(): Promise<void> {
     this.#forgotten = new Set(this.#machines.keys());
     for (const node of await this.pool.full({ small: READY })) {
-      if (!this.#machines.has(node.id)) await this.#boot(node);
+      const machine = this.#machines.get(node.id) ?? (await this.#boot(node));
+      await this.#setHostKey(node.id, await machine.hostKey('ed25519'));
       this.#forgotten.delete(node.id);
     }
   }
 
+  /** Has the pool expect another host key of its nodes, until the next test begins. */
+  async changeHostKeys(hostKey: string): Promise<void> {
+    for (const { id } of await this.pool.nodes()) await this.#setHostKey(id, hostKey);
+  }
+
+  /** Leaves nobody a node, as if all were in use: there is no room for more. The answer ends that. */
+  async occupy(): Promise<() => Promise<void>> {
+    const ids = (await this.pool.nodes()).map(({ id }) => String(id));
+    await this.pool.nodepool('hold', ...ids);
+    return async () => void (await this.pool.nodepool('unhold', ...ids));
+  }
+
   /** Settings with which a recipe takes nodes over HTTP. */
-  async overHttp(): Promise<NodeJS.ProcessEnv> {
-    const { token } = await this.pool.ask<{ token: string }>('token', 'create', 'recipes');
-    return {
-      NODEPOOL_URL: this.#apiUrl,
-      NODEPOOL_TOKEN_FILE: this.secretFile('nodepool.token', token),
-      NODEPOOL_KEY: this.#key,
-    };
+  overHttp(): NodeJS.ProcessEnv {
+    const files = { NODEPOOL_TOKEN_FILE: this.#file('nodepool.token'), NODEPOOL_KEY: this.#key };
+    return { NODEPOOL_URL: this.#apiUrl, ...files };
   }
 
   /** A file for whoever runs the recipes. */
   secretFile(name: string, secret: string): string {
-    const path = join(this.pool.directory, name);
+    const path = this.#file(name);
     writeFileSync(path, `${secret}\n`, { mode: 0o600 });
     return path;
   }
@@ -109,6 +113,8 @@ export class RecipeSite {
   environment(settings: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return cleanEnvironment({
       PATH: `${this.#programs}:${process.env['PATH']}`,
+      // What a killed one leaves goes with the pool.
+      TMPDIR: this.pool.directory,
       NODEPOOL_CONFIG: this.pool.configPath,
       NODEPOOL_STATE_DIR: join(this.pool.directory, 'daemon'),
       ...settings,
@@ -178,15 +184,16 @@ export class RecipeSite {
     return JSON.stringify(this.daemon.lines);
   }
 
-  /** Resolves with how the last request ended when its node is gone, and the pool is full again. */
-  async cleared(): Promise<EndedRow> {
-    const row = await until('the request has ended', async () => {
-      const open = await this.pool.ask<unknown[]>('request-list');
-      const [last] = await this.pool.ask<EndedRow[]>('request-list', '--ended');
-      return open.length === 0 && last ? last : null;
+  /** Resolves with the request that ended last when none is open, its node is gone, and the pool is full again. */
+  async cleared(): Promise<RequestRecord> {
+    const { store } = this.pool.database;
+    const ended = await until('all requests have ended', async () => {
+      const { requests } = await store.readPool();
+      const [last] = await store.requests.ended(1);
+      return requests.length === 0 && last ? last : null;
     });
     await this.pool.full({ small: READY });
-    return row;
+    return ended;
   }
 
   async close(): Promise<void> {
@@ -195,8 +202,12 @@ export class RecipeSite {
     await this.pool.close();
   }
 
+  #file(name: string): string {
+    return join(this.pool.directory, name);
+  }
+
   get #programs(): string {
-    return join(this.pool.directory, 'programs');
+    return this.#file('programs');
   }
 
   #configure(): void {
@@ -207,7 +218,7 @@ export class RecipeSite {
         'script-dir': join(root, 'tools/fake-scripts'),
         dburi: dburiOf(this.pool.database.config),
         api: { port: 0 },
-        providers: [aProviderEntry({ images: [{ ...image, ...login }] })],
+        providers: [aProviderEntry({ 'max-servers': READY, images: [{ ...image, ...login }] })],
         labels: [aLabelEntry({ 'min-ready': READY })],
         targets: [{ name: 'requests' }],
       }),
@@ -232,18 +243,22 @@ export class RecipeSite {
   }
 
   get #sshConfig(): string {
-    return join(this.pool.directory, 'ssh_config');
+    return this.#file('ssh_config');
   }
 
   /** Puts a server with the image of the recipes behind a node. */
-  async #boot({ id, ip }: NodeRecord): Promise<void> {
+  async #boot({ id, ip }: NodeRecord): Promise<Sshd> {
     const machine = await Sshd.start();
     this.#machines.set(id, machine);
     copyFileSync(`${this.#key}.pub`, join(machine.directory, 'authorized_keys'));
     installRunner(join(machine.directory, 'actions-runner'));
     const carrier = `${process.execPath} ${this.#carrier} ${machine.port}`;
     writeFileSync(this.#sshConfig, `Host ${ip}\n  ProxyCommand ${carrier}\n`, { flag: 'a' });
-    await this.pool.database.store.patch('node', id, {}, { hostKey: await machine.hostKey('ed25519') });
+    return machine;
+  }
+
+  async #setHostKey(nodeId: number, hostKey: string): Promise<void> {
+    await this.pool.database.store.patch('node', nodeId, {}, { hostKey });
   }
 }
 

@@ -63,21 +63,21 @@ async function historyOf({ pool }: Scene, { id }: NodeRecord): Promise<string[]>
   return events.map(({ kind, reason }) => `${kind}${reason === null ? '' : ` ${reason}`}`);
 }
 
+async function startJenkins(): Promise<JenkinsDouble> {
+  const jenkins = createJenkinsDouble();
+  await jenkins.start();
+  onTestFinished(() => jenkins.close());
+  return jenkins;
+}
+
+async function bindPublisher(): Promise<Publisher> {
+  const publisher = new Publisher({ linger: 0 });
+  onTestFinished(() => publisher.close());
+  await publisher.bind('tcp://127.0.0.1:*');
+  return publisher;
+}
+
 describe('a job in a queue', () => {
-  async function startJenkins(): Promise<JenkinsDouble> {
-    const jenkins = createJenkinsDouble();
-    await jenkins.start();
-    onTestFinished(() => jenkins.close());
-    return jenkins;
-  }
-
-  async function bindPublisher(): Promise<Publisher> {
-    const publisher = new Publisher({ linger: 0 });
-    onTestFinished(() => publisher.close());
-    await publisher.bind('tcp://127.0.0.1:*');
-    return publisher;
-  }
-
   /** As Jenkins' plugin words it. */
   const message = (event: string, build: object): string =>
     `${event} ${JSON.stringify({ name: 'unit', url: 'job/unit/', build: { number: 1, url: 'job/unit/1/', ...build } })}`;
@@ -238,17 +238,49 @@ describe('a node that a launcher of Zuul takes', () => {
     expect(told.filter(({ root }) => root !== undefined).map(({ name }) => name)).toEqual([nodename, next.nodename]);
   });
 
-  it('is given to the next one when the first dies with it, and is replaced when one fails', async () => {
+  it('is given to the next one when the first dies with it', async () => {
     const scene = await openLaunch();
-    const { launchers, gearmand } = scene;
+    const { launchers } = scene;
     const slow = await launchers.startSlow('node_assign:zuul');
     await slow.begun;
     await slow.stop();
     launchers.start('node_assign:zuul', 'launcher02');
     const node = await nodeThat(scene, 'a node with a manager', isManagedBy('launcher02'));
     expect((await launchers.told()).map(({ name }) => name)).toEqual([node.nodename, node.nodename]);
-    expect(await historyOf(scene, node)).toEqual(expect.arrayContaining(['registered handover']));
-    expect(gearmand).toBeDefined();
+    expect((await historyOf(scene, node)).slice(-2)).toEqual(['ready next-step', 'registered handover']);
+  });
+
+  it('is replaced when it fails to take it', async () => {
+    const scene = await openLaunch();
+    const { launchers, gearmand } = scene;
+    const broken = gearmand.work('node_assign:zuul', ['false']);
+    const lost = await nodeThat(scene, 'a node', () => true);
+    await nodeThat(scene, 'a replacement', ({ id }) => id > lost.id);
+    expect(await historyOf(scene, lost)).toContain('retired handover-lost');
+    await broken.stop();
+    launchers.start('node_assign:zuul', 'launcher01');
+    const node = await nodeThat(scene, 'a node with a manager', isManagedBy('launcher01'));
+    expect((await launchers.told()).map(({ name }) => name)).toEqual([node.nodename]);
+  });
+
+  it('is replaced when the Gearman server dies while it waits; the next one waits until there is one', async () => {
+    const scene = await openLaunch();
+    const { pool, launchers, gearmand } = scene;
+    await waits(scene, 'node_assign:zuul');
+    const [lost] = (await pool.nodes()) as [NodeRecord];
+    await gearmand.kill();
+    const next = await nodeThat(scene, 'a replacement', ({ id, state }) => id > lost.id && state === 'ready');
+    expect(await historyOf(scene, lost)).toContain('retired handover-lost');
+    const plan = await until('the plan says why it waits', async () => {
+      const { notes } = await pool.ask<{ notes: readonly { about: string; text: string }[] }>('plan');
+      return notes.find(({ about }) => about === `handover ${next.id}`) ?? null;
+    });
+    expect(plan.text).toContain('there is no connection to a Gearman server');
+    await gearmand.start();
+    launchers.start('node_assign:zuul', 'launcher01');
+    const node = await nodeThat(scene, 'a node with a manager', isManagedBy('launcher01'));
+    expect(node.id).toBe(next.id);
+    expect((await launchers.told()).map(({ name }) => name)).toEqual([node.nodename]);
   });
 
   it.each([
@@ -287,5 +319,23 @@ describe('a node that a launcher of Zuul takes', () => {
     );
     expect((await launchers.told()).filter(({ root }) => root === undefined)).toEqual([{ name: node.nodename }]);
     expect(await historyOf(scene, node)).toEqual(expect.arrayContaining(['retired server-gone', 'removed gone']));
+  });
+});
+
+describe('a rehearsal', () => {
+  it('hands nodes to nobody, and asks nobody for jobs', async () => {
+    const [jenkins, publisher] = [await startJenkins(), await bindPublisher()];
+    const { user, token: apikey } = CREDENTIALS;
+    const target = { name: 'zuul', 'assign-via-gearman': true, jenkins: { url: jenkins.url, user, apikey } };
+    const { pool, gearmand } = await openScene({ target, minReady: 2, 'zmq-publishers': [publisher.lastEndpoint!] });
+    await gearmand.queue('build:unit:small', 5);
+    const daemon = pool.start('daemon', '--fake');
+    await daemon.logged(({ msg }) => msg === 'node ready', 2);
+    expect(await gearmand.clients('nodepool')).toBe(0);
+    daemon.kill('SIGTERM');
+    await daemon.ended;
+    expect(jenkins.requests).toEqual([]);
+    expect(daemon.lines.filter(({ msg }) => msg === 'node ready')).toHaveLength(2);
+    expect(daemon.lines.filter(({ logger }) => ['events', 'gearman', 'targets'].includes(logger))).toEqual([]);
   });
 });

@@ -294,6 +294,15 @@ describe('a job that no event tells of', () => {
     expect((await timeOf(pool, node, 'retired')) - seenAt).toBeGreaterThanOrEqual(MINUTE);
   });
 
+  it('is seen to have ended also when the daemon died before it had taken down that the node was registered', async () => {
+    const { pool, jenkins, node } = await fill();
+    await pool.publish({ kind: 'started', nodename: nameOf(node) });
+    await pool.store.patch('node', node.id, {}, { registeredAt: null });
+    pool.start();
+    await pool.until(isCalm(1, jenkins), { withinMs: 3 * MINUTE });
+    expect((await historyOf(pool, node)).slice(4)).toContain('job-ended job-seen');
+  });
+
   it('goes on while its Jenkins says nothing, however long', async () => {
     const { pool, jenkins, node } = await fill();
     jenkins.runBuild(nameOf(node), 'unit');
@@ -406,6 +415,17 @@ describe('an agent whose node is to go', () => {
     expect(serversOf(pool.site)).toEqual([]);
     await jenkins.start();
     await pool.until(isCalm(3, jenkins), { withinMs: 30 * SECOND });
+  });
+
+  it('is removed also when its provider left the configuration while no daemon ran', async () => {
+    const { pool, jenkins } = await fill();
+    const { config } = pool.site;
+    const elsewhere = aConfig({ labels: [aLabel({ minReady: 1, providers: ['other'] })] });
+    pool.site.config = { ...elsewhere, targets: config.targets };
+    pool.site.clouds.clear();
+    pool.start();
+    await pool.until(isCalm(1, jenkins));
+    expect((await pool.nodes()).map(({ provider }) => provider)).toEqual(['other']);
   });
 
   it('is left there when its target leaves the configuration, whose nodes go', async () => {

@@ -53,6 +53,8 @@ const TYPES = [
   '/',
 ];
 
+const WHOLE_NUMBERS = [0, 1, 1, 2, 3, 5, 60, 100, -100, 101, 1000, 604_800, 604_801, 2 ** 31, 2 ** 53 - 1, -1, null];
+
 const toLatin1 = (text: string): string => Buffer.from(text).toString('latin1');
 
 /** @param ids up to this the ids of requests may exist */
@@ -107,7 +109,9 @@ function chunked(body: string, dice: Dice): string {
 }
 
 function authorize(dice: Dice, tokens: readonly ApiToken[]): string[] {
-  if (dice.happens(0.9)) return [`Authorization: ${dice.pick(tokens).headers.Authorization}`];
+  // The first ones have the most rights.
+  const token = tokens[Math.min(dice.below(tokens.length), dice.below(tokens.length))]!;
+  if (dice.happens(0.95)) return [`Authorization: ${token.headers.Authorization}`];
   if (dice.happens(0.3)) return [];
   const wrong = [
     'Bearer',
@@ -162,6 +166,11 @@ function wish(dice: Dice): string {
   if (dice.happens(0.05)) return toLatin1(dice.pick(NASTY_TEXTS));
   if (dice.happens(0.02)) return '['.repeat(1 + dice.below(70_000));
   const fields = [`"label":${dice.happens(0.7) ? '"small"' : nastyValue(dice)}`];
-  for (let left = dice.below(4); left > 0; left--) fields.push(`"${dice.pick(KEYS)}":${nastyValue(dice)}`);
+  for (let left = dice.below(4); left > 0; left--) {
+    if (dice.happens(0.6)) fields.push(`"${dice.pick(['count', 'priority', 'ttl'])}":${dice.pick(WHOLE_NUMBERS)}`);
+    else if (dice.happens(0.6))
+      fields.push(`"${dice.pick(['requestor', 'reason'])}":${JSON.stringify(dice.pick(NASTY_TEXTS))}`);
+    else fields.push(`"${dice.pick(KEYS)}":${nastyValue(dice)}`);
+  }
   return toLatin1(`{${fields.join(',')}}`);
 }

@@ -30,10 +30,8 @@ function find(what: string, sent: readonly string[] = [], got = ''): void {
 }
 
 function countStatuses(list: readonly number[]): void {
-  if (list.length === 0) statuses.set('none', (statuses.get('none') ?? 0) + 1);
-  for (const status of list) {
-    const kind = `${Math.floor(status / 100)}xx`;
-    statuses.set(kind, (statuses.get(kind) ?? 0) + 1);
+  for (const status of list.length === 0 ? ['none'] : list.map(String)) {
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
   }
 }
 
@@ -81,9 +79,9 @@ try {
 }
 
 for (const finding of findings.slice(0, MOST_SHOWN)) process.stdout.write(`${finding}\n`);
-const kinds = [...statuses].toSorted().map(([kind, count]) => `${kind} ${count}`);
+const counts = [...statuses].toSorted().map(([status, count]) => `${count} x ${status}`);
 const heap = Math.round(process.memoryUsage().heapUsed / 2 ** 20);
 process.stdout.write(
-  `fuzz: seed ${seed}, ${seconds} s, ${cases} connections, answers ${kinds.join(', ')}, heap ${heap} MB: ${findings.length} findings\n`,
+  `fuzz: seed ${seed}, ${seconds} s, ${cases} connections, answers ${counts.join(', ')}, heap ${heap} MB: ${findings.length} findings\n`,
 );
 process.exit(findings.length === 0 ? 0 : 1);

@@ -57,11 +57,11 @@ export async function openSite(onLine: (level: string, line: string) => void): P
   api.configure(config);
   while (api.address() === null) await clock.sleep(5);
   const tokens = [
+    await pool.token(['admin'], { name: 'admin' }),
     await pool.token(['requests'], { name: 'user' }),
     await pool.token(['requests'], { name: 'other user' }),
     await pool.token(['read'], { name: 'reader' }),
     await pool.token(['requests', 'read'], { name: 'both' }),
-    await pool.token(['admin'], { name: 'admin' }),
     await pool.token([], { name: 'nobody' }),
     await pool.token(['admin'], { name: 'expired', expiresAt: clock.now() }),
   ];

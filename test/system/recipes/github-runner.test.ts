@@ -32,18 +32,18 @@ function start(settings: NodeJS.ProcessEnv = {}): Running {
 }
 
 const WAYS = [
-  ['nodepool run', async (): Promise<NodeJS.ProcessEnv> => ({})],
+  ['nodepool run', (): NodeJS.ProcessEnv => ({})],
   ['with-node', () => site.overHttp()],
 ] as const;
 
 describe.each(WAYS)('a GitHub runner on a node from %s', (_, settingsOf) => {
   it('runs one job there, the node is replaced, and nobody sees a secret', async () => {
     github.queue.push({ name: 'build', command: 'echo built >>"$HOME/jobs"' }, { name: 'next', command: 'false' });
-    const settings = await settingsOf();
+    const settings = settingsOf();
     const { result, seen } = await watchArguments(() => start(settings).ended);
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toContain('Job build completed with result: Succeeded');
-    expect(await site.cleared()).toMatchObject({ requestor: 'github-runner/1', end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ requestor: 'github-runner/1', endReason: 'released' });
     expect(await site.left()).toEqual(['built on one that is gone']);
     expect([github.results, github.runners, github.refusals]).toEqual([['Succeeded'], [], []]);
     expect(github.queue).toHaveLength(1);
@@ -59,11 +59,11 @@ describe.each(WAYS)('a GitHub runner on a node from %s', (_, settingsOf) => {
 
   it('that is told to stop in the middle of a job gives the node back', async () => {
     github.queue.push({ name: 'build', command: 'echo began >>"$HOME/jobs"; sleep 60' });
-    const running = start(await settingsOf());
+    const running = start(settingsOf());
     await site.jobRuns();
     running.kill('SIGTERM');
     expect((await running.ended).code).toBe(143);
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
 });
@@ -74,14 +74,14 @@ describe('a GitHub runner', () => {
     const ended = await start().ended;
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('no job succeeded here: it was Failed');
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['tried on one that is gone']);
   });
 
   it('that gets no job is taken off the list of GitHub, and its node is given back as failed', async () => {
     const ended = await start().ended;
     expect(ended.code).toBe(1);
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect([github.runners, github.secrets.length]).toEqual([[], 1]);
   });
 

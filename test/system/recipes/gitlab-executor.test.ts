@@ -25,7 +25,7 @@ function executorOf(label: string): CustomExecutor {
 }
 
 async function aRunner(label = 'small'): Promise<GitlabRunnerDouble> {
-  return new GitlabRunnerDouble(executorOf(label), site.environment(await site.overHttp()));
+  return new GitlabRunnerDouble(executorOf(label), site.environment(site.overHttp()));
 }
 
 const aJob = (script: string, parts: Partial<GitlabJob> = {}): GitlabJob => ({
@@ -44,11 +44,15 @@ describe('a GitLab job', () => {
     expect(result.log).toMatch(
       /^Running on node \d+ \(10\.0\.0\.\d+\)\.\n.*\nFetching changes\.\.\.\ntoken of 38 .*\nafter\n$/,
     );
-    expect(await site.cleared()).toMatchObject({ reason: 'job 7 of group/project', end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({
+      requestor: 'gitlab/group/project',
+      reason: 'job 7',
+      endReason: 'released',
+    });
     expect(await site.left()).toEqual(['built on one that is gone']);
 
     expect(seen).toContain('bash');
-    const { NODEPOOL_TOKEN_FILE = '' } = await site.overHttp();
+    const { NODEPOOL_TOKEN_FILE = '' } = site.overHttp();
     const everything = [seen, result.log, site.logged(), site.onDisks(), await site.inDatabase()];
     for (const secret of [job.token, readFileSync(NODEPOOL_TOKEN_FILE, 'utf8').trim()]) {
       for (const text of everything) expect(text.includes(secret)).toBe(false);
@@ -59,7 +63,7 @@ describe('a GitLab job', () => {
     const runner = await aRunner();
     const end = await runner.run(aJob('echo tried >>"$HOME/jobs"; exit 42'));
     expect(end).toMatchObject({ state: 'script_failure', exitCode: 42 });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['tried on one that is gone']);
   });
 
@@ -67,7 +71,7 @@ describe('a GitLab job', () => {
     const runner = await aRunner();
     const end = await runner.run(aJob('echo built >>"$HOME/jobs"', { sources: 'exit 128' }));
     expect(end).toMatchObject({ state: 'script_failure', exitCode: 128 });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual([]);
   });
 
@@ -77,7 +81,7 @@ describe('a GitLab job', () => {
     await site.jobRuns();
     runner.cancel();
     expect(await running).toMatchObject({ state: 'canceled', runnerLog: '' });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
 

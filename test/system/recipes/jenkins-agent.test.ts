@@ -29,7 +29,7 @@ async function start(settings: NodeJS.ProcessEnv = {}): Promise<Running> {
     JENKINS_SECRET_FILE: site.secretFile('jenkins.secret', jenkins.secret),
     JENKINS_JAVA: JAVA,
     JENKINS_POLL: '0.2',
-    ...(await site.overHttp()),
+    ...site.overHttp(),
     ...settings,
   });
 }
@@ -42,7 +42,7 @@ describe('a Jenkins agent', () => {
     jenkins.queue.push(BUILD, 'false');
     const { result, seen } = await watchArguments(async () => (await start()).ended);
     expect(result).toMatchObject({ code: 0 });
-    expect(await site.cleared()).toMatchObject({ requestor: 'jenkins-agent/1', end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ requestor: 'jenkins-agent/1', endReason: 'released' });
     expect(await site.left()).toEqual(['built on one that is gone']);
     // The next build waits for the next node.
     expect(jenkins).toMatchObject({ builds: 1, isMarked: true, refusals: [], queue: ['false'] });
@@ -60,7 +60,7 @@ describe('a Jenkins agent', () => {
     jenkins.queue.push(BUILD);
     const running = await start({ NODEPOOL_URL: '' });
     expect(await running.ended).toMatchObject({ code: 0 });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect([await site.left(), jenkins.isMarked]).toEqual([['built on one that is gone'], true]);
   });
 
@@ -83,7 +83,7 @@ describe('a Jenkins agent', () => {
     await site.jobRuns();
     running.kill('SIGTERM');
     expect((await running.ended).code).toBe(143);
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
 
@@ -93,14 +93,14 @@ describe('a Jenkins agent', () => {
     const { code, stderr } = await running.ended;
     expect(code).toBe(1);
     expect(stderr).toContain('Jenkins and the agent have not come together for 2 seconds');
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(new Set(jenkins.refusals)).toEqual(new Set(['incorrect secret']));
   });
 
   it('that does not start at all is not tried for ever, and its node is given back as failed', async () => {
     const running = await start({ JENKINS_JAVA: 'false' });
     expect(await running.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('does not stay') as string });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
   });
 
   it('takes no node when Jenkins does not know the agent', async () => {

@@ -13,7 +13,7 @@ afterAll(() => site.close());
 beforeEach(() => site.begin());
 
 async function withNode(args: readonly string[], settings: NodeJS.ProcessEnv = {}, input?: string): Promise<Running> {
-  return site.start('with-node', args, { ...(await site.overHttp()), ...settings }, input);
+  return site.start('with-node', args, { ...site.overHttp(), ...settings }, input);
 }
 
 describe('with-node', () => {
@@ -26,32 +26,41 @@ describe('with-node', () => {
       requestor: 'me',
       reason: 'a "reason", \\ {with} [everything]',
       priority: 5,
-      end_reason: 'failed',
+      endReason: 'failed',
     });
     expect(await site.left()).toEqual(['ran on one that is gone']);
   });
 
-  it('waits for a node when all are in use, and takes its wish back when it has waited long enough', async () => {
-    const request = await site.pool.ask<{ id: number }>('request', 'large', '--count', '1', '--wait');
-    const running = await withNode(['--timeout', '1s', 'large', '--', 'true']);
-    const { code, stderr } = await running.ended;
+  it('waits for a node while all are in use, but not for longer than it is told', async () => {
+    const end = await site.occupy();
+    const impatient = await withNode(['--timeout', '1s', 'small', '--', 'true']);
+    const { code, stderr } = await impatient.ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^with-node: request \d+ waits for a node of label large\nwith-node: request \d+ got no node in time\n$/,
+      /^with-node: request (\d+) waits for a node of label small\nwith-node: request \1 got no node in time\n$/,
     );
-    const patient = await withNode(['large', '--', 'echo ran >>"$HOME/jobs"']);
+    const patient = await withNode(['small', '--', 'echo ran >>"$HOME/jobs"']);
     await until('it waits', async () => (patient.output().includes('waits for a node') ? true : null));
-    await site.pool.ask('request-release', String(request.id));
-    await site.equip('large');
-    // What was READY before somebody could stand behind it does not let anybody in.
-    expect([0, 255]).toContain((await patient.ended).code);
-    await site.cleared();
+    await end();
+    expect(await patient.ended).toMatchObject({ code: 0, stdout: '' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
+    expect(await site.left()).toEqual(['ran on one that is gone']);
+  });
+
+  it('that is told to stop while it waits takes its wish back', async () => {
+    const end = await site.occupy();
+    const running = await withNode(['small', '--', 'true']);
+    await until('it waits', async () => (running.output().includes('waits for a node') ? true : null));
+    running.kill('SIGTERM');
+    expect((await running.ended).code).toBe(143);
+    expect(await site.pool.ask('request-list')).toEqual([]);
+    await end();
   });
 
   it('extends its lease for as long as the command runs', async () => {
-    const running = await withNode(['--ttl', '3', 'small', '--', 'sleep 7; echo ran >>"$HOME/jobs"']);
+    const running = await withNode(['--ttl', '4', 'small', '--', 'sleep 8; echo ran >>"$HOME/jobs"']);
     expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
-    expect(await site.cleared()).toMatchObject({ end_reason: 'released' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual(['ran on one that is gone']);
   });
 
@@ -59,7 +68,7 @@ describe('with-node', () => {
     const running = await withNode(['--ttl', '3', 'small', '--', 'echo began >>"$HOME/jobs"; sleep 60']);
     await site.jobRuns();
     running.kill('SIGKILL');
-    expect(await site.cleared()).toMatchObject({ end_reason: 'expired' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'expired' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
 
@@ -71,7 +80,7 @@ describe('with-node', () => {
       const { code, stderr } = await running.ended;
       expect(code).toBe(255);
       expect(stderr).toContain('Host key verification failed');
-      expect(await site.cleared()).toMatchObject({ end_reason: 'failed' });
+      expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
       expect(await site.left()).toEqual([]);
     } finally {
       await other.remove();

@@ -21,7 +21,17 @@ const DELETE: Action = {
   owner: 'node-7-abc',
 };
 const pool = (images: PoolRecords['images']) => ({
-  readPool: () => Promise.resolve({ nodes: [], images, diskImages: [], pauses: [], failures: [], intents: [], requests: [], jobs: [] }),
+  readPool: () =>
+    Promise.resolve({
+      nodes: [],
+      images,
+      diskImages: [],
+      pauses: [],
+      failures: [],
+      intents: [],
+      requests: [],
+      jobs: [],
+    }),
 });
 
 describe('a listing of what belongs to servers', () => {

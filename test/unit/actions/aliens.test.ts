@@ -25,7 +25,16 @@ async function askFor(images: readonly CloudImage[]): Promise<unknown> {
     if ((asked += 1) > 1) throw new NodepoolError('unavailable', 'time-out');
     return Promise.resolve(images);
   };
-  const pool = { nodes: [], images: [ROW], diskImages: [], pauses: [], failures: [], intents: [], requests: [], jobs: [] };
+  const pool = {
+    nodes: [],
+    images: [ROW],
+    diskImages: [],
+    pauses: [],
+    failures: [],
+    intents: [],
+    requests: [],
+    jobs: [],
+  };
   const own = anActionBench(aWorld({ config: aConfig({ providers }), images: [ROW] }), {
     cloud: { listImages },
     store: { readPool: () => Promise.resolve(pool) },

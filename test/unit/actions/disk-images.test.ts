@@ -247,7 +247,16 @@ describe('a build', () => {
 
 it('a build that was begun on another host is given up for a new one: what goes on there cannot be ended', async () => {
   const begun = { ...BUILDING, startedAt: NOW - 1000, host: 'elsewhere', directory: IMAGES_DIRECTORY_ID };
-  const pool = { nodes: [], images: [], pauses: [], failures: [], intents: [], requests: [], jobs: [], diskImages: [begun] };
+  const pool = {
+    nodes: [],
+    images: [],
+    pauses: [],
+    failures: [],
+    intents: [],
+    requests: [],
+    jobs: [],
+    diskImages: [begun],
+  };
   const own = bench({ store: { readPool: () => Promise.resolve(pool), createDiskImage: () => Promise.resolve(7) } }, [
     begun,
   ]);

@@ -63,6 +63,7 @@ describe('a plan', () => {
         {
           about: 'label small',
           text: '1 more for min-ready do not fit: there is room for 0 (cloud has 0 servers free of 4)',
+          isSpare: true,
         },
       ],
       memory: {
