@@ -13,19 +13,36 @@ import type { World } from './world.ts';
 
 /** null: no such request waits. */
 export function explainRequest(world: World, notes: readonly Note[], id: number): Explanation | null {
-  const place = placesIn(world, notes).get(id);
+  const survey = surveyOf(world, notes);
+  const place = survey.places.get(id);
   if (place === undefined) return null;
   const { request, position, nodesAhead, obstacle } = place;
-  const stock = takeStock(world, request.label);
+  let stock = survey.stocks.get(request.label);
+  if (stock === undefined) survey.stocks.set(request.label, (stock = takeStock(world, notes, request.label)));
   const needed = nodesAhead + request.count - stock.ready;
   return {
     position,
     nodesAhead,
     ready: stock.ready,
     building: stock.arrivals.length,
-    why: obstacle === null ? [...obstaclesOf(notes, request.label)] : [obstacle],
-    expectedAt: obstacle === null ? expect(world, request, { needed, stock }) : null,
+    why: obstacle === null ? stock.obstacles : [obstacle],
+    expectedAt: obstacle === null ? expect(world.now, needed, stock) : null,
   };
+}
+
+/** What one plan says of those who wait: thousands may be explained by it. */
+interface Survey {
+  readonly places: ReadonlyMap<number, Place>;
+  /** By label, of those that were asked for. */
+  readonly stocks: Map<string, Stock>;
+}
+
+const surveysOf = new WeakMap<readonly Note[], Survey>();
+
+function surveyOf(world: World, notes: readonly Note[]): Survey {
+  let survey = surveysOf.get(notes);
+  if (survey === undefined) surveysOf.set(notes, (survey = { places: findPlaces(world, notes), stocks: new Map() }));
+  return survey;
 }
 
 interface Place {
@@ -36,13 +53,8 @@ interface Place {
   readonly obstacle: string | null;
 }
 
-// Thousands may be explained by one plan.
-const placesOf = new WeakMap<readonly Note[], ReadonlyMap<number, Place>>();
-
 /** Where each waiting request stands among those of its label. Those that wait in vain stand in nobody's way. */
-function placesIn({ requests }: World, notes: readonly Note[]): ReadonlyMap<number, Place> {
-  const known = placesOf.get(notes);
-  if (known !== undefined) return known;
+function findPlaces({ requests }: World, notes: readonly Note[]): ReadonlyMap<number, Place> {
   const obstacles = new Map(notes.flatMap(({ blocks, text }) => (blocks ? [[blocks.label, { ...blocks, text }]] : [])));
   const ahead = new Map<string, { requests: number; nodes: number }>();
   const places = new Map<number, Place>();
@@ -54,19 +66,7 @@ function placesIn({ requests }: World, notes: readonly Note[]): ReadonlyMap<numb
     places.set(id, { request, position: before.requests + 1, nodesAhead: before.nodes, obstacle });
     if (obstacle === null) ahead.set(label, { requests: before.requests + 1, nodes: before.nodes + count });
   }
-  placesOf.set(notes, places);
   return places;
-}
-
-/** What the plan says of the label that stands in the way of its nodes. */
-function obstaclesOf(notes: readonly Note[], label: string): ReadonlySet<string> {
-  const texts = new Set<string>();
-  for (const { about, text, isShare, isSpare } of notes) {
-    if (isShare === true || isSpare === true) continue;
-    if (about === `label ${label}` || about === 'targets') texts.add(text);
-    else if (about.startsWith(`label ${label} at `)) texts.add(`${about.slice(`label ${label} at `.length)} ${text}`);
-  }
-  return texts;
 }
 
 interface Stock {
@@ -76,18 +76,34 @@ interface Stock {
   readonly arrivals: readonly number[];
   /** How long a launch takes, in milliseconds; null: nobody knows. */
   readonly launchMs: number | null;
+  /** When the lease of each node at the label's providers ends, earliest first. */
+  readonly ends: readonly number[];
+  /** What the plan says of the label that stands in the way of its nodes. */
+  readonly obstacles: readonly string[];
 }
 
-function takeStock(world: World, label: string): Stock {
-  const open = new Set(openTargets(world.config));
+function takeStock(world: World, notes: readonly Note[], label: string): Stock {
+  const { config, now } = world;
+  const open = new Set(openTargets(config));
   const nodes = world.nodes.filter((node) => node.label === label && open.has(node.target));
   const launchMs = medianLaunch(nodes);
   const arrivals = nodes
     .filter(({ state }) => state === 'building')
-    .map(({ createdAt }) => Math.max(world.now, createdAt + (launchMs ?? 0)))
+    .map(({ createdAt }) => Math.max(now, createdAt + (launchMs ?? 0)))
     .sort((a, b) => a - b);
   const ready = nodes.filter((node) => node.state === 'ready' && node.checkFailures === 0 && isFree(node)).length;
-  return { ready, arrivals, launchMs };
+  const ends = leaseEnds(world, new Set(config.labels.get(label)?.providers));
+  return { ready, arrivals, launchMs, ends, obstacles: obstaclesOf(notes, label) };
+}
+
+function obstaclesOf(notes: readonly Note[], label: string): readonly string[] {
+  const texts = new Set<string>();
+  for (const { about, text, isShare, isSpare } of notes) {
+    if (isShare === true || isSpare === true) continue;
+    if (about === `label ${label}` || about === 'targets') texts.add(text);
+    else if (about.startsWith(`label ${label} at `)) texts.add(`${about.slice(`label ${label} at `.length)} ${text}`);
+  }
+  return [...texts];
 }
 
 function medianLaunch(nodes: readonly NodeRecord[]): number | null {
@@ -98,25 +114,21 @@ function medianLaunch(nodes: readonly NodeRecord[]): number | null {
   return durations[Math.floor(durations.length / 2)] ?? null;
 }
 
-function expect(
-  world: World,
-  request: RequestRecord,
-  { needed, stock }: { readonly needed: number; readonly stock: Stock },
-): number | null {
-  if (needed <= 0) return world.now;
-  if (stock.launchMs === null) return null;
-  if (needed <= stock.arrivals.length) return stock.arrivals[needed - 1] ?? null;
-  const endsAt = leaseEnd(world, request, needed - stock.arrivals.length);
-  return endsAt === null ? null : Math.max(world.now, endsAt) + stock.launchMs;
-}
-
-/** When leases of `count` nodes at the providers of the request's label will have ended. */
-function leaseEnd({ config, nodes, requests }: World, { label }: RequestRecord, count: number): number | null {
-  const providers = new Set(config.labels.get(label)?.providers ?? []);
-  const expiries = new Map(requests.map(({ id, expiresAt }) => [id, expiresAt]));
+function leaseEnds({ nodes, requests, now }: World, providers: ReadonlySet<string>): readonly number[] {
+  const expiries = new Map(requests.flatMap(({ id, expiresAt }) => (expiresAt === null ? [] : [[id, expiresAt]])));
   const ends = nodes.flatMap(({ provider, state, requestId }) => {
     if (state !== 'used' || requestId === null || !providers.has(provider)) return [];
     return expiries.get(requestId) ?? [];
   });
-  return ends.sort((a, b) => a - b)[count - 1] ?? null;
+  return ends.map((end) => Math.max(now, end)).sort((a, b) => a - b);
+}
+
+/** When the `needed`-th node of the label may be READY. */
+function expect(now: number, needed: number, { launchMs, arrivals, ends }: Stock): number | null {
+  if (needed <= 0) return now;
+  if (launchMs === null) return null;
+  const launched = arrivals[needed - 1];
+  if (launched !== undefined) return launched;
+  const end = ends[needed - arrivals.length - 1];
+  return end === undefined ? null : end + launchMs;
 }

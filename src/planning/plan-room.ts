@@ -5,10 +5,11 @@
  * the original left such places to their labels.
  */
 import type { LabelConfig } from '../config/types.ts';
+import { groupBy } from '../lib/group-by.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import type { Launch } from './actions.ts';
-import { add, countFitting, NOTHING, subtract, type Amounts } from './amounts.ts';
+import { add, countFitting, NOTHING, subtract, times, type Amounts } from './amounts.ts';
 import type { ImageChoice } from './choose-image.ts';
 import type { Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
@@ -66,40 +67,58 @@ export function yieldPlaces(
 
 /** @param launches those of this plan */
 export function planRoom(draft: Draft, overdue: readonly Overdue[], launches: readonly Launch[]): void {
-  if (!draft.world.switches.deletes) return;
+  if (!draft.world.switches.deletes || overdue.length === 0) return;
+  const plots = openPlots(draft, launches);
   for (const { label, missing, providers } of overdue) {
     const launched = launches.filter((launch) => launch.label === label.name && launch.reason === 'request').length;
     let lacking = missing - launched;
-    for (const provider of providers)
-      if (lacking > 0) lacking -= makeRoom(draft, { label, provider, lacking, launches });
+    for (const provider of providers) {
+      const plot = plots.get(provider);
+      if (lacking > 0 && plot !== undefined) lacking -= makeRoom(draft, label, { plot, lacking });
+    }
   }
 }
 
-interface Need {
-  readonly label: LabelConfig;
+/** A provider with what is there for those who need room. */
+interface Plot {
   readonly provider: string;
-  /** Nodes. */
-  readonly lacking: number;
-  readonly launches: readonly Launch[];
+  /** What is free, or will be when what goes is gone, less what was made free for somebody. */
+  room: Amounts;
+  /** READY nodes that nobody waits for, the oldest first. */
+  idle: readonly NodeRecord[];
+}
+
+function openPlots(draft: Draft, launches: readonly Launch[]): ReadonlyMap<string, Plot> {
+  const { nodes } = draft.world;
+  const idle = groupBy(findIdle(draft), ({ provider }) => provider);
+  // What goes already makes room by itself.
+  const going = groupBy(
+    nodes.filter((node) => isGoing(draft, node)),
+    ({ provider }) => provider,
+  );
+  return new Map(
+    [...draft.ledgers().keys()].map((provider) => {
+      const room = add(leftAfter(draft, provider, launches), sumCosts(draft, going.get(provider) ?? []));
+      return [provider, { provider, room, idle: idle.get(provider) ?? [] }];
+    }),
+  );
 }
 
 /** Answers for how many nodes there is room, or will be when what has to go is gone. */
-function makeRoom(draft: Draft, { label, provider, lacking, launches }: Need): number {
-  const there = draft.world.nodes.filter((node) => node.provider === provider);
-  const cost = nodeCost(draft, label, provider);
-  // What goes already makes room by itself.
-  const going = there.filter((node) => isGoing(draft, node));
-  let room = add(leftAfter(draft, provider, launches), sumCosts(draft, going));
-  const idle = idleNodes(draft, there);
+function makeRoom(draft: Draft, label: LabelConfig, { plot, lacking }: { plot: Plot; lacking: number }): number {
+  const cost = nodeCost(draft, label, plot.provider);
   // Nobody goes for a set that does not fit all the same.
-  const count = Math.min(lacking, countFitting(add(room, sumCosts(draft, idle)), cost));
-  for (const node of idle) {
-    if (countFitting(room, cost) >= count) break;
-    room = add(room, sumCosts(draft, [node]));
+  const count = Math.min(lacking, countFitting(add(plot.room, sumCosts(draft, plot.idle)), cost));
+  let gone = 0;
+  for (; countFitting(plot.room, cost) < count; gone += 1) {
+    const node = plot.idle[gone]!;
+    plot.room = add(plot.room, sumCosts(draft, [node]));
     const subject = `node:${node.id}` as const;
     const end = { detail: `label ${label.name}`, isFailure: false, consoleOf: null };
     draft.order({ kind: 'retire-node', subject, reason: 'room-needed', nodeId: node.id, ...end });
   }
+  plot.idle = plot.idle.slice(gone);
+  plot.room = subtract(plot.room, times(cost, count));
   return count;
 }
 
@@ -120,8 +139,8 @@ function isGoing(draft: Draft, { id, state, serverId, attemptAt }: NodeRecord): 
 }
 
 /** READY nodes that nobody waits for, the oldest first. */
-function idleNodes(draft: Draft, nodes: readonly NodeRecord[]): readonly NodeRecord[] {
-  const { config, demand, targets } = draft.world;
+function findIdle(draft: Draft): readonly NodeRecord[] {
+  const { config, demand, targets, nodes } = draft.world;
   const open = new Set(openTargets(config));
   const requested = new Set(servable(draft).map(({ label }) => label));
   const isWanted = ({ label, target }: NodeRecord): boolean =>

@@ -7,6 +7,8 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { FailurePlace } from '../../src/lifecycle/records.ts';
 import type { Action } from '../../src/planning/actions.ts';
 import type { World } from '../../src/planning/world.ts';
+import type { TargetRecorder } from '../../src/actions/target-recorder.ts';
+import type { Targets } from '../../src/targets/targets.ts';
 import { hostKeyOf } from '../../src/providers/fake/host-key.ts';
 import type { SupervisedCloud, SupervisedProvider } from '../../src/providers/supervised.ts';
 import type { Shell } from '../../src/remote/shell.ts';
@@ -30,7 +32,7 @@ export interface ActionBench {
   readonly writes: readonly Write[];
   /** The writes of one kind, their arguments. */
   argumentsOf(call: string): (readonly unknown[])[];
-  /** Calls to the cloud and the shell, and what the book was told, in order, by name. */
+  /** Calls to the cloud, the shell and targets, and what the books were told, in order, by name. */
   readonly calls: readonly string[];
   /** Places whose failures were counted. */
   readonly failures: readonly FailurePlace[];
@@ -49,6 +51,8 @@ export interface BenchOptions {
   readonly cloud?: Partial<SupervisedCloud>;
   readonly shell?: Partial<Shell>;
   readonly store?: Partial<Store>;
+  readonly targets?: Partial<Targets>;
+  readonly targetBook?: Partial<TargetRecorder>;
   /** Where the program keeps its own. */
   readonly stateDir?: string;
 }
@@ -56,7 +60,7 @@ export interface BenchOptions {
 /** A handler's surroundings. What the options leave out succeeds: writes win, calls answer nothing. */
 export function anActionBench(world: World, options: BenchOptions = {}): ActionBench {
   // No log of a build can be written there, not even by root.
-  const { cloud = {}, shell = {}, store = {}, stateDir = '/dev/null' } = options;
+  const { cloud = {}, shell = {}, store = {}, targets = {}, targetBook = {}, stateDir = '/dev/null' } = options;
   const clock = createFakeClock(world.now);
   const writes: Write[] = [];
   const calls: string[] = [];
@@ -90,8 +94,8 @@ export function anActionBench(world: World, options: BenchOptions = {}): ActionB
       errorAt: () => null,
     },
     book: recorded({}, note),
-    targets: recorded({}, note),
-    targetBook: recorded({}, note),
+    targets: recorded(targets, note),
+    targetBook: recorded(targetBook, note),
     consoles: createConsoleMemory(),
     world,
     plan: { actions: [], notes: [], memory: world.memory, nextWakeAt: world.now },
@@ -161,6 +165,7 @@ function writer(methods: Partial<Store>, writes: Write[]): Store {
     get: (target, key) => {
       const own = Reflect.get(target, key) as Method | undefined;
       if (key === 'leases') return own ?? { list: () => Promise.resolve([]) };
+      if (key === 'requests') return own;
       if (key === 'events') return { add: write('event', undefined) };
       return key === 'intents' ? { finish: write('answer', undefined) } : write(String(key), own);
     },

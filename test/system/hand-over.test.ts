@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Publisher } from 'zeromq';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
-import { createJenkinsDouble, CREDENTIALS, type JenkinsDouble } from '../../tools/jenkins-double/index.ts';
+import { CREDENTIALS } from '../../tools/jenkins-double/index.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { Gearmand, type Worker } from '../support/gearmand.ts';
+import { startJenkins } from '../support/jenkins-site.ts';
 import { run } from '../support/mariadb.ts';
 import { aLabelEntry, aProviderEntry, dburiOf, RealPool, until, type Entry } from '../support/real-pool.ts';
 
@@ -61,13 +62,6 @@ async function listed({ pool }: Scene, { id }: NodeRecord): Promise<Entry | unde
 async function historyOf({ pool }: Scene, { id }: NodeRecord): Promise<string[]> {
   const events = await pool.database.store.events.of('node', id);
   return events.map(({ kind, reason }) => `${kind}${reason === null ? '' : ` ${reason}`}`);
-}
-
-async function startJenkins(): Promise<JenkinsDouble> {
-  const jenkins = createJenkinsDouble();
-  await jenkins.start();
-  onTestFinished(() => jenkins.close());
-  return jenkins;
 }
 
 async function bindPublisher(): Promise<Publisher> {

@@ -349,7 +349,7 @@ describe('a rule that holds nodes on which a job fails', () => {
     await pool.publish({ kind: 'finalized', nodename: nameOf(node), status: 'FAILURE' });
     await pool.until((nodes) => nodes.some(({ state }) => state === 'hold'));
     const heldAt = pool.now;
-    expect((await pool.node(node.id)).holdUntil).toBe(heldAt - (heldAt % 1) + 5 * MINUTE);
+    expect((await pool.node(node.id)).holdUntil).toBe(heldAt + 5 * MINUTE);
     pool.start();
     await pool.pass(5 * MINUTE - 2 * SECOND);
     expect((await pool.node(node.id)).state).toBe('hold');
@@ -456,14 +456,14 @@ describe('a target whose Jenkins', () => {
   it.each([
     [
       'is quieting down',
-      (jenkins: JenkinsDouble) => jenkins.setQuietingDown(true),
-      (jenkins: JenkinsDouble) => jenkins.setQuietingDown(false),
+      async (jenkins: JenkinsDouble) => jenkins.setQuietingDown(true),
+      async (jenkins: JenkinsDouble) => jenkins.setQuietingDown(false),
     ],
     ['is dead', (jenkins: JenkinsDouble) => jenkins.close(), (jenkins: JenkinsDouble) => jenkins.start()],
     [
       'answers nonsense',
-      (jenkins: JenkinsDouble) => jenkins.fault({ kind: 'status', status: 200, body: '<html>', times: Infinity }),
-      (jenkins: JenkinsDouble) => jenkins.clearFaults(),
+      async (jenkins: JenkinsDouble) => jenkins.fault({ kind: 'status', status: 200, body: '<html>', times: Infinity }),
+      async (jenkins: JenkinsDouble) => jenkins.clearFaults(),
     ],
   ])(
     '%s gets no nodes, and its own do not count, until it is well again; then nothing more is launched',

@@ -6,7 +6,7 @@
 import { startMariadb } from '../../test/support/mariadb.ts';
 import { findFreePort } from '../../test/support/server-process.ts';
 import { fill } from '../bench/loads.ts';
-import { createBenchSite } from '../bench/site.ts';
+import { createBenchSite, type BenchSite } from '../bench/site.ts';
 import { readUse } from '../bench/measure.ts';
 import { openClients, type Clients } from './clients.ts';
 import { measurePlanning, measureQueues } from './pure.ts';
@@ -31,7 +31,7 @@ async function measureHandOut(grants: number): Promise<void> {
     const { pid, stop } = await fill(site, POOL);
     const clients = await openClients({ site, port: apiPort, label: 'bench', clients: CLIENTS });
     try {
-      await measureClients(clients, { grants, pid });
+      await measureClients(site, clients, { grants, pid });
     } finally {
       await clients.close();
       await stop();
@@ -42,14 +42,19 @@ async function measureHandOut(grants: number): Promise<void> {
   }
 }
 
-async function measureClients(clients: Clients, { grants, pid }: { grants: number; pid: number }): Promise<void> {
+async function measureClients(
+  site: BenchSite,
+  clients: Clients,
+  { grants, pid }: { grants: number; pid: number },
+): Promise<void> {
   const warm = await clients.run({ grants: 500, perSecond: GRANTS_PER_SECOND });
   print('warming up', warm);
-  const before = readUse(pid);
+  const before = { ...readUse(pid), questions: await site.questions() };
   const paced = await clients.run({ grants, perSecond: GRANTS_PER_SECOND });
   const use = readUse(pid);
   print(`${grants} grants, ${GRANTS_PER_SECOND} wanted per second, ${CLIENTS} clients, pool of ${POOL}`, {
     ...paced,
+    'queries per grant and node': ((await site.questions()) - before.questions) / grants,
     'daemon CPU ms per grant and node': (use.cpuMs - before.cpuMs) / grants,
     'daemon peak MB': use.peakMb,
   });
