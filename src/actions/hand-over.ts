@@ -4,6 +4,7 @@ import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
 import type { HandedNode } from '../targets/targets.ts';
 import { findNode, type ActionContext, type Rest } from './context.ts';
+import { insist } from './insist.ts';
 import { laterIfRefused } from './later-if-refused.ts';
 import { nodeImage } from './server-spec.ts';
 
@@ -24,11 +25,13 @@ export async function registerNode(
   const { state, target } = node;
   const obstacle = findObstacle(context, target);
   if (obstacle !== null) return { restMs: AWAY_REST_MS, error: obstacle };
+  const handed = handedNode(context, node);
   if (!(await store.patch('node', nodeId, { state }, { registerAt: clock.now() }))) return;
-  const manager = await targets.register(target, handedNode(context, node), signal);
+  const manager = await targets.register(target, handed, signal);
   const event = { kind: 'registered', reason: 'handover', detail: manager === null ? target : `${target}: ${manager}` };
   const facts = { registeredAt: clock.now(), ...(manager === null ? {} : { manager }) };
-  await store.patch('node', nodeId, {}, facts, event);
+  // Whatever became of the node meanwhile: its manager has to hear when it goes.
+  await insist(clock, signal, () => store.patch('node', nodeId, {}, facts, event));
   log.info({ node: nodeId, target, manager }, 'node registered at its target');
 }
 

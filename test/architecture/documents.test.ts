@@ -6,6 +6,7 @@ import { checkConfig } from '../../src/config/load.ts';
 import { IMAGE_MOVES } from '../../src/lifecycle/image-states.ts';
 import { IMAGE_RULES } from '../../src/lifecycle/image-steps.ts';
 import { NODE_MOVES } from '../../src/lifecycle/node-states.ts';
+import { REQUEST_MOVES } from '../../src/lifecycle/request-states.ts';
 import { SLOT_RULES } from '../../src/lifecycle/slot-steps.ts';
 import { ERROR_CODES } from '../../src/lib/errors.ts';
 import { read } from './source-tree.ts';
@@ -63,6 +64,10 @@ describe('src/README.md', () => {
 
   it('draws the moves of an image as the table has them', () => {
     expect(diagramLines(section(architecture, '### Images')).sort()).toEqual(expectedLines(IMAGE_MOVES).sort());
+  });
+
+  it('draws the moves of a request as the table has them', () => {
+    expect(diagramLines(section(architecture, '### Requests')).sort()).toEqual(expectedLines(REQUEST_MOVES).sort());
   });
 
   it('shows the steps of a server as the table has them', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NodepoolError } from '../../../src/lib/errors.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
 import type { Action } from '../../../src/planning/actions.ts';
 import type { HandedNode, Targets } from '../../../src/targets/targets.ts';
@@ -28,7 +29,10 @@ describe('the registration of a node', () => {
       order.push(...Object.keys(facts as object));
       return Promise.resolve(true);
     };
-    const register = (): Promise<null> => Promise.resolve(void order.push('register') as null);
+    const register = (): Promise<null> => {
+      order.push('register');
+      return Promise.resolve(null);
+    };
     const { perform, argumentsOf } = bench({ store: { patch }, targets: { register } });
     await perform(REGISTER);
     expect(order).toEqual(['registerAt', 'register', 'registeredAt']);
@@ -88,10 +92,10 @@ describe('the registration of a node', () => {
 
   it('leaves no trace when it is sure to fail: the node was offered to nobody', async () => {
     const requireReady = (): never => {
-      throw new Error('no connection');
+      throw new NodepoolError('unavailable', 'no connection');
     };
     const unready = bench({ targets: { requireReady } });
-    await expect(unready.perform(REGISTER)).rejects.toThrow('no connection');
+    expect(await unready.perform(REGISTER)).toEqual({ restMs: 5000, error: 'no connection' });
     const withoutImage = bench({}, { ...NODE, label: 'gone' });
     await expect(withoutImage.perform(REGISTER)).rejects.toMatchObject({ code: 'aborted' });
     expect([unready.writes, withoutImage.writes]).toEqual([[], []]);
