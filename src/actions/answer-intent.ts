@@ -1,7 +1,7 @@
 /** Answers what the command line asked for. An intent is always answered: with a result, or one sentence why not. */
 import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
 import { recordKey, type IntentKind, type IntentRecord, type ServerSlot } from '../lifecycle/records.ts';
-import type { ActionOf, SlotRef } from '../planning/actions.ts';
+import type { ActionOf, Note, SlotRef } from '../planning/actions.ts';
 import type { CloudImage, Server } from '../providers/provider.ts';
 import { buildDiskImage, rollBack, updateImage, uploadNewest } from './answer-image-intent.ts';
 import type { ActionContext } from './context.ts';
@@ -68,9 +68,11 @@ async function describePlan(_args: IntentRecord['args'], { plan, world }: Action
       reason: action.reason,
       text: describeAction(action),
     }));
+  const tell = ({ about, text }: Note): { about: string; text: string } => ({ about, text });
   return Promise.resolve({
     actions,
-    notes: plan.notes,
+    notes: plan.notes.filter(({ isShare }) => isShare !== true).map(tell),
+    shares: plan.notes.filter(({ isShare }) => isShare === true).map(tell),
     next_wake_in_seconds: Math.max(0, (plan.nextWakeAt - world.now) / 1000),
   });
 }

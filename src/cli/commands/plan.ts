@@ -9,8 +9,15 @@ type Options = OutputOptions & TimeoutOptions;
 /** A plan as the daemon reports it; `json` and `yaml` show it unchanged. */
 interface PlanReport {
   readonly actions: readonly PlannedAction[];
-  readonly notes: readonly { readonly about: string; readonly text: string }[];
+  readonly notes: readonly Remark[];
+  /** How many nodes of each label each provider gives; absent in the answer of an older daemon. */
+  readonly shares?: readonly Remark[];
   readonly next_wake_in_seconds: number | null;
+}
+
+interface Remark {
+  readonly about: string;
+  readonly text: string;
 }
 
 interface PlannedAction {
@@ -32,7 +39,11 @@ export async function showPlan(session: Session, { output, timeout }: Options): 
 
 /** Actions under the reasons for them, then what is not done, then when the daemon looks again. */
 function drawPlan(plan: PlanReport): string {
-  const blocks = [drawActions(plan.actions), drawNotes(plan.notes)];
+  const blocks = [
+    drawActions(plan.actions),
+    drawRemarks('How missing nodes are divided', plan.shares ?? []),
+    drawRemarks('Not done now', plan.notes),
+  ];
   if (plan.next_wake_in_seconds !== null) {
     blocks.push(
       `The next look is due in ${formatSeconds(plan.next_wake_in_seconds)}, or as soon as something changes.\n`,
@@ -53,9 +64,9 @@ function drawActions(actions: readonly PlannedAction[]): string {
   return `To be done now:\n${drawn.join('\n')}\n`;
 }
 
-function drawNotes(notes: PlanReport['notes']): string {
-  if (notes.length === 0) return '';
-  return `Not done now:\n${notes.map(({ about, text }) => `  ${about}: ${text}`).join('\n')}\n`;
+function drawRemarks(heading: string, remarks: readonly Remark[]): string {
+  if (remarks.length === 0) return '';
+  return `${heading}:\n${remarks.map(({ about, text }) => `  ${about}: ${text}`).join('\n')}\n`;
 }
 
 function formatSeconds(seconds: number): string {
