@@ -244,6 +244,8 @@ function openHandOver({ log, releasers, metrics, wake }: Surroundings): Pick<Eng
 function followJobs({ store, source, metrics, log, releasers, wake }: Surroundings): Follower {
   const config = (): Config => source.current();
   const news = createJobNews({ store, config, clock, log: log.child('jobs'), metrics, onNews: wake });
+  // What came before the listeners are closed is still written.
+  releasers.push('job news', () => news.settled());
   const events = createJobEvents({ clock, log: log.child('events'), onEvent: news.take });
   releasers.push('job events', () => events.close());
   return events;

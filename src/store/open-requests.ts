@@ -166,7 +166,7 @@ async function readFree(
   { label, targets, count }: { label: string; targets: readonly string[]; count: number },
 ): Promise<NodeFacts[]> {
   if (targets.length === 0 || count === 0) return [];
-  const select = `SELECT id, provider_name, label_name, target_name FROM node WHERE label_name = ? AND state = ? AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
+  const select = `SELECT id, provider_name, label_name, target_name FROM node WHERE label_name = ? AND state = ? AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
   const values = [label, STATE_CODES.ready, ...targets, count];
   const rows = await statements.tuples<[id: number, provider: string, label: string, target: string]>(select, values);
   // Compared once more: the collation of an old table may take names for equal that differ in case.

@@ -129,7 +129,6 @@ async function play({ database, testJob, death }: Run): Promise<number> {
 describe('a daemon killed at every effect', () => {
   it.each<[DatabaseKind, string, string | null]>([
     ['SQLite', 'have', 'accept'],
-    ['MariaDB', 'have', 'accept'],
     ['SQLite', 'do not have', null],
   ])(
     'on %s has one agent for each node, whatever it was about to do, where nodes %s to pass a test',
