@@ -27,7 +27,6 @@ import {
   aProviderImage,
   aServer,
   aSubnode,
-  aTarget,
   aTraits,
   IMAGES_DIRECTORY_ID,
   INSTALLATION,
@@ -37,6 +36,7 @@ import {
 } from './builders.ts';
 import { aRandomBuild, aRandomPause, aWorkshop, DISK_IMAGES, IMAGES, PROVIDERS } from './random-disk-images.ts';
 import { HOUR, maybe, recently, time } from './random-times.ts';
+import { aRandomTargetView, aTargetKind, aUse, someRequests, someRules, targetOf } from './random-use.ts';
 
 /** Named by rows: the first left the configuration and can be reached, the second cannot. */
 const FORMER = ['left', 'lost'] as const;
@@ -80,7 +80,8 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
       }),
       { minLength: LABELS.length, maxLength: LABELS.length },
     ),
-    targets: fc.constantFrom<(readonly string[])[]>(TARGETS, TARGETS, TARGETS, TARGETS.slice(1), []),
+    targets: fc.constantFrom<(readonly (typeof TARGETS)[number][])[]>(TARGETS, TARGETS, TARGETS, TARGETS.slice(1), []),
+    targetKinds: fc.record({ t0: aTargetKind, t1: aTargetKind }),
     diskimages: fc.array(
       fc.record({
         formats: fc.constantFrom(['qcow2'], ['qcow2', 'vhd']),
@@ -92,7 +93,7 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
     imageCanary: fc.boolean(),
     imageFailureShare: fc.constantFrom(0, 0.5, 0.5, 1),
   })
-  .map(({ providers, labels, targets, diskimages, ...settings }) =>
+  .map(({ providers, labels, targets, targetKinds, diskimages, ...settings }) =>
     aConfig({
       ...settings,
       providers: providers.map(({ sources, paused, maxServers, imageType, zones }, index) => {
@@ -107,7 +108,7 @@ const aRandomConfig: fc.Arbitrary<Config> = fc
         return aProvider({ name: PROVIDERS[index]!, maxServers, availabilityZones: zones, images, imageType });
       }),
       labels: labels.map((label, index) => aLabel({ ...label, name: LABELS[index]! })),
-      targets: targets.map((name) => aTarget({ name })),
+      targets: targets.map((name) => targetOf(name, targetKinds[name])),
       diskimages: diskimages.map((config, index) => aDiskimageConfig({ name: DISK_IMAGES[index]!, ...config })),
     }),
   );
@@ -196,6 +197,7 @@ const aNodeDraft = fc.record({
   scriptAt: fc.option(time, { freq: 5 }),
   checkedAt: maybe(time),
   checkFailures: fc.nat(3),
+  useIn: aUse,
 });
 
 const anImageDraft = fc.record({
@@ -232,7 +234,7 @@ type Drafted<A> = A extends fc.Arbitrary<infer T> ? T : never;
 type NodeDraft = Drafted<typeof aNodeDraft>;
 type ImageDraft = Drafted<typeof anImageDraft>;
 
-function addNode(content: Content, { slot, subnodes, ...fields }: NodeDraft, index: number): void {
+function addNode(content: Content, { slot, subnodes, useIn, ...fields }: NodeDraft, index: number): void {
   const name = `node-${index}`;
   const subnodeRecords = subnodes.map((draft, position) => {
     const id = 10 * index + position;
@@ -245,7 +247,8 @@ function addNode(content: Content, { slot, subnodes, ...fields }: NodeDraft, ind
     return record;
   });
   const heldFrom = fields.state === 'hold' ? ('ready' as const) : null;
-  const record = aNode({ id: index, ...fields, heldFrom, ...slotOf(slot, name), subnodes: subnodeRecords });
+  const facts = { ...fields, heldFrom, ...useIn(fields.state), ...slotOf(slot, name) };
+  const record = aNode({ id: index, ...facts, subnodes: subnodeRecords });
   put(content.servers, fields.provider, serversShown(slot, name, tagsOf('node', record)));
   content.nodes.push(record);
 }
@@ -405,6 +408,10 @@ function memoryOf(
       remember(`missing-image/${provider}/image-${index}`);
     }
   }
+  for (let index = 0; index < 12; index += 1) {
+    remember(`agent of node ${index} is gone`);
+    remember(`job of node ${index} is not seen`);
+  }
   return { rounds: [], sightings, cron };
 }
 
@@ -431,7 +438,7 @@ const SUBJECTS: readonly Subject[] = [
   'history',
   ...Array.from(
     { length: 12 },
-    (_, index) => [`node:${index}`, `image:${index}`, `subnode:${10 * index}`] as const,
+    (_, index) => [`node:${index}`, `handover:${index}`, `image:${index}`, `subnode:${10 * index}`] as const,
   ).flat(),
   ...PROVIDERS.flatMap(
     (name) =>
@@ -440,6 +447,9 @@ const SUBJECTS: readonly Subject[] = [
   ...[0, 1, 2, 3, 4, 5].map((index) => `disk-image:${index}` as const),
   'disk-build:ubuntu',
   'images-directory',
+  'requests',
+  'request-ends',
+  'target:t0',
 ];
 
 /** Those of a daemon that does everything. */
@@ -470,13 +480,16 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
     failures: fc.uniqueArray(aFailure, { maxLength: 6, selector: placeOf }),
     busy: fc.array(fc.tuple(fc.constantFrom(...SUBJECTS), aBusy), { maxLength: 8 }),
     demand: fc.dictionary(fc.constantFrom(...LABELS), fc.nat(6)),
+    requests: someRequests(LABELS_OF_ROWS),
+    jobs: someRules,
+    said: fc.record({ t0: aRandomTargetView, t1: aRandomTargetView }),
     oddities: fc.array(maybe(time), { minLength: 7, maxLength: 7 }),
     cron: fc.record({
       lookedAt: fc.constantFrom(null, NOW, NOW - 60_000),
       firedAt: fc.record({ imageUpdate: maybe(time), cleanup: maybe(time), check: maybe(time) }),
     }),
   })
-  .map(({ nodes, images, diskImages, clouds, leases, busy, demand, oddities, cron, ...given }) => {
+  .map(({ nodes, images, diskImages, clouds, leases, busy, demand, said, oddities, cron, ...given }) => {
     const content: Content = { nodes: [], images: [], servers: new Map(), cloudImages: new Map() };
     nodes.forEach((draft, index) => addNode(content, draft, index));
     images.forEach((draft, index) => addImage(content, draft, index));
@@ -493,9 +506,7 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
       images: matchBuilds(content.images, builds, given.config),
       diskImages: builds,
       intents: [],
-      requests: [],
-      jobs: [],
-      targets: new Map(),
+      targets: new Map(Object.entries(said)),
       clouds: views,
       demand: new Map(Object.entries(demand)),
       busy: new Map(busy),

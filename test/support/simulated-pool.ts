@@ -11,6 +11,7 @@ import {
   type ImageRecord,
   type NodeRecord,
   type PauseRecord,
+  type RequestRecord,
   type ServerSlot,
   type SubnodeRecord,
 } from '../../src/lifecycle/records.ts';
@@ -25,6 +26,7 @@ import {
   anImageFile,
   anUnknownListing,
   aNode,
+  aRequest,
   aSubnode,
   aTraits,
   IMAGES_DIRECTORY_ID,
@@ -34,7 +36,7 @@ import {
   NOW,
 } from './builders.ts';
 
-/** From accepted to ACTIVE, and from an accepted deletion until a server is listed no more, in milliseconds. */
+/** From accepted to ACTIVE, and from an accepted deletion until a server is listed no more at the earliest, in milliseconds. */
 const BOOT_MS = 20_000;
 const DELETE_MS = 5000;
 /** What a build of a disk image takes, and an upload. */
@@ -67,6 +69,10 @@ export class SimulatedPool {
   images: ImageRecord[] = [];
   diskImages: DiskImageRecord[] = [];
   pauses: PauseRecord[] = [];
+  /** Those that wait or have nodes. */
+  requests: RequestRecord[] = [];
+  /** Nodes that jobs in queues want, per label. */
+  demand: ReadonlyMap<string, number> = new Map();
   /** Ids of builds whose files lie on the disk. */
   readonly disk = new Set<number>();
   /** Ids of builds from which no node comes up. */
@@ -130,11 +136,11 @@ export class SimulatedPool {
       pauses: this.pauses,
       failures: [],
       intents: [],
-      requests: [],
+      requests: this.requests,
       jobs: [],
       targets: new Map(),
       clouds: new Map(this.views),
-      demand: new Map(),
+      demand: this.demand,
       busy: new Map([...this.#tasks.keys()].map((subject) => [subject, { until: 'done' }] as const)),
       memory: this.#memory,
     };
@@ -165,6 +171,22 @@ export class SimulatedPool {
 
   patchDiskImage(id: number, patch: Partial<DiskImageRecord>): void {
     this.diskImages = this.diskImages.map((build) => (build.id === id ? { ...build, ...patch } : build));
+  }
+
+  /** Asks for nodes; answers the id of the request. */
+  request(wish: Partial<Pick<RequestRecord, 'label' | 'count' | 'priority' | 'ttlMs'>> = {}): number {
+    const request = aRequest({ id: this.#nextId++, createdAt: this.now, ...wish });
+    this.requests = [...this.requests, request];
+    return request.id;
+  }
+
+  /** Gives the nodes of a request back, as the store does. */
+  release(id: number): void {
+    this.requests = this.requests.filter((request) => request.id !== id);
+    for (const node of this.nodes) {
+      if (node.requestId === id && node.state === 'used')
+        this.patchNode(node.id, { state: 'delete', stateAt: this.now });
+    }
   }
 
   #endTasks(): void {
@@ -198,7 +220,12 @@ export class SimulatedPool {
   }
 
   #remove(things: readonly Thing[], ids: readonly string[]): void {
-    for (const thing of things) if (ids.includes(thing.id)) thing.goneAt = Math.min(thing.goneAt, this.now + DELETE_MS);
+    for (const thing of things) {
+      if (!ids.includes(thing.id)) continue;
+      // Not all at once: what they leave comes free one by one.
+      const goneAt = this.now + DELETE_MS * (1 + (Number(thing.id.slice(2)) % 4));
+      thing.goneAt = Math.min(thing.goneAt, goneAt);
+    }
   }
 
   #there(things: readonly Thing[], provider: string): Thing[] {
@@ -332,6 +359,23 @@ export class SimulatedPool {
     this.patchImage(image.id, isBroken ? { launchesFailed: launchesFailed + 1 } : { launchesOk: launchesOk + 1 });
   }
 
+  /** As the store does it: all nodes of a request or none, READY ones that nobody else was given. */
+  #grant({ grants }: ActionOf<'grant-requests'>): void {
+    for (const { requestId, nodeIds } of grants) {
+      const request = this.requests.find(({ id, state }) => id === requestId && state === 'waiting');
+      const nodes = this.nodes.filter(({ id, state }) => nodeIds.includes(id) && state === 'ready');
+      if (request?.count !== nodes.length) throw new Error(`request ${requestId} cannot have nodes ${nodeIds.join()}`);
+      for (const { id } of nodes) this.patchNode(id, { state: 'used', stateAt: this.now, requestId });
+      const granted = {
+        ...request,
+        state: 'granted' as const,
+        grantedAt: this.now,
+        expiresAt: this.now + request.ttlMs,
+      };
+      this.requests = this.requests.map((other) => (other === request ? granted : other));
+    }
+  }
+
   readonly #effects: Effects = {
     'launch-nodes': (action) => this.#launch(action),
     'create-server': (action) => this.#create(action),
@@ -396,8 +440,10 @@ export class SimulatedPool {
     'attach-floating-ip': () => undefined,
     'delete-accessory': () => undefined,
     'purge-history': () => undefined,
-    'grant-requests': () => undefined,
-    'end-requests': () => undefined,
+    'grant-requests': (action) => this.#grant(action),
+    'end-requests': ({ endings }) => {
+      for (const { id } of endings) this.release(id);
+    },
     'register-node': () => undefined,
     'unregister-node': () => undefined,
     'start-test': () => undefined,

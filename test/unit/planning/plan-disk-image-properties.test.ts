@@ -1,28 +1,51 @@
 import fc from 'fast-check';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { cloudImageId } from '../../../src/lib/ids.ts';
 import type { DiskImageRecord, ImageRecord } from '../../../src/lifecycle/records.ts';
 import type { Action, ActionKind, ActionOf } from '../../../src/planning/actions.ts';
 import { plan } from '../../../src/planning/plan.ts';
 import type { World } from '../../../src/planning/world.ts';
-import { IMAGES_DIRECTORY_ID, IMAGES_DIRECTORY_PATH } from '../../support/builders.ts';
+import { aTarget, IMAGES_DIRECTORY_ID, IMAGES_DIRECTORY_PATH } from '../../support/builders.ts';
 import { ALL_LEASES, aRandomWorld } from '../../support/random-worlds.ts';
 
-const RUNS = { numRuns: 300, seed: 20_160_102 };
-
 /** Checks `holds` on random worlds, and that they have brought up each of `kinds` often enough to tell. */
-function always(kinds: readonly ActionKind[], holds: (world: World, actions: readonly Action[]) => void): void {
+function always(
+  kinds: readonly ActionKind[],
+  holds: (world: World, actions: readonly Action[]) => void,
+  arrange: (world: World) => World = (world) => world,
+): void {
   const counts = new Map<ActionKind, number>();
   fc.assert(
     fc.property(aRandomWorld, fc.boolean(), (random, isBuilder) => {
-      const world = isBuilder ? withoutSnapshots(random) : random;
+      const world = arrange(withoutRequests(isBuilder ? withoutSnapshots(random) : random));
       const { actions } = plan(world);
       for (const { kind } of actions) counts.set(kind, (counts.get(kind) ?? 0) + 1);
       holds(world, actions);
     }),
-    RUNS,
+    { seed: 20_160_102, numRuns: 300 },
   );
   expect(kinds.filter((kind) => (counts.get(kind) ?? 0) < 4)).toEqual([]);
+}
+
+/** The same world when nobody but jobs in queues asks for nodes, and all targets get some. */
+function withoutRequests(world: World): World {
+  const targets = new Map(Array.from(world.config.targets.keys(), (name) => [name, aTarget({ name })]));
+  return { ...world, config: { ...world.config, targets }, requests: [] };
+}
+
+/** The same world when there is a newer one of each READY image, whose trial is still to come or under way. */
+function withSuccessors(world: World): World {
+  const images = world.images.flatMap((image) => {
+    if (image.state !== 'ready') return [image];
+    const { id, version, launchesFailed } = image;
+    const trial = { launchesOk: 0, launchesFailed: launchesFailed % 4 };
+    return [
+      image,
+      { ...image, id: id + 100, version: version + 0.5, cloudImageId: cloudImageId(`newer-${id}`), ...trial },
+    ];
+  });
+  return { ...world, images };
 }
 
 /** The same world when every image is made of a disk image, and this daemon builds. */
@@ -236,28 +259,32 @@ describe('whatever the world is like', () => {
 
   it('nodes boot from the newest good image, one at a time from one that has to prove itself, and from no other', () => {
     const seen = { newest: 0, before: 0, canary: 0 };
-    always(['launch-nodes'], (world, actions) => {
-      const launches = ofKind(actions, 'launch-nodes').flatMap((action) => action.launches);
-      for (const { imageId, provider, label } of launches) {
-        const image = imageOf(world, imageId);
-        expect(isGood(image)).toBe(true);
-        expect([image.provider, image.image]).toEqual([provider, world.config.labels.get(label)!.image]);
-        const better = goodOnes(world, image).filter((other) => isNewer(other, image));
-        expect(better.length).toBeLessThanOrEqual(1);
-        // The newest one is left out only while it is on probation, or has failed.
-        for (const { launchesOk, launchesFailed } of better) {
-          const share = launchesFailed / (launchesOk + launchesFailed);
-          expect((world.config.imageCanary && launchesOk === 0) || share > world.config.imageFailureShare).toBe(true);
+    always(
+      ['launch-nodes'],
+      (world, actions) => {
+        const launches = ofKind(actions, 'launch-nodes').flatMap((action) => action.launches);
+        for (const { imageId, provider, label } of launches) {
+          const image = imageOf(world, imageId);
+          expect(isGood(image)).toBe(true);
+          expect([image.provider, image.image]).toEqual([provider, world.config.labels.get(label)!.image]);
+          const better = goodOnes(world, image).filter((other) => isNewer(other, image));
+          expect(better.length).toBeLessThanOrEqual(1);
+          // The newest one is left out only while it is on probation, or has failed.
+          for (const { launchesOk, launchesFailed } of better) {
+            const share = launchesFailed / (launchesOk + launchesFailed);
+            expect((world.config.imageCanary && launchesOk === 0) || share > world.config.imageFailureShare).toBe(true);
+          }
+          const hasOlder = goodOnes(world, image).some((other) => isNewer(image, other));
+          if (better.length > 0) seen.before += 1;
+          else seen.newest += 1;
+          if (!world.config.imageCanary || image.launchesOk > 0 || !hasOlder) continue;
+          seen.canary += 1;
+          const tries = [...launches, ...world.nodes.filter(({ state }) => state === 'building')];
+          expect(tries.filter((other) => other.imageId === imageId)).toHaveLength(1);
         }
-        const hasOlder = goodOnes(world, image).some((other) => isNewer(image, other));
-        if (better.length > 0) seen.before += 1;
-        else seen.newest += 1;
-        if (!world.config.imageCanary || image.launchesOk > 0 || !hasOlder) continue;
-        seen.canary += 1;
-        const tries = [...launches, ...world.nodes.filter(({ state }) => state === 'building')];
-        expect(tries.filter((other) => other.imageId === imageId)).toHaveLength(1);
-      }
-    });
+      },
+      withSuccessors,
+    );
     expect(Math.min(...Object.values(seen))).toBeGreaterThan(0);
   });
 
