@@ -28,41 +28,65 @@ export interface Overdue {
   readonly providers: readonly string[];
 }
 
-/** Labels of which a request has waited for long, and lacks nodes that nobody has launched. */
+/** Labels of which requests have waited for long, and lack nodes that nobody has launched. */
 export function findOverdue(draft: Draft, deficits: readonly Deficit[], images: ImageChoice): readonly Overdue[] {
-  const { now, config } = draft.world;
-  const firsts = new Map<string, number>();
-  for (const { label, createdAt } of servable(draft)) {
-    firsts.set(label, Math.min(createdAt, firsts.get(label) ?? Infinity));
-  }
-  return deficits.flatMap(({ label: name, forRequests: missing }) => {
+  const { config } = draft.world;
+  const young = countYoung(draft);
+  return deficits.flatMap(({ label: name, forRequests }) => {
     const label = config.labels.get(name);
-    const first = firsts.get(name);
-    if (missing === 0 || label === undefined || first === undefined) return [];
-    // One "from the future" was made before the clock was set back.
-    if (now < first + PATIENCE_MS && first <= now) {
-      draft.wakeAt(first + PATIENCE_MS);
-      return [];
-    }
+    // What is there or on its way is for those who have waited longest.
+    const missing = forRequests - (young.get(name) ?? 0);
+    if (missing <= 0 || label === undefined) return [];
     const providers = hopefulProviders(draft, label, images);
     return providers.length === 0 ? [] : [{ label, missing, providers }];
   });
 }
 
-/** Leaves out what would be launched for `min-ready` where somebody has waited for long. */
+/** Nodes per label that requests want which have not waited for long. The plan wakes when they have. */
+function countYoung(draft: Draft): ReadonlyMap<string, number> {
+  const { now } = draft.world;
+  const young = new Map<string, number>();
+  for (const { label, count, createdAt } of servable(draft)) {
+    // One "from the future" was made before the clock was set back.
+    if (now >= createdAt + PATIENCE_MS || createdAt > now) continue;
+    draft.wakeAt(createdAt + PATIENCE_MS);
+    young.set(label, (young.get(label) ?? 0) + count);
+  }
+  return young;
+}
+
+/** Leaves out what would be launched for `min-ready` where somebody has waited for long for the place. */
 export function yieldPlaces(
   draft: Draft,
   deficits: readonly Deficit[],
   overdue: readonly Overdue[],
 ): readonly Deficit[] {
   if (overdue.length === 0) return deficits;
-  const wanted = new Set(overdue.flatMap(({ providers }) => providers));
+  const spare = findSpare(draft, overdue);
   return deficits.map((deficit) => {
     const { amount, forDemand, dropped } = deficit;
-    const providers = draft.world.config.labels.get(deficit.label)?.providers ?? [];
-    if (amount <= forDemand || !providers.some((name) => wanted.has(name))) return deficit;
-    return { ...deficit, amount: forDemand, dropped: dropped + amount - forDemand };
+    const label = draft.world.config.labels.get(deficit.label);
+    if (amount <= forDemand || label === undefined) return deficit;
+    let kept = forDemand;
+    for (const provider of label.providers) {
+      const cost = nodeCost(draft, label, provider);
+      const left = spare.get(provider) ?? NOTHING;
+      const count = Math.min(amount - kept, countFitting(left, cost));
+      spare.set(provider, subtract(left, times(cost, count)));
+      kept += count;
+    }
+    return { ...deficit, amount: kept, dropped: dropped + amount - kept };
   });
+}
+
+/** What is free at each provider beyond what those need who have waited for long, wherever they may get it. */
+function findSpare(draft: Draft, overdue: readonly Overdue[]): Map<string, Amounts> {
+  const spare = new Map(Array.from(draft.ledgers(), ([name, { left }]) => [name, left]));
+  for (const { label, missing, providers } of overdue) {
+    for (const name of providers)
+      spare.set(name, subtract(spare.get(name) ?? NOTHING, times(nodeCost(draft, label, name), missing)));
+  }
+  return spare;
 }
 
 /** @param launches those of this plan */

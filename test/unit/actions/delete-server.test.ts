@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NodepoolError } from '../../../src/lib/errors.ts';
 import { serverId, type ServerId } from '../../../src/lib/ids.ts';
 import { recordKey } from '../../../src/lifecycle/records.ts';
-import type { Action } from '../../../src/planning/actions.ts';
+import type { Action, SlotRef } from '../../../src/planning/actions.ts';
 import { anActionBench, failing } from '../../support/action-bench.ts';
 import { aConfig, anImage, aNode, aProvider, aWorld, INSTALLATION } from '../../support/builders.ts';
 
@@ -78,5 +78,21 @@ describe('the deletion of servers', () => {
     const bench = anActionBench(aWorld({ config, images: [IMAGE] }));
     await bench.perform(DELETE_TEMPLATE);
     expect(bench.calls).toEqual(['deleteServer']);
+  });
+});
+
+describe('a server that is gone', () => {
+  const nodeSlot: SlotRef = { kind: 'node', id: 7, provider: 'cloud', key: recordKey('node', NODE) };
+  const imageSlot: SlotRef = { kind: 'image', id: 2, provider: 'cloud', key: recordKey('image', IMAGE) };
+
+  it('is nothing that its record knows of any more, and its history says so', async () => {
+    const bench = anActionBench(aWorld({ nodes: [NODE], images: [IMAGE] }));
+    await bench.perform({ kind: 'forget-server', subject: 'node:7', reason: 'gone', slot: nodeSlot });
+    await bench.perform({ kind: 'forget-server', subject: 'image:2', reason: 'gone', slot: imageSlot });
+    const nothing = { serverId: null, attemptAt: null, deleteAt: null, ip: null, ipPrivate: null, hostKey: null };
+    expect(bench.argumentsOf('patch')).toEqual([
+      ['node', 7, {}, nothing, { kind: 'server-deleted', reason: 'gone' }],
+      ['image', 2, {}, nothing, { kind: 'template-deleted', reason: 'gone' }],
+    ]);
   });
 });

@@ -57,9 +57,10 @@ describe('a request without a place', () => {
     expect([retired(early), restOf(early)]).toEqual([[], 1]);
   });
 
-  it('is reckoned by the one that has waited longest, whoever’s turn is first', () => {
+  it('gets what those need who have waited so long, whoever’s turn is first, and not what younger ones need', () => {
     const urgent = aRequest({ id: 8, label: 'wanted', priority: 100, createdAt: NOW });
-    expect(retired(full({ requests: [urgent, waiting()] }))).toHaveLength(2);
+    expect(retired(full({ requests: [urgent, waiting()] }))).toEqual(ROOM);
+    expect(retired(full({ requests: [waiting({ id: 8 }), waiting()] }))).toHaveLength(2);
   });
 
   it('has waited long enough when it was made before the clock was set back', () => {
@@ -91,6 +92,9 @@ describe('a request without a place', () => {
   it('gets none while a node for it is being launched', () => {
     const building = aNode({ id: 9, label: 'wanted', state: 'building' });
     expect(retired(full({ nodes: [...idle(2), building] }))).toEqual([]);
+    // That is for whoever has waited longest, and the other has not waited for long.
+    const young = waiting({ id: 8, createdAt: ago(1000) });
+    expect(retired(full({ nodes: [...idle(2), building], requests: [waiting(), young] }))).toEqual([]);
   });
 
   it('gets none with --no-deletes, nor by a daemon that does not hold the supply', () => {
@@ -206,6 +210,18 @@ describe('while a request has waited for long', () => {
     );
     const young = free({ requests: [waiting({ createdAt: ago(1000) })] });
     expect(launched(young)).toEqual(['idle@cloud/any>zuul for min-ready']);
+  });
+
+  it('what is free beyond what it needs goes to min-ready as ever', () => {
+    const providers = (maxServers: number): ConfigOverrides => ({
+      labels: [IDLE, wanted()],
+      providers: [aProvider({ maxServers })],
+    });
+    const beside = (maxServers: number): string[] =>
+      launched(full({ config: providers(maxServers), nodes: idle(1) })).map((launch) => launch.split('@')[0]!);
+    expect(beside(4)).toEqual(['idle', 'idle', 'wanted']);
+    expect(beside(3)).toEqual(['idle', 'wanted']);
+    expect(beside(2)).toEqual(['wanted']);
   });
 
   it('places elsewhere go to min-ready as ever', () => {
