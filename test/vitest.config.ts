@@ -22,6 +22,8 @@ const openstack = (name: string, include: string): TestProjectInlineConfiguratio
 export default defineConfig({
   root,
   test: {
+    // By default there is one less than there are cores. Most system tests wait for other processes.
+    maxWorkers: 2,
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       { root, test: { name: 'unit', include: ['test/{unit,contract,architecture}/**/*.test.ts'] } },

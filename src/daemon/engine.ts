@@ -41,6 +41,12 @@ const SCRIPTS: ReadonlySet<string> = new Set<Action['kind']>([
   'upload-image',
 ]);
 
+/** Offers to Gearman workers: one that is cut off may have been taken, and costs its node. They go on in the same way. */
+const LASTING: ReadonlySet<string> = new Set<string>([...SCRIPTS, 'register-node']);
+
+/** What takes hours, or waits for somebody who may never come, is ended as soon as the daemon stops. */
+const ENDED_AT_ONCE: ReadonlySet<string> = new Set<Action['kind']>(['make-disk-image', 'register-node']);
+
 export class EngineCore {
   readonly #deps: EngineDeps;
   readonly #tasks: Tasks;
@@ -130,9 +136,9 @@ export class EngineCore {
     return explainRequest(this.#last.world, this.#last.plan.notes, requestId);
   }
 
-  /** Ends builds of disk images: these take hours, and need a while to clean up behind themselves. */
-  abandonBuilds(): void {
-    for (const { subject, kind } of this.#tasks.running()) if (kind === 'make-disk-image') this.#tasks.abort(subject);
+  /** Ends builds of disk images, which take hours and need a while to clean up, and offers, which may wait for ever. */
+  abandonLongWork(): void {
+    for (const { subject, kind } of this.#tasks.running()) if (ENDED_AT_ONCE.has(kind)) this.#tasks.abort(subject);
   }
 
   /** Resolves when every action under way has ended. */
@@ -216,12 +222,12 @@ export class EngineCore {
     for (const { subject } of scripts) if (!building.has(subject)) this.#tasks.abort(subject);
   }
 
-  /** A Gearman worker may be waited for for minutes: what is on its way out does not wait. */
+  /** A Gearman worker may be waited for for minutes: what is on its way out, or held, is offered no longer. */
   #abandonHandovers(nodes: World['nodes']): void {
     const waits = this.#tasks.running().filter(({ kind }) => kind === 'register-node');
     if (waits.length === 0) return;
     const staying = new Set<Subject>(
-      nodes.filter(({ state }) => state !== 'delete').map(({ id }) => `handover:${id}` as const),
+      nodes.filter(({ state }) => state !== 'delete' && state !== 'hold').map(({ id }) => `handover:${id}` as const),
     );
     for (const { subject } of waits) if (!staying.has(subject)) this.#tasks.abort(subject);
   }
@@ -230,7 +236,7 @@ export class EngineCore {
     const lease = leaseOf(action, context);
     const lane = `${action.kind} ${lease}`;
     if (!this.#lanes.enter(lane)) return;
-    const signal = SCRIPTS.has(action.kind) ? this.#leases.takeoverSignal(lease) : this.#leases.signal(lease);
+    const signal = LASTING.has(action.kind) ? this.#leases.takeoverSignal(lease) : this.#leases.signal(lease);
     // The table pairs each kind with its handler; the pairing is lost on a union.
     const handler = HANDLERS[action.kind] as Handler<Action>;
     this.#tasks.start(action, signal, (own) => handler(action, context, own).finally(() => this.#lanes.leave(lane)));

@@ -117,7 +117,7 @@ function createHealth(log: Log): Health {
 }
 
 async function stop(core: EngineCore, { clock, log }: EngineDeps): Promise<void> {
-  core.abandonBuilds();
+  core.abandonLongWork();
   const settled = new AbortController();
   const ended = core.settled().then(() => settled.abort());
   await Promise.race([ended, clock.sleep(STOP_LIMIT_MS, settled.signal)]);

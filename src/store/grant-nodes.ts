@@ -85,11 +85,21 @@ async function lockWaiting(deps: GrantDeps, ids: readonly number[]): Promise<Map
 }
 
 async function lockFree(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, NodeFacts>> {
-  const columns = 'id, state, request_id, provider_name, label_name';
-  type Row = readonly [id: number, state: number, requestId: number | null, provider: string, label: string];
+  const columns = 'id, state, request_id, register_ms, provider_name, label_name';
+  type Row = readonly [
+    id: number,
+    state: number,
+    requestId: number | null,
+    registerAt: number | null,
+    provider: string,
+    label: string,
+  ];
   const rows = await lockRows<Row>(deps, { table: 'node', columns, ids });
-  const free = rows.filter(([, state, requestId]) => state === STATE_CODES.ready && requestId === null);
-  return new Map(free.map(([id, , , provider, label]) => [id, { id, provider, label }]));
+  // One that its target may know of has a user already.
+  const free = rows.filter(
+    ([, state, requestId, registerAt]) => state === STATE_CODES.ready && requestId === null && registerAt === null,
+  );
+  return new Map(free.map(([id, , , , provider, label]) => [id, { id, provider, label }]));
 }
 
 interface Rows {

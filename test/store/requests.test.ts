@@ -145,6 +145,16 @@ describe.each(DATABASES)('opening requests on %s', (kind) => {
     expect(nodeIdsOf(await open())).toEqual([]);
   });
 
+  it('a node that its target may know of is given to nobody, neither at once nor to one who waits', async () => {
+    const [node] = await launchReady(test.store, 1);
+    await test.store.patch('node', node!, {}, { registerAt: NOW });
+    const { request, nodes } = await open();
+    expect([request.state, nodes]).toEqual(['waiting', []]);
+    expect(await test.store.requests.grant([{ requestId: request.id, nodeIds: [node!] }])).toEqual([]);
+    await test.store.patch('node', node!, {}, { registerAt: null });
+    expect(await test.store.requests.grant([{ requestId: request.id, nodeIds: [node!] }])).toEqual([request.id]);
+  });
+
   it('those that come together while the targets change get nodes of targets that were there before and after', async () => {
     const [, both] = [await launchReady(test.store, 2, { target: 'a' }), await launchReady(test.store, 1)];
     const { requests } = test.store;

@@ -66,6 +66,8 @@ export function aSetEntry(overrides: Entry = {}): Entry {
 /** What is waited for takes far less, and less than anything that was given up for a while rests. */
 const PATIENCE_MS = 25_000;
 const LOOK_INTERVAL_MS = 20;
+/** Of a daemon's log, shown when the pool did not become what was waited for. */
+const LAST_LINES = 20;
 
 /** Resolves with the first answer that is not null. There is no wait for time in it, only for the fact. */
 export async function until<T>(what: string, ask: () => Promise<T | null>, patienceMs = PATIENCE_MS): Promise<T> {
@@ -152,7 +154,18 @@ export class RealPool {
       const total = wanted.reduce((sum, [, count]) => sum + count, 0);
       return isFull && nodes.length === total && nodes.every(({ state }) => state === 'ready') ? nodes : null;
     };
-    return until(`ready nodes: ${JSON.stringify(counts)}`, isThere, this.#options.patienceMs);
+    try {
+      return await until(`ready nodes: ${JSON.stringify(counts)}`, isThere, this.#options.patienceMs);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.#describe()}`, { cause: error });
+    }
+  }
+
+  /** The nodes that there are, and what the newest daemon said last. */
+  async #describe(): Promise<string> {
+    const nodes = (await this.nodes()).map(({ id, label, provider, state }) => `${id} ${label} ${provider} ${state}`);
+    const said = this.#daemons.at(-1)?.lines.slice(-LAST_LINES) ?? [];
+    return ['nodes:', ...nodes, 'the daemon said:', ...said.map((line) => JSON.stringify(line))].join('\n');
   }
 
   /** Ends all daemons and removes everything. */
