@@ -26,7 +26,15 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
-      { root, test: { name: 'unit', include: ['test/{unit,contract,architecture}/**/*.test.ts'] } },
+      {
+        root,
+        test: {
+          name: 'unit',
+          include: ['test/{unit,contract,architecture}/**/*.test.ts'],
+          // No test takes that long; the machine may be busy with other things.
+          testTimeout: 30_000,
+        },
+      },
       {
         root,
         test: {

@@ -78,7 +78,9 @@ async function endNode(context: ActionContext, node: NodeRecord, end: End & { me
   const { reason, detail, consoleOf, signal } = end;
   if (!mayEnd(from, reason)) return;
   const event = { kind: from === 'building' ? 'launch-failed' : 'retired', reason, detail };
-  if (!(await store.moveNode({ id, from, to: 'delete', by: 'cleanup', patch: { reason }, event }))) return;
+  // The hold may just be extended.
+  const held = from === 'hold' && { guard: { holdUntil: node.holdUntil } };
+  if (!(await store.moveNode({ id, from, to: 'delete', by: 'cleanup', ...held, patch: { reason }, event }))) return;
   log.info({ node: id, provider, label, from, reason, detail }, 'node retired');
   const image = world.config.labels.get(label)?.image ?? null;
   if (end.counts) await failures.record(launchPlace(node, image), detail ?? reason);

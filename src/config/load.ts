@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { checkShape } from './check-shape.ts';
 import { resolveDatabase, secureDburi, securePathOf, type GivenDburi, type LoadOptions } from './database.ts';
+import type { Named } from './outline.ts';
 import { configError, sortProblems, type Problem } from './problems.ts';
 import { checkReferences } from './references.ts';
 import { resolveConfig } from './resolve.ts';
@@ -46,7 +47,10 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   const { file } = reading;
   const shape = checkShape(file);
   const references = checkReferences(file, options);
-  const secure = readSecure(options, references.targets);
+  const secure = readSecure(
+    options,
+    references.targets.map(({ name }) => name),
+  );
   const database = resolveDatabase(options, secureDburi(secure) ?? yamlDburi(file));
   const problems = sortProblems([
     ...shape.problems,
@@ -55,8 +59,10 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     ...secure.problems,
   ]);
   const missing = findMissingScripts(options, file, shape.entries?.['script-dir']);
-  const warnings = sortProblems([...shape.warnings, ...references.warnings, ...missing]);
-  if (problems.length > 0 || !shape.entries || 'problem' in database) return { config: null, problems, warnings };
+  const warned = [...shape.warnings, ...references.warnings, ...missing];
+  if (problems.length > 0 || !shape.entries || 'problem' in database) {
+    return { config: null, problems, warnings: sortProblems(warned) };
+  }
   const config = resolveConfig({
     ...database,
     entries: shape.entries,
@@ -66,7 +72,19 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     rehearsal: options.fake ? { imagesDir: rehearsalImages(options.path, stateDirectory(options)) } : null,
     textAt: file.textAt,
   });
-  return { config, problems, warnings };
+  const shutOut = findShutOut(config, references.targets, file);
+  return { config, problems, warnings: sortProblems([...warned, ...shutOut]) };
+}
+
+/** Jenkins servers that have nothing to log in to nodes with. */
+function findShutOut({ targets }: Config, named: readonly Named[], file: YamlFile): readonly Problem[] {
+  const isShutOut = ({ name }: Named): boolean => {
+    const jenkins = targets.get(name)?.jenkins;
+    return jenkins?.url != null && jenkins.credentialsId === null;
+  };
+  const message =
+    'its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf';
+  return named.filter(isShutOut).map(({ path }) => file.problem([...path, 'name'], message));
 }
 
 /** A rehearsal may run on a machine without the scripts; the fake cloud does not run them. */

@@ -15,7 +15,7 @@ export interface ReferenceCheck {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
   /** For the sections of secure.conf. */
-  readonly targets: readonly string[];
+  readonly targets: readonly Named[];
 }
 
 /** In a rehearsal disk images have a directory anyway. */
@@ -24,7 +24,7 @@ export function checkReferences(file: YamlFile, { fake = false }: { readonly fak
   return {
     problems: firstProblems(findProblems(outline, file)),
     warnings: [...findIdle(outline, file), ...(fake ? [] : findUnbuilt(outline, file))],
-    targets: outline.targets.map(({ name }) => name),
+    targets: outline.targets,
   };
 }
 

@@ -100,7 +100,7 @@ export class EngineCore {
     });
     const { world } = observation;
     // It paces itself: what it is shown last must not be left unsent.
-    this.#deps.metrics.pool(world.config, world.nodes);
+    this.#deps.metrics.pool(world.config, world.nodes, world.requests);
     if (world.leases.has('supply')) this.#grants.look(world.requests, this.#deps.metrics);
     else this.#grants.forget();
     if (this.#isSame(observation) && !hasNews) return null;

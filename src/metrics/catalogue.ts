@@ -16,7 +16,7 @@ interface MetricEntry {
   /** Words in braces are filled in. */
   readonly key: string;
   readonly type: MetricType;
-  readonly unit: 'servers' | 'ms' | 'bytes' | 'bytes per second' | 'events';
+  readonly unit: 'servers' | 'requests' | 'ms' | 'bytes' | 'bytes per second' | 'events';
   readonly when: string;
   readonly emitter: Emitter;
 }
@@ -155,11 +155,18 @@ export const CATALOGUE = {
     when: 'a disk image was built; bytes that the file takes up on disk',
     emitter: 'images',
   },
+  waitingRequests: {
+    key: 'nodepool.label.{label}.requests.waiting',
+    type: 'gauge',
+    unit: 'requests',
+    when: 'the pool changed (not in the original)',
+    emitter: 'requests',
+  },
   requestGranted: {
     key: 'nodepool.request.{label}.granted',
     type: 'timing+counter',
     unit: 'ms',
-    when: 'a request got its nodes; time since it was made',
+    when: 'a request got its nodes; time since it was made (not in the original)',
     emitter: 'requests',
   },
   jobRuntime: {

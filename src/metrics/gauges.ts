@@ -1,7 +1,7 @@
 /** Counts the pool for its gauges. Pure; looks nothing up that a node may name but the configuration has not. */
 import type { Config } from '../config/types.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
+import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 import { METRIC_STATES, metricKey } from './catalogue.ts';
 
 /** Names that gauges are kept for. A name that once had gauges keeps them, at zero, or its last value would stay. */
@@ -59,6 +59,17 @@ export function poolGauges(config: Config, nodes: readonly NodeRecord[], names: 
     // To statsd, a gauge with a sign is a difference: the -1 that drains a provider would count down for ever.
     const maxServers = Math.max(0, config.providers.get(provider)?.maxServers ?? 0);
     gauges.set(metricKey('providerMaxServers', { provider }), maxServers);
+  }
+  return gauges;
+}
+
+/** Requests that wait, by key, for each label of `names`. */
+export function requestGauges(requests: readonly RequestRecord[], { labels }: GaugeNames): Map<string, number> {
+  const gauges = new Map([...labels].map((label) => [metricKey('waitingRequests', { label }), 0]));
+  for (const { label, state } of requests) {
+    if (state !== 'waiting') continue;
+    const key = metricKey('waitingRequests', { label });
+    gauges.set(key, (gauges.get(key) ?? 0) + 1);
   }
   return gauges;
 }

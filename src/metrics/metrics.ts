@@ -1,6 +1,6 @@
 /** What the program has to say to whoever draws its graphs. Keys live in `catalogue.ts`; nothing else knows statsd. */
 import type { Config } from '../config/types.ts';
-import type { ImageFile, NodeRecord } from '../lifecycle/records.ts';
+import type { ImageFile, NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 
 export interface Metrics {
   /** A launch of a node or subnode ended; `result` is `ready` or `error.<metric>`. `ms` since its row was made. */
@@ -30,6 +30,6 @@ export interface Metrics {
   /** A job ended with SUCCESS; `ms` since its node was taken into use. */
   jobSucceeded(job: { job: string; branch: string; label: string; provider: string; ms: number }): void;
   /** The pool as it stands: sends all gauges, zeros included, also for names that have left the configuration. */
-  pool(config: Config, nodes: readonly NodeRecord[]): void;
+  pool(config: Config, nodes: readonly NodeRecord[], requests: readonly RequestRecord[]): void;
   close(): Promise<void>;
 }

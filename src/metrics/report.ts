@@ -1,9 +1,9 @@
 /** Puts what the program reports under the keys of the catalogue, and paces the gauges. */
 import type { Config } from '../config/types.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
+import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 import type { Clock } from '../lib/clock.ts';
 import { metricKey, type MetricFields, type MetricOfType } from './catalogue.ts';
-import { gaugeNames, NO_GAUGE_NAMES, poolGauges } from './gauges.ts';
+import { gaugeNames, NO_GAUGE_NAMES, poolGauges, requestGauges } from './gauges.ts';
 import type { Metrics } from './metrics.ts';
 
 /** While the pool changes, gauges are sent this often at most; */
@@ -29,6 +29,8 @@ export function createReport(wire: Wire, clock: Clock): Metrics {
 interface Sight {
   readonly config: Config;
   readonly nodes: readonly NodeRecord[];
+  /** Those that wait or have nodes. */
+  readonly requests: readonly RequestRecord[];
 }
 
 class Report implements Metrics {
@@ -97,13 +99,14 @@ class Report implements Metrics {
   }
 
   /** To be called on every pass, whether or not something changed: it decides itself whether to send. */
-  pool(config: Config, nodes: readonly NodeRecord[]): void {
+  pool(config: Config, nodes: readonly NodeRecord[], requests: readonly RequestRecord[]): void {
+    const sight = { config, nodes, requests };
     const sinceMs = this.#clock.now() - (this.#sent?.at ?? -Infinity);
-    const isNews = this.#sent?.nodes !== nodes || this.#sent.config !== config;
+    const isNews = this.#sent === null || !isSame(this.#sent, sight);
     // A clock that was set back must not silence the gauges.
     const isDue = sinceMs < 0 || sinceMs >= (isNews ? GAUGES_LEAST_MS : GAUGES_MOST_MS);
-    if (isDue) this.#sendPool({ config, nodes });
-    else if (isNews) this.#waiting = { config, nodes };
+    if (isDue) this.#sendPool(sight);
+    else if (isNews) this.#waiting = sight;
   }
 
   async close(): Promise<void> {
@@ -111,10 +114,12 @@ class Report implements Metrics {
     await this.#wire.close();
   }
 
-  #sendPool({ config, nodes }: Sight): void {
+  #sendPool(sight: Sight): void {
+    const { config, nodes, requests } = sight;
     this.#names = gaugeNames(config, nodes, this.#names);
-    for (const [key, value] of poolGauges(config, nodes, this.#names)) this.#wire.gauge(key, value);
-    this.#sent = { config, nodes, at: this.#clock.now() };
+    const gauges = [...poolGauges(config, nodes, this.#names), ...requestGauges(requests, this.#names)];
+    for (const [key, value] of gauges) this.#wire.gauge(key, value);
+    this.#sent = { ...sight, at: this.#clock.now() };
     this.#waiting = null;
   }
 
@@ -124,4 +129,8 @@ class Report implements Metrics {
     this.#wire.timing(key, Math.round(ms));
     this.#wire.increment(key);
   }
+}
+
+function isSame(a: Sight, b: Sight): boolean {
+  return a.config === b.config && a.nodes === b.nodes && a.requests === b.requests;
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import { Batcher } from './batcher.ts';
+import { createBatcher } from './batcher.ts';
 import { Database } from './database.ts';
 import { createDiskImages } from './disk-images.ts';
 import { createEvents } from './events.ts';
@@ -22,7 +22,7 @@ import { createTokens } from './tokens.ts';
 /** The store over a connection from `connect`, on a schema that `migrate` has made. `close` closes the connection. */
 export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock; random: Random }): Store {
   const database = new Database({ knex, clock, random });
-  const batcher = new Batcher({ database, clock });
+  const batcher = createBatcher({ database, clock });
   const launchCounts = new LaunchCounts(database);
   const reader = new PoolReader(database);
   const deps = { database, batcher, clock, random, orphans: () => reader.orphans };

@@ -14,16 +14,24 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Items in one group: bounds how long its locks are held. */
-const LARGEST_GROUP = 200;
+export interface GroupOptions<Item> {
+  /** Items in one group: bounds how long its locks are held. */
+  readonly largestGroup: number;
+  /** Items with the same key never are in one group, and keep their order; null: it goes with any. */
+  readonly keyOf?: (item: Item) => string | null;
+}
 
 export class Grouped<Item, Result> {
   readonly #work: GroupWork<Item, Result>;
+  readonly #largestGroup: number;
+  readonly #keyOf: (item: Item) => string | null;
   #queue: Waiting<Item, Result>[] = [];
   #draining: Promise<void> | null = null;
 
-  constructor(work: GroupWork<Item, Result>) {
+  constructor(work: GroupWork<Item, Result>, { largestGroup, keyOf = () => null }: GroupOptions<Item>) {
     this.#work = work;
+    this.#largestGroup = largestGroup;
+    this.#keyOf = keyOf;
   }
 
   /** Resolves when it is done. Rejects when the database fails: then it may or may not have taken effect. */
@@ -42,9 +50,24 @@ export class Grouped<Item, Result> {
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await nextTurn();
-      await this.#flush(this.#queue.splice(0, LARGEST_GROUP));
+      await this.#flush(this.#take());
     }
     this.#draining = null;
+  }
+
+  /** Of the waiting items, in order, the first with each key. */
+  #take(): Waiting<Item, Result>[] {
+    const keys = new Set<string>();
+    const taken: Waiting<Item, Result>[] = [];
+    const left: Waiting<Item, Result>[] = [];
+    for (const waiting of this.#queue) {
+      const key = this.#keyOf(waiting.item);
+      const isTaken = taken.length < this.#largestGroup && (key === null || !keys.has(key));
+      (isTaken ? taken : left).push(waiting);
+      if (key !== null) keys.add(key);
+    }
+    this.#queue = left;
+    return taken;
   }
 
   async #flush(group: readonly Waiting<Item, Result>[]): Promise<void> {
@@ -60,7 +83,7 @@ export class Grouped<Item, Result> {
         for (const { reject } of group) reject(error);
         return;
       }
-      // One item is at fault, such as a number that a column cannot hold: halving finds it.
+      // One item is at fault, such as a text that an old table's character set cannot hold: halving finds it.
       const middle = Math.ceil(group.length / 2);
       await this.#flush(group.slice(0, middle));
       await this.#flush(group.slice(middle));

@@ -6,6 +6,7 @@ import { clip, patchColumns } from './columns.ts';
 import type { Database, Statements, Value } from './database.ts';
 import { proveLease } from './leases.ts';
 import { checkNodeMove } from './moves.ts';
+import { guardColumns } from './slots.ts';
 import { chunks, placeholders } from './sql.ts';
 import type { NewNode, Store } from './store.ts';
 import { launchEvents } from './writes.ts';
@@ -42,11 +43,12 @@ export function createNodes({ database, batcher, clock, random, orphans }: Nodes
         return nodes.length;
       }),
 
-    moveNode: ({ id, from, to, by, patch = {}, event }) => {
+    moveNode: ({ id, from, to, by, guard = {}, patch = {}, event }) => {
       checkNodeMove(from, to, by);
       const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
       const set = { ...state, ...patchColumns('node', patch) };
-      return batcher.submit({ kind: 'update', table: 'node', id, guard: { state: STATE_CODES[from] }, set, event });
+      const proved = guardColumns({ ...guard, state: from });
+      return batcher.submit({ kind: 'update', table: 'node', id, guard: proved, set, event });
     },
 
     readySubnode: (id, patch) => {

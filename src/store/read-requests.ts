@@ -28,7 +28,7 @@ export async function readWithNodes(
   );
 }
 
-type VersionedRow = readonly [imageVersion: number | null, ...node: NodeRow];
+type SetRow = readonly [imageVersion: number | null, isSet: number, ...node: NodeRow];
 
 /** Nodes that were granted to the requests; those that go are not shown any more. */
 async function readNodesOf(
@@ -36,29 +36,35 @@ async function readNodesOf(
   requestIds: readonly number[],
 ): Promise<Omit<RequestWithNodes, 'request'>> {
   const version = '(SELECT version FROM snapshot_image WHERE snapshot_image.id = node.image_id)';
-  const select = `SELECT ${version}, ${NODE_COLUMNS} FROM node WHERE state <> ${STATE_CODES.delete} AND request_id`;
+  const isSet = 'EXISTS (SELECT 1 FROM subnode WHERE subnode.node_id = node.id)';
+  const select = `SELECT ${version}, ${isSet}, ${NODE_COLUMNS} FROM node WHERE state <> ${STATE_CODES.delete} AND request_id`;
   const imageVersions = new Map<number, number>();
   const bare: NodeRecord[] = [];
-  for (const [imageVersion, ...row] of await readByIds<VersionedRow>(database, select, requestIds)) {
+  const sets: number[] = [];
+  for (const [imageVersion, isOfSet, ...row] of await readByIds<SetRow>(database, select, requestIds)) {
     const node = nodeFromRow(row);
     if (node === null) continue;
     bare.push(node);
+    if (isOfSet !== 0) sets.push(node.id);
     if (node.imageId !== null && imageVersion !== null) imageVersions.set(node.imageId, imageVersion);
   }
   const nodes = bare.sort((a, b) => a.id - b.id);
-  return { nodes: await withSubnodes(database, nodes), imageVersions };
+  return { nodes: sets.length === 0 ? nodes : await withSubnodes(database, nodes, sets), imageVersions };
 }
 
-async function withSubnodes(database: Database, nodes: readonly NodeRecord[]): Promise<readonly NodeRecord[]> {
+/** @param sets ids of those that have subnodes */
+async function withSubnodes(
+  database: Database,
+  nodes: readonly NodeRecord[],
+  sets: readonly number[],
+): Promise<readonly NodeRecord[]> {
   const select = `SELECT ${SUBNODE_COLUMNS} FROM subnode WHERE node_id`;
-  const ids = nodes.map(({ id }) => id);
-  const subnodes = (await readByIds<SubnodeRow>(database, select, ids)).flatMap((row) => subnodeFromRow(row) ?? []);
-  if (subnodes.length === 0) return nodes;
-  const sets = groupBy(
+  const subnodes = (await readByIds<SubnodeRow>(database, select, sets)).flatMap((row) => subnodeFromRow(row) ?? []);
+  const ofNodes = groupBy(
     subnodes.sort((a, b) => a.id - b.id),
     ({ nodeId }) => nodeId,
   );
-  return nodes.map((node) => ({ ...node, subnodes: sets.get(node.id) ?? [] }));
+  return nodes.map((node) => ({ ...node, subnodes: ofNodes.get(node.id) ?? [] }));
 }
 
 /** @param select all but the end of a condition on the ids */

@@ -12,7 +12,7 @@ import { openRequests, type Opened, type Opening } from './open-requests.ts';
 import { purgeOldest } from './purge.ts';
 import { readWithNodes } from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
-import type { OpenedRequest, RequestEnding, Store } from './store.ts';
+import type { OpenedRequest, RequestEnding, RequestWithNodes, Store } from './store.ts';
 
 interface RequestsDeps {
   readonly database: Database;
@@ -25,6 +25,8 @@ export type Requests = Store['requests'] & {
   idle(): Promise<void>;
 };
 
+/** Requests made, ended or looked up together. */
+const GROUP = { largestGroup: 200 };
 /** Another process may take the same nodes, but not so often: after this, those that it got in the way of wait. */
 const LAST_TRY = 4;
 
@@ -36,11 +38,15 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
       transact((deps) => openRequests({ ...deps, random, isLastTry: tries === LAST_TRY }, group)),
     );
     return readOpened(database, opened);
-  });
-  const endings = new Grouped<RequestEnding, boolean>((group) => transact((deps) => endRequests(deps, group)));
+  }, GROUP);
+  const finds = new Grouped<number, RequestWithNodes | null>(async (ids) => {
+    const found = await readWithNodes(database, ids);
+    return ids.map((id) => found.get(id) ?? null);
+  }, GROUP);
+  const endings = new Grouped<RequestEnding, boolean>((group) => transact((deps) => endRequests(deps, group)), GROUP);
   return {
     open: (request, targets) => openings.submit({ request, targets }),
-    find: async (id) => (await readWithNodes(database, [id])).get(id) ?? null,
+    find: (id) => finds.submit(id),
     ended: async (limit) => {
       const select = `SELECT ${REQUEST_COLUMNS} FROM request WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id DESC LIMIT ?`;
       const rows = await database.tuples<RequestRow>(select, [limit]);
@@ -53,7 +59,7 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
       await purgeOldest(database, { table: 'request', time: 'ended_ms', before });
     },
     idle: async () => {
-      await Promise.all([openings.idle(), endings.idle()]);
+      await Promise.all([openings.idle(), finds.idle(), endings.idle()]);
     },
   };
 }

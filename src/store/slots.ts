@@ -37,8 +37,9 @@ export function createSlots({
   };
 }
 
-function guardColumns({ state, attempt, saveAttempt, jobDoneAt, testAt }: Guard): Columns {
+export function guardColumns({ state, attempt, saveAttempt, jobDoneAt, testAt, holdUntil }: Guard): Columns {
   return {
+    ...(holdUntil === undefined ? {} : { hold_until_ms: holdUntil }),
     ...(jobDoneAt === undefined ? {} : { done_ms: jobDoneAt }),
     ...(testAt === undefined ? {} : { test_ms: testAt }),
     ...(state === undefined ? {} : { state: STATE_CODES[state] }),

@@ -2,7 +2,7 @@
  * The store: the pool's records behind repositories. Row shapes and knex stay inside `src/store`.
  *
  * Writes of the same turn of the event loop are grouped into one transaction with one statement per shape
- * (`batcher.ts`); each caller still learns whether its own compare-and-set won. A lost one is normal: somebody
+ * (`batcher.ts`, `grouped.ts`); each caller still learns whether its own compare-and-set won. A lost one is normal: somebody
  * else moved the row, the next pass looks again.
  *
  * Errors: `database-unavailable` (try again later), `database-unusable` (wrong, newer or refused database).
@@ -135,6 +135,8 @@ export interface Guard {
   readonly jobDoneAt?: null;
   /** null: its acceptance test was not started. Of nodes. */
   readonly testAt?: null;
+  /** null: it is held without end. Of nodes. */
+  readonly holdUntil?: number | null;
   /** Of images. */
   readonly saveAttempt?: number;
 }
@@ -180,6 +182,8 @@ export interface Store {
     from: From;
     to: NodeMove<From>;
     by: Actor;
+    /** What must be so beside the state. */
+    guard?: Guard;
     patch?: NodePatch;
     event?: EventInput;
   }): Promise<boolean>;

@@ -69,6 +69,15 @@ describe.each(DATABASES)('moves on %s', (kind) => {
     }
   });
 
+  it('a held node whose hold was extended in between stays', async () => {
+    const id = await nodeIn(test, 'ready');
+    await test.store.moveNode({ id, from: 'ready', to: 'hold', by: 'operator', patch: { holdUntil: 5000 } });
+    await test.store.patch('node', id, {}, { holdUntil: 9000 });
+    const end = { id, from: 'hold', to: 'delete', by: 'cleanup' } as const;
+    expect(await test.store.moveNode({ ...end, guard: { holdUntil: 5000 } })).toBe(false);
+    expect(await test.store.moveNode({ ...end, guard: { holdUntil: 9000 } })).toBe(true);
+  });
+
   it.each(cases(IMAGE_MOVES, true))('an image moves from $from to $to by $by', async (move) => {
     const id = await imageIn(test, move.from as ImageState);
     expect(await moveImage(test.store)({ id, ...move })).toBe(true);

@@ -1,6 +1,7 @@
 /** Answers of Jenkins, and of proxies before it, as errors of the catalogue. The status decides, never the text. */
 import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../lib/errors.ts';
+import { readRetryAfterMs } from '../../lib/retry-after.ts';
 import type { Answer } from './exchange.ts';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -13,7 +14,6 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'throttled',
 };
 
-const MAX_RETRY_AFTER_MS = 600_000;
 const MAX_REASON_LENGTH = 200;
 
 export interface FaultContext {
@@ -67,11 +67,4 @@ function toOneLine(text: string): string {
   // Control characters would reach the operator's terminal.
   const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length <= MAX_REASON_LENGTH ? line : `${line.slice(0, MAX_REASON_LENGTH - 3)}...`;
-}
-
-/** `Retry-After` (RFC 9110, 10.2.3), seconds or a date, as milliseconds from now, at most ten minutes. */
-function readRetryAfterMs(headers: Answer['headers'], now: number): number | undefined {
-  const value = headers['retry-after']?.trim() ?? '';
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : undefined;
 }

@@ -355,6 +355,7 @@ describe('obsolete keys', () => {
       'FILE:23:7: targets[0].jenkins.user: is obsolete: it belongs into secure.conf, as user in the section of the target (the first of 2)',
       'FILE:24:7: targets[0].jenkins.apikey: is obsolete: it belongs into secure.conf, as apikey in the section of the target (the first of 2)',
       'FILE:25:7: targets[0].jenkins.credentials-id: is obsolete: it belongs into secure.conf, as credentials in the section of the target',
+      'FILE:26:11: targets[1].name: its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf',
     ]);
   });
 
@@ -408,6 +409,22 @@ describe('labels that can never get a node', () => {
   it('are not warned of when there is one, or when none is wanted', () => {
     expect(checkText(`${LABEL}\ntargets: [{ name: zuul }]`).warnings).toEqual([]);
     expect(checkText(LABEL.replace('1', '0')).warnings).toEqual([]);
+  });
+});
+
+describe('a Jenkins that is not told how to log in to nodes', () => {
+  const target = (...more: string[]): string =>
+    `targets:\n  - { name: ci, jenkins: { ${["url: 'https://ci'", 'user: a', 'apikey: b', ...more].join(', ')} } }`;
+
+  it('is warned of', () => {
+    expect(sentences(checkText(target()).warnings).filter((text) => text.includes('credentials'))).toEqual([
+      'FILE:2:13: targets[0].name: its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf',
+    ]);
+  });
+
+  it('is not warned of when it is told', () => {
+    const { warnings } = checkText(target('credentials-id: login'));
+    expect(sentences(warnings).filter((text) => text.includes('with which credentials'))).toEqual([]);
   });
 });
 

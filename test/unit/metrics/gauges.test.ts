@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { gaugeNames, NO_GAUGE_NAMES, poolGauges } from '../../../src/metrics/gauges.ts';
+import { gaugeNames, NO_GAUGE_NAMES, poolGauges, requestGauges } from '../../../src/metrics/gauges.ts';
 import type { Config } from '../../../src/config/types.ts';
 import type { NodeRecord } from '../../../src/lifecycle/records.ts';
-import { aConfig, aLabel, aNode, aProvider, aSubnode, aTarget } from '../../support/builders.ts';
+import { aConfig, aLabel, aNode, aProvider, aRequest, aSubnode, aTarget } from '../../support/builders.ts';
 
 function gaugesOf(config: Config, nodes: readonly NodeRecord[], seen = NO_GAUGE_NAMES): Record<string, number> {
   return Object.fromEntries(poolGauges(config, nodes, gaugeNames(config, nodes, seen)));
@@ -85,5 +85,20 @@ describe('poolGauges', () => {
     const labels = [aLabel({ name: 'a b' }), aLabel({ name: 'a|b' })];
     const gauges = gaugesOf(aConfig({ labels }), [aNode({ label: 'a b' }), aNode({ label: 'a|b' })]);
     expect(gauges['nodepool.label.a_b.nodes.ready']).toBe(2);
+  });
+});
+
+describe('requestGauges', () => {
+  it('counts the requests that wait, with a zero for labels that nobody waits for', () => {
+    const config = aConfig({ labels: [aLabel({ name: 'big' }), aLabel({ name: 'small' })] });
+    const requests = [
+      aRequest({ label: 'big' }),
+      aRequest({ label: 'big', count: 5 }),
+      aRequest({ label: 'small', state: 'granted' }),
+    ];
+    expect(Object.fromEntries(requestGauges(requests, gaugeNames(config, [], NO_GAUGE_NAMES)))).toEqual({
+      'nodepool.label.big.requests.waiting': 2,
+      'nodepool.label.small.requests.waiting': 0,
+    });
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, type Log } from '../../../src/lib/log.ts';
 import type { Metrics } from '../../../src/metrics/metrics.ts';
 import { createMetrics, nullMetrics } from '../../../src/metrics/statsd.ts';
-import { aConfig, aNode } from '../../support/builders.ts';
+import { aConfig, aLabel, aNode, aRequest } from '../../support/builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 let server: Socket;
@@ -102,15 +102,16 @@ describe('the lines on the wire', () => {
 
   it('sends the gauges of the pool', async () => {
     const metrics = metricsTo();
-    metrics.pool(aConfig(), [aNode(), aNode({ state: 'hold' })]);
+    metrics.pool(aConfig(), [aNode(), aNode({ state: 'hold' })], [aRequest()]);
     const lines = await linesOf(metrics);
-    expect(lines).toHaveLength(4 * 6 + 1);
+    expect(lines).toHaveLength(4 * 6 + 2);
     expect(lines).toEqual(
       expect.arrayContaining([
         'nodepool.nodes.ready:1|g',
         'nodepool.nodes.hold:1|g',
         'nodepool.nodes.used:0|g',
         'nodepool.provider.cloud.max_servers:96|g',
+        `nodepool.label.${aLabel().name}.requests.waiting:1|g`,
       ]),
     );
   });

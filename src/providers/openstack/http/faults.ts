@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../../lib/errors.ts';
+import { readRetryAfterMs } from '../../../lib/retry-after.ts';
 import type { ServiceName } from '../access.ts';
 import { isRecord } from '../json.ts';
 import type { Answer, Outcome } from './exchange.ts';
@@ -26,8 +27,6 @@ const QUOTA_TYPES: readonly string[] = ['OverQuota', 'IpAddressGenerationFailure
 const QUOTA_STATUSES: readonly number[] = [403, 409, 413];
 /** As Nova (with its own limits or with Keystone's), Neutron of old, Glance and Cinder put it. */
 const QUOTA_TEXT = /quota.*exceed|exceed.*quota|maximum number of .* exceeded|over (?:a|the) limit\b/i;
-
-const MAX_RETRY_AFTER_MS = 600_000;
 
 /** What a request was, for the message of its error. */
 export interface FaultContext {
@@ -82,16 +81,4 @@ function isFromService({ body, headers }: Answer): boolean {
 
 function redirection(headers: Readonly<Record<string, string>>): string {
   return headers.location === undefined ? '' : 'it sends us to another address';
-}
-
-/**
- * `Retry-After` as milliseconds from now, at most ten minutes. It is a number of seconds or a date (RFC 9110, 10.2.3); a
- * date is taken by the clock of the one who wrote it, when he says what that shows. One that has passed, and the 0 that
- * Nova sends with refusals, say nothing: whoever waits has to know himself how long.
- */
-export function readRetryAfterMs(headers: Readonly<Record<string, string>>, now: number): number | undefined {
-  const value = headers['retry-after']?.trim() ?? '';
-  const theirNow = Date.parse(headers.date ?? '');
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - (Number.isNaN(theirNow) ? now : theirNow);
-  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : undefined;
 }

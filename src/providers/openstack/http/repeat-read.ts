@@ -1,7 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { Random } from '../../../lib/random.ts';
+import { readRetryAfterMs } from '../../../lib/retry-after.ts';
 import type { Outcome } from './exchange.ts';
-import { readRetryAfterMs } from './faults.ts';
 
 /** Before the second and the third try; the middle of where chance puts them. */
 const PAUSES_MS = [300, 1000];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../../../src/providers/openstack/http/exchange.ts';
-import { readRetryAfterMs, toFault } from '../../../../src/providers/openstack/http/faults.ts';
+import { readRetryAfterMs } from '../../../../src/lib/retry-after.ts';
+import { toFault } from '../../../../src/providers/openstack/http/faults.ts';
 
 const now = Date.UTC(2016, 0, 1);
 

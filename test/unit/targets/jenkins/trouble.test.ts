@@ -113,7 +113,8 @@ it('after being asked to wait, no request begins before that time', async () => 
 it('the time to wait may be a date, and is ten minutes at most', async () => {
   const { jenkins, double, clock } = await openJenkins();
   const after = async (value: string): Promise<number | undefined> => {
-    double.fault({ kind: 'status', status: 429, headers: { 'Retry-After': value } });
+    const headers = { 'Retry-After': value, Date: new Date(clock.now()).toUTCString() };
+    double.fault({ kind: 'status', status: 429, headers });
     const { retryAfterMs } = await failureOf(jenkins.removeAgent('a', signal));
     await clock.advance(retryAfterMs ?? 10_000);
     return retryAfterMs;
