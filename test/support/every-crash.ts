@@ -1,26 +1,17 @@
 /**
- * The daemon is killed at every effect it has on the database or a cloud, before and after, in the middle of
+ * A daemon that is killed at every effect it has on the database or a cloud, before and after, in the middle of
  * launches, a subnode set, a snapshot build, deletions and sweeps; another one takes over. Whatever happened, in
  * the end no server is without an owner, none is there twice, every label has its min-ready nodes, and no key pair, key
  * or floating IP of what is gone is left.
  */
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { Config } from '../../src/config/types.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { Store } from '../../src/store/store.ts';
-import { aConfig, aLabel, aProvider, aProviderImage, imagesNamed } from '../support/builders.ts';
-import type { Death } from '../support/mortal.ts';
-import {
-  createSite,
-  drive,
-  isSettled,
-  ownedServers,
-  serversOf,
-  startDaemon,
-  type Daemon,
-  type Site,
-} from '../support/site.ts';
-import { DATABASES, openFreshStore } from '../support/with-database.ts';
+import { aConfig, aLabel, aProvider, aProviderImage, imagesNamed } from './builders.ts';
+import type { Death } from './mortal.ts';
+import { createSite, drive, isSettled, ownedServers, serversOf, startDaemon, type Daemon, type Site } from './site.ts';
+import { openFreshStore, type DatabaseKind } from './with-database.ts';
 
 const MAX_SERVERS = 9;
 
@@ -68,7 +59,7 @@ interface Run {
 }
 
 /** Plays the phases; answers how many effects the first daemon had. Throws when the pool does not settle. */
-async function play(database: (typeof DATABASES)[number], { listingLagMs, death }: Run): Promise<number> {
+async function play(database: DatabaseKind, { listingLagMs, death }: Run): Promise<number> {
   const site = createSite(crashConfig(listingLagMs));
   const opened = await openFreshStore(database, { clock: site.clock });
   try {
@@ -105,25 +96,17 @@ function isTidy({ clouds, templateKeys }: Site, nodes: readonly NodeRecord[]): b
   );
 }
 
-describe.each(DATABASES)('a daemon on %s killed at every effect', (database) => {
-  it.each([
-    { listingLagMs: 0, listings: 'on time' },
-    { listingLagMs: 2000, listings: 'two seconds late' },
-  ])(
-    'leaks nothing, doubles nothing and refills the pool with listings $listings',
-    async ({ listingLagMs }) => {
-      const effects = await play(database, { listingLagMs, death: { at: Infinity, side: 'before' } });
-      // Late listings make the daemon wait; they must not make it do things over and over.
-      expect(effects).toBeGreaterThan(50);
-      expect(effects).toBeLessThan(250);
-      for (let at = 1; at <= effects; at += 1) {
-        for (const side of ['before', 'after'] as const) {
-          await play(database, { listingLagMs, death: { at, side } }).catch((error: unknown) => {
-            throw new Error(`killed ${side} effect ${at}: ${String(error)}`, { cause: error });
-          });
-        }
-      }
-    },
-    600_000,
-  );
-});
+/** Kills a daemon before and after each of its effects. Throws when the pool does not settle after one of them. */
+export async function killAtEveryEffect(database: DatabaseKind, listingLagMs: number): Promise<void> {
+  const effects = await play(database, { listingLagMs, death: { at: Infinity, side: 'before' } });
+  // Late listings make the daemon wait; they must not make it do things over and over.
+  expect(effects).toBeGreaterThan(50);
+  expect(effects).toBeLessThan(250);
+  for (let at = 1; at <= effects; at += 1) {
+    for (const side of ['before', 'after'] as const) {
+      await play(database, { listingLagMs, death: { at, side } }).catch((error: unknown) => {
+        throw new Error(`killed ${side} effect ${at}: ${String(error)}`, { cause: error });
+      });
+    }
+  }
+}
