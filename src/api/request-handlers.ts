@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { byRank } from '../lifecycle/hand-out.ts';
+import type { RequestRecord } from '../lifecycle/records.ts';
 import type { RequestState } from '../lifecycle/request-states.ts';
 import type { Explanation } from '../planning/explanation.ts';
 import { createRequestDesk, type RequestDesk } from '../requests/desk.ts';
@@ -107,9 +108,9 @@ async function end(
   { id, hasFailed }: { id: number; hasFailed: boolean },
 ): Promise<RequestView> {
   let isOver = false;
-  const ended = await desk.end(id, hasFailed, (found) => {
-    requireChangeable(caller, found);
-    isOver = found.request.state === 'ended';
+  const ended = await desk.end(id, hasFailed, (request) => {
+    requireChangeable(caller, request);
+    isOver = request.state === 'ended';
   });
   if (isOver) return view(ended);
   // Hundreds a second may end.
@@ -124,8 +125,8 @@ async function extend(
   { id, ttlMs }: { id: number; ttlMs: number | null },
 ): Promise<RequestView> {
   let isAllowed = false;
-  const check = (found: RequestWithNodes): void => {
-    requireChangeable(caller, found);
+  const check = (request: RequestRecord): void => {
+    requireChangeable(caller, request);
     // One that can never be granted is another mistake than a lease that is not there.
     checkTtl(ttlMs, config());
     isAllowed = true;
@@ -142,17 +143,16 @@ async function extend(
 
 async function findVisible(desk: RequestDesk, caller: Caller, id: number): Promise<RequestWithNodes> {
   const found = await desk.find(id);
-  requireVisible(caller, found);
+  requireVisible(caller, found.request);
   return found;
 }
 
-function requireVisible(caller: Caller, { request }: RequestWithNodes): void {
+function requireVisible(caller: Caller, request: RequestRecord): void {
   if (!caller.maySee(request)) throw new HttpError('not-found', `there is no request ${request.id}`);
 }
 
-function requireChangeable(caller: Caller, found: RequestWithNodes): void {
-  requireVisible(caller, found);
-  const { request } = found;
+function requireChangeable(caller: Caller, request: RequestRecord): void {
+  requireVisible(caller, request);
   if (caller.mayChange(request)) return;
   throw new HttpError('forbidden', `request ${request.id} was not made with this token`);
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
+import type { RequestRecord } from '../lifecycle/records.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import type { OpenedRequest, RequestWithNodes, Store } from '../store/store.ts';
 import { checkTtl, checkWish, type Wish } from './wish.ts';
@@ -27,7 +28,7 @@ export interface RequestDesk {
 }
 
 /** Looks at a request before it is changed, and throws when it must not be. */
-export type Check = (found: RequestWithNodes) => void;
+export type Check = (request: RequestRecord) => void;
 
 interface DeskDeps {
   readonly store: Pick<Store, 'requests'>;
@@ -39,7 +40,7 @@ interface DeskDeps {
 export function createRequestDesk({ store: { requests }, config, clock }: DeskDeps): RequestDesk {
   const find = async (id: number): Promise<RequestWithNodes> => {
     const found = await requests.find(id);
-    if (found === null) throw new NodepoolError('not-found', `there is no request ${id}`);
+    if (found === null) throw notFound(id);
     return found;
   };
   return {
@@ -47,8 +48,8 @@ export function createRequestDesk({ store: { requests }, config, clock }: DeskDe
     open: async (wish) => requests.open(checkWish(wish, config()), openTargets(config())),
     extend: async (id, ttlMs, check) => {
       const found = await find(id);
-      check?.(found);
       const { request } = found;
+      check?.(request);
       const expiresAt = clock.now() + checkTtl(ttlMs, config());
       if (request.state !== 'granted') throw new NodepoolError('refused', `request ${id} ${describeNoLease(request)}`);
       const isExtended = await requests.extend(id, expiresAt);
@@ -56,13 +57,16 @@ export function createRequestDesk({ store: { requests }, config, clock }: DeskDe
       return find(id);
     },
     end: async (id, hasFailed, check) => {
-      const found = await find(id);
-      check?.(found);
-      if (found.request.state === 'ended') return found;
-      await requests.end({ id, reason: hasFailed ? 'failed' : 'released' });
-      return find(id);
+      const reason = hasFailed ? 'failed' : 'released';
+      const found = await requests.endAndRead({ id, reason, ...(check && { check }) });
+      if (found === null) throw notFound(id);
+      return found;
     },
   };
+}
+
+function notFound(id: number): NodepoolError {
+  return new NodepoolError('not-found', `there is no request ${id}`);
 }
 
 function describeNoLease({ state, endReason }: RequestWithNodes['request']): string {

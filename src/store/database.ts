@@ -7,22 +7,11 @@ import type { Knex } from 'knex';
 import type { Clock } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
+import { Conversation, mysqlExchange, sqliteExchange } from './conversation.ts';
+import type { Outcome, Statements, Value } from './conversation.ts';
 import { isConflict, translateDatabaseError } from './database-errors.ts';
 
-export type Value = string | number | null;
-
-export interface Outcome {
-  /** Rows that matched the condition, whether or not their values changed. */
-  readonly matched: number;
-  /** Id of the (first) inserted row. */
-  readonly insertId: number;
-}
-
-export interface Statements {
-  /** Rows as tuples in the order of the columns. */
-  tuples<Row extends readonly unknown[]>(sql: string, values?: readonly Value[]): Promise<Row[]>;
-  run(sql: string, values?: readonly Value[]): Promise<Outcome>;
-}
+export type { Outcome, Statements, Value } from './conversation.ts';
 
 export interface DatabaseDeps {
   readonly knex: Knex;
@@ -76,11 +65,16 @@ export class Database implements Statements {
   }
 
   tuples<Row extends readonly unknown[]>(sql: string, values?: readonly Value[]): Promise<Row[]> {
-    return this.#attempt((connection) => this.#statementsOn(connection).tuples<Row>(sql, values));
+    return this.session((statements) => statements.tuples<Row>(sql, values));
   }
 
   run(sql: string, values?: readonly Value[]): Promise<Outcome> {
-    return this.#countingWrite(this.#attempt((connection) => this.#statementsOn(connection).run(sql, values)));
+    return this.#countingWrite(this.session((statements) => statements.run(sql, values)));
+  }
+
+  /** Runs `work` on one connection, each of its statements for itself. It must stand being run again. */
+  session<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+    return this.#attempt((connection) => work(this.#statementsOn(connection)));
   }
 
   /** Runs `work` in a transaction that may write; again from the start if it lost against another one. */
@@ -103,7 +97,14 @@ export class Database implements Statements {
   #transact<T>(begin: string, work: (statements: Statements) => Promise<T>): Promise<T> {
     return this.#attempt(async (connection) => {
       const statements = this.#statementsOn(connection);
-      await statements.run(begin);
+      // MySQL gets it in one packet with the first statement of `work`, which fails when it does.
+      const begun = statements.run(begin);
+      if (this.dialect === 'sqlite') await begun;
+      else {
+        begun.catch(() => {
+          // That statement tells.
+        });
+      }
       try {
         const result = await work(statements);
         await statements.run('COMMIT');
@@ -144,32 +145,10 @@ export class Database implements Statements {
   }
 
   #statementsOn(connection: Connection): Statements {
-    const send = async (sql: string, values: readonly Value[]): Promise<unknown> => {
-      const query = this.#deps.knex.raw(sql, values as Knex.RawBinding[]);
-      const options = { timeout: this.#timeoutMs, rowsAsArray: true };
-      const answer: unknown = await query.options(options).connection(connection);
-      // mysql2 answers with the columns' descriptions too.
-      return this.dialect === 'mysql' ? (answer as [unknown])[0] : answer;
-    };
-    return {
-      tuples: async <Row>(sql: string, values: readonly Value[] = []) => (await send(sql, values)) as Row[],
-      run: async (sql, values = []) => outcomeOf((await send(sql, values)) as DriverOutcome),
-    };
+    const { knex } = this.#deps;
+    const options = { knex, connection, timeoutMs: this.#timeoutMs };
+    return new Conversation(this.dialect === 'mysql' ? mysqlExchange(options) : sqliteExchange(options));
   }
-}
-
-interface DriverOutcome {
-  readonly affectedRows?: number;
-  readonly insertId?: number;
-  readonly changes?: number | bigint;
-  readonly lastInsertRowid?: number | bigint;
-}
-
-function outcomeOf(answer: DriverOutcome): Outcome {
-  return {
-    matched: Number(answer.affectedRows ?? answer.changes ?? 0),
-    insertId: Number(answer.insertId ?? answer.lastInsertRowid ?? 0),
-  };
 }
 
 function discard(connection: Connection, reason: unknown): void {

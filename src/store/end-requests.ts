@@ -2,70 +2,110 @@
 import { toSeconds } from '../lib/clock.ts';
 import { groupBy } from '../lib/group-by.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
-import type { RequestEnd } from '../lifecycle/records.ts';
+import type { RequestEnd, RequestRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { entryOf, lockRows, writeEntries, type GrantDeps, type NodeFacts } from './grant-nodes.ts';
+import { readWithNodes } from './read-requests.ts';
+import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { placeholders } from './sql.ts';
-import type { RequestEnding } from './store.ts';
+import type { RequestEnding, RequestWithNodes } from './store.ts';
 
-type StateRow = readonly [id: number, label: string, state: number, expiresAt: number | null];
+export interface EndOutcome {
+  /** It was this ending that ended it. */
+  readonly hasEnded: boolean;
+  /** The request as it is then; null: there is none. */
+  readonly found: RequestWithNodes | null;
+}
 
 /** A request that is to be ended. */
 interface Ended {
-  readonly id: number;
-  readonly label: string;
+  readonly request: RequestRecord;
   readonly reason: RequestEnd;
 }
 
-/** Answers, for each ending in turn, whether it took effect. */
-export async function endRequests(deps: GrantDeps, endings: readonly RequestEnding[]): Promise<readonly boolean[]> {
+/** Answers for each ending in turn; an error is what its check threw. */
+export async function endRequests(
+  deps: GrantDeps,
+  endings: readonly RequestEnding[],
+): Promise<readonly (EndOutcome | Error)[]> {
   const ids = endings.map(({ id }) => id);
-  const columns = 'id, label_name, state, expires_ms';
-  const open = new Map(
-    (await lockRows<StateRow>(deps, { table: 'request', columns, ids })).filter(isOpen).map((row) => [row[0], row]),
+  // Sent together, in this order.
+  const [rows, used] = await Promise.all([
+    lockRows<RequestRow>(deps, { table: 'request', columns: REQUEST_COLUMNS, ids }),
+    findUsed(deps, ids),
+  ]);
+  const requests = new Map(rows.map((row) => [row[0], requestFromRow(row)]));
+  const ended = new Map<number, Ended>();
+  const decisions = endings.map((ending) => decide(ending, requests.get(ending.id) ?? null, ended));
+  const given = used.filter(([, requestId]) => (ended.get(requestId)?.reason ?? 'cancelled') !== 'cancelled');
+  const nodes = await lockUsed(
+    deps,
+    given.map(([id]) => id),
   );
-  const ended: Ended[] = [];
-  const effective = endings.map((ending) => {
-    const row = open.get(ending.id);
-    if (row === undefined || !isDue(ending, row)) return false;
-    // Whatever else is to end it comes too late.
-    open.delete(ending.id);
-    ended.push({ id: ending.id, label: row[1], reason: reasonOf(ending, row) });
-    return true;
+  const [, found] = await Promise.all([
+    writeEndings(deps, [...ended.values()], nodes),
+    readWithNodes(deps.statements, ids),
+  ]);
+  return decisions.map((decision, index) => {
+    return decision instanceof Error ? decision : { hasEnded: decision, found: found.get(ids[index]!) ?? null };
   });
-  for (const [reason, group] of groupBy(ended, (request) => request.reason)) await writeEndings(deps, group, reason);
-  return effective;
 }
 
-function isOpen([, , state]: StateRow): boolean {
-  return state === REQUEST_STATE_CODES.waiting || state === REQUEST_STATE_CODES.granted;
+/** Whether the ending takes effect: then it is added to `ended`. */
+function decide(ending: RequestEnding, request: RequestRecord | null, ended: Map<number, Ended>): boolean | Error {
+  if (request === null) return false;
+  try {
+    ending.check?.(request);
+  } catch (error) {
+    return error as Error;
+  }
+  // Whatever else is to end it comes too late.
+  if (request.state === 'ended' || ended.has(request.id) || !isDue(ending, request)) return false;
+  ended.set(request.id, { request, reason: reasonOf(ending, request) });
+  return true;
 }
 
-function isDue({ expiredBy }: RequestEnding, [, , , expiresAt]: StateRow): boolean {
+function isDue({ expiredBy }: RequestEnding, { expiresAt }: RequestRecord): boolean {
   return expiredBy === undefined || (expiresAt !== null && expiresAt <= expiredBy);
 }
 
 /** It may have got its nodes since somebody decided to end it. */
-function reasonOf({ reason }: RequestEnding, [, , state]: StateRow): RequestEnd {
-  if (state === REQUEST_STATE_CODES.waiting) return 'cancelled';
+function reasonOf({ reason }: RequestEnding, { state }: RequestRecord): RequestEnd {
+  if (state === 'waiting') return 'cancelled';
   return reason === 'cancelled' ? 'released' : reason;
 }
 
-async function writeEndings(deps: GrantDeps, group: readonly Ended[], reason: RequestEnd): Promise<void> {
+async function writeEndings(deps: GrantDeps, ended: readonly Ended[], nodes: readonly UsedNode[]): Promise<void> {
+  const writes = [...groupBy(ended, ({ reason }) => reason)].map(([reason, group]) => {
+    const requests = new Map(group.map(({ request }) => [request.id, request]));
+    const ofGroup = nodes.filter(({ requestId }) => requests.has(requestId));
+    return writeGroup(deps, { requests: [...requests.values()], nodes: ofGroup, reason });
+  });
+  await Promise.all(writes);
+}
+
+interface Group {
+  readonly requests: readonly RequestRecord[];
+  readonly nodes: readonly UsedNode[];
+  readonly reason: RequestEnd;
+}
+
+async function writeGroup(deps: GrantDeps, { requests, nodes, reason }: Group): Promise<void> {
   const { statements, now } = deps;
-  const ids = group.map(({ id }) => id);
-  await statements.run(
-    `UPDATE request SET state = ?, state_time = ?, ended_ms = ?, end_reason = ?, revision = revision + 1 WHERE id IN (${placeholders(ids.length)})`,
-    [REQUEST_STATE_CODES.ended, toSeconds(now), now, reason, ...ids],
-  );
-  const nodes = reason === 'cancelled' ? [] : await lockUsed(deps, ids);
-  if (nodes.length > 0) await writeNodes(deps, nodes, reason);
+  const ids = requests.map(({ id }) => id);
   const event = { kind: reason === 'failed' ? 'job-ended' : 'retired', reason: END_OF_NODE[reason] };
   const entries = [
     ...nodes.map((node) => entryOf('node', node, event)),
-    ...group.map(({ id, label }) => entryOf('request', { id, provider: null, label }, { kind: 'ended', reason })),
+    ...requests.map(({ id, label }) => entryOf('request', { id, provider: null, label }, { kind: 'ended', reason })),
   ];
-  await writeEntries(statements, entries, now);
+  await Promise.all([
+    statements.run(
+      `UPDATE request SET state = ?, state_time = ?, ended_ms = ?, end_reason = ?, revision = revision + 1 WHERE id IN (${placeholders(ids.length)})`,
+      [REQUEST_STATE_CODES.ended, toSeconds(now), now, reason, ...ids],
+    ),
+    nodes.length === 0 ? null : writeNodes(deps, nodes, reason),
+    writeEntries(statements, entries, now),
+  ]);
 }
 
 /** Why nodes go, by the end of their request. */
@@ -77,20 +117,31 @@ const END_OF_NODE = {
   lost: 'released',
 } as const;
 
-type NodeRow = readonly [id: number, provider: string, label: string, state: number];
+interface UsedNode extends NodeFacts {
+  readonly requestId: number;
+}
+
+/** Nodes that the requests use, and by which each is used. While its own row is locked, a request gets no more. */
+function findUsed(
+  { statements }: GrantDeps,
+  requestIds: readonly number[],
+): Promise<(readonly [id: number, requestId: number])[]> {
+  const select = `SELECT id, request_id FROM node WHERE request_id IN (${placeholders(requestIds.length)}) AND state = ?`;
+  return statements.tuples(select, [...requestIds, STATE_CODES.used]);
+}
+
+type NodeRow = readonly [id: number, provider: string, label: string, state: number, requestId: number];
 
 /**
- * The nodes that the requests use. Their ids are looked up first, so that MySQL locks nothing but these rows: a gap of the
- * index by requests is where other requests are granted their nodes. While its own row is locked, a request gets no more.
+ * Locks those of the nodes that are still used. Their ids are known by then, so that MySQL locks nothing but these rows: a
+ * gap of the index by requests is where other requests are granted their nodes.
  */
-async function lockUsed(deps: GrantDeps, requestIds: readonly number[]): Promise<readonly NodeFacts[]> {
-  const select = `SELECT id FROM node WHERE request_id IN (${placeholders(requestIds.length)}) AND state = ?`;
-  const found = await deps.statements.tuples<[number]>(select, [...requestIds, STATE_CODES.used]);
-  const ids = found.map(([id]) => id);
-  const rows = await lockRows<NodeRow>(deps, { table: 'node', columns: 'id, provider_name, label_name, state', ids });
+async function lockUsed(deps: GrantDeps, ids: readonly number[]): Promise<readonly UsedNode[]> {
+  const columns = 'id, provider_name, label_name, state, request_id';
+  const rows = await lockRows<NodeRow>(deps, { table: 'node', columns, ids });
   // Others may have been held or deleted in between.
   const used = rows.filter(([, , , state]) => state === STATE_CODES.used);
-  return used.map(([id, provider, label]) => ({ id, provider, label }));
+  return used.map(([id, provider, label, , requestId]) => ({ id, provider, label, requestId }));
 }
 
 /** Whether nodes after a failure are held or deleted the planner decides. */

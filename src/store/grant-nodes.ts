@@ -37,16 +37,11 @@ export interface WholeGrant {
  * Answers the requests that got their nodes.
  */
 export async function grantNodes(deps: GrantDeps, grants: readonly NodeGrant[]): Promise<readonly number[]> {
-  const waiting = await lockWaiting(
-    deps,
-    grants.map(({ requestId }) => requestId),
-  );
-  const free = await lockFree(
-    deps,
-    grants.flatMap(({ nodeIds }) => nodeIds),
-  );
+  const requestIds = grants.map(({ requestId }) => requestId);
+  const nodeIds = grants.flatMap((grant) => grant.nodeIds);
+  const [waiting, free] = await Promise.all([lockWaiting(deps, requestIds), lockFree(deps, nodeIds)]);
   const whole = grants.flatMap((grant) => takeWhole(grant, { waiting, free }) ?? []);
-  if (whole.length > 0) await writeGrants(deps, whole);
+  await writeGrants(deps, whole);
   return whole.map(({ requestId }) => requestId);
 }
 
@@ -114,28 +109,32 @@ export async function lockRows<Row extends readonly unknown[]>(
   { table, columns, ids }: Rows,
 ): Promise<Row[]> {
   const locking = database.dialect === 'mysql' ? ' FOR UPDATE' : '';
-  const found: Row[] = [];
   const sorted = [...new Set(ids)].sort((a, b) => a - b);
-  for (const chunk of chunks(sorted, CHUNK)) {
+  const found = chunks(sorted, CHUNK).map((chunk) => {
     const select = `SELECT ${columns} FROM ${table} WHERE id IN (${placeholders(chunk.length)})${locking}`;
-    found.push(...(await statements.tuples<Row>(select, chunk)));
-  }
-  return found;
+    return statements.tuples<Row>(select, chunk);
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** Throws `Contested` when a node is not free any more, or a request does not wait. */
 export async function writeGrants({ statements, now }: GrantDeps, grants: readonly WholeGrant[]): Promise<void> {
+  if (grants.length === 0) return;
   const pairs = grants.flatMap(({ requestId, nodes }) => nodes.map(({ id }) => [id, requestId] as const));
-  for (const chunk of chunks(pairs, CHUNK)) await writeNodes(statements, chunk, now);
-  for (const chunk of chunks(grants, CHUNK)) {
-    const ids = chunk.map(({ requestId }) => requestId);
-    const { matched } = await statements.run(
-      `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
-      [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...ids, REQUEST_STATE_CODES.waiting],
-    );
-    if (matched !== ids.length) throw new Contested();
-  }
-  await writeEntries(statements, grants.flatMap(describeGrant), now);
+  await Promise.all([
+    ...chunks(pairs, CHUNK).map((chunk) => writeNodes(statements, chunk, now)),
+    ...chunks(grants, CHUNK).map((chunk) => writeRequests(statements, chunk, now)),
+    writeEntries(statements, grants.flatMap(describeGrant), now),
+  ]);
+}
+
+async function writeRequests(statements: Statements, grants: readonly WholeGrant[], now: number): Promise<void> {
+  const ids = grants.map(({ requestId }) => requestId);
+  const { matched } = await statements.run(
+    `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
+    [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...ids, REQUEST_STATE_CODES.waiting],
+  );
+  if (matched !== ids.length) throw new Contested();
 }
 
 async function writeNodes(
@@ -172,8 +171,10 @@ export function entryOf(
 }
 
 export async function writeEntries(statements: Statements, entries: readonly Entry[], now: number): Promise<void> {
-  for (const chunk of chunks(entries, CHUNK)) {
-    const { sql, values } = entryStatement(chunk, now);
-    await statements.run(sql, values);
-  }
+  await Promise.all(
+    chunks(entries, CHUNK).map((chunk) => {
+      const { sql, values } = entryStatement(chunk, now);
+      return statements.run(sql, values);
+    }),
+  );
 }

@@ -12,17 +12,13 @@ import type { Database, Statements, Value } from './database.ts';
 import { grantNodes, writeGrants, type GrantDeps, type NodeFacts, type WholeGrant } from './grant-nodes.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { digestKey, placeholders } from './sql.ts';
-import type { NewRequest } from './store.ts';
+import { readWithNodes } from './read-requests.ts';
+import type { NewRequest, OpenedRequest, RequestWithNodes } from './store.ts';
 
 /** A request that is to be made, and the targets whose nodes may be granted to it. */
 export interface Opening {
   readonly request: NewRequest;
   readonly targets: readonly string[];
-}
-
-export interface Opened {
-  readonly id: number;
-  readonly isReplay: boolean;
 }
 
 export interface OpenDeps extends GrantDeps {
@@ -32,24 +28,38 @@ export interface OpenDeps extends GrantDeps {
 }
 
 /** Makes the requests; an error is that of its request alone. */
-export async function openRequests(deps: OpenDeps, openings: readonly Opening[]): Promise<readonly (Opened | Error)[]> {
+export async function openRequests(
+  deps: OpenDeps,
+  openings: readonly Opening[],
+): Promise<readonly (OpenedRequest | Error)[]> {
   const { statements, random } = deps;
   const batch = random.hex(8);
   const keys = openings.map(({ request }) => keyOf(request, random));
-  await insertRequests(deps, { openings, keys, batch });
-  const rows = await readRequests(statements, keys);
-  const made = new Map<number, Made>();
-  const results = openings.map(({ request, targets }, index): Opened | Error => {
+  // Sent together, in this order.
+  const [, rows, offers] = await Promise.all([
+    insertRequests(deps, { openings, keys, batch }),
+    readRequests(statements, keys),
+    readOffers(statements, openings, batch),
+  ]);
+  const made = new Map<number, RequestRecord>();
+  const opened = openings.map(({ request }, index): Opened | Error => {
     const row = rows.get(keys[index]!);
     if (row === undefined) return new Error('a request with this key is in a state that this version does not know');
     if (row.wish !== wishOf(request)) return reusedKey();
     const { id } = row.request;
     const isReplay = row.batch !== batch || made.has(id);
-    if (!isReplay) made.set(id, { request: row.request, targets });
+    if (!isReplay) made.set(id, row.request);
     return { id, isReplay };
   });
-  await grantAtOnce(deps, [...made.values()], batch);
-  return results;
+  const grants = findGrants([...made.values()], offers);
+  const ids = opened.flatMap((result) => (result instanceof Error ? [] : [result.id]));
+  const found = await grantAndRead(deps, grants, ids);
+  return opened.map((result) => (result instanceof Error ? result : { ...found.get(result.id)!, ...result }));
+}
+
+interface Opened {
+  readonly id: number;
+  readonly isReplay: boolean;
 }
 
 function keyOf({ tokenId, idempotencyKey }: NewRequest, random: Random): string {
@@ -119,40 +129,60 @@ async function readRequests(statements: Statements, keys: readonly string[]): Pr
   );
 }
 
-/** A new request. */
-interface Made {
-  readonly request: RequestRecord;
-  readonly targets: readonly string[];
+/** What there is for new requests of a label. */
+interface Offer {
+  readonly label: string;
+  /** The rank of the first of those who waited before; infinite: nobody did. */
+  readonly first: number;
+  readonly nodes: readonly NodeFacts[];
+}
+
+function readOffers(statements: Statements, openings: readonly Opening[], batch: string): Promise<Offer[]> {
+  const groups = [...groupBy(openings, ({ request }) => request.label)];
+  return Promise.all(
+    groups.map(async ([label, group]) => {
+      const count = group.reduce((sum, { request }) => sum + request.count, 0);
+      const [first, nodes] = await Promise.all([
+        readFirstRank(statements, label, batch),
+        readFree(statements, { label, targets: commonTargets(group), count }),
+      ]);
+      return { label, first, nodes };
+    }),
+  );
 }
 
 /** Whoever has somebody before him waits; the planner sees to those who wait. */
-async function grantAtOnce(deps: OpenDeps, made: readonly Made[], batch: string): Promise<void> {
-  const grants: WholeGrant[] = [];
-  for (const [label, group] of groupBy(made, ({ request }) => request.label)) {
-    const first = await readFirstRank(deps.statements, label, batch);
-    const askers = byRank(group.map(({ request }) => request)).filter(({ rank }) => rank < first);
-    const count = askers.reduce((sum, asker) => sum + asker.count, 0);
-    const nodes = await readFree(deps.statements, { label, targets: commonTargets(group), count });
+function findGrants(made: readonly RequestRecord[], offers: readonly Offer[]): WholeGrant[] {
+  return offers.flatMap(({ label, first, nodes }) => {
+    const askers = byRank(made.filter((request) => request.label === label)).filter(({ rank }) => rank < first);
     const facts = new Map(nodes.map((node) => [node.id, node]));
-    for (const { requestId, nodeIds } of handOut(askers, nodes))
-      grants.push({ requestId, label, nodes: nodeIds.map((id) => facts.get(id)!) });
+    return handOut(askers, nodes).map(({ requestId, nodeIds }) => {
+      return { requestId, label, nodes: nodeIds.map((id) => facts.get(id)!) };
+    });
+  });
+}
+
+async function grantAndRead(
+  deps: OpenDeps,
+  grants: readonly WholeGrant[],
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, RequestWithNodes>> {
+  if (deps.isLastTry) {
+    const careful = grants.map(({ requestId, nodes }) => ({ requestId, nodeIds: nodes.map(({ id }) => id) }));
+    await grantNodes(deps, careful);
+    return readWithNodes(deps.statements, ids);
   }
-  if (!deps.isLastTry) await writeGrants(deps, grants);
-  else
-    await grantNodes(
-      deps,
-      grants.map(({ requestId, nodes }) => ({ requestId, nodeIds: nodes.map(({ id }) => id) })),
-    );
+  const [, found] = await Promise.all([writeGrants(deps, grants), readWithNodes(deps.statements, ids)]);
+  return found;
 }
 
 /** They differ only when the configuration has changed within a turn: then what is right for all. */
-function commonTargets(group: readonly Made[]): readonly string[] {
+function commonTargets(group: readonly Opening[]): readonly string[] {
   return group
     .map(({ targets }) => targets)
     .reduce((common, targets) => common.filter((name) => targets.includes(name)));
 }
 
-/** The rank of the first of those who waited before; infinite: nobody did. */
 async function readFirstRank(statements: Statements, label: string, batch: string): Promise<number> {
   const select =
     'SELECT rank_ms FROM request WHERE state = ? AND label_name = ? AND batch <> ? ORDER BY rank_ms LIMIT 1';

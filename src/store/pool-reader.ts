@@ -124,11 +124,10 @@ export class PoolReader {
 
   async #refreshTables(statements: Statements, changed: ReadonlySet<Part>): Promise<void> {
     const { nodes, subnodes } = this.#sets;
-    if (changed.has('node')) await nodes.refresh(statements);
-    if (changed.has('subnode')) await subnodes.refresh(statements);
-    if (changed.has('image')) await this.#images.refresh(statements);
-    if (changed.has('diskImage')) await this.#diskImages.refresh(statements);
-    if (changed.has('request')) await this.#requests.refresh(statements);
+    const readers = { node: nodes, subnode: subnodes, image: this.#images, diskImage: this.#diskImages };
+    const parts = Object.entries({ ...readers, request: this.#requests });
+    const stale = parts.filter(([part]) => changed.has(part as Part));
+    await Promise.all(stale.map(([, reader]) => reader.refresh(statements)));
   }
 
   async #recordsAfter(statements: Statements, changed: ReadonlySet<Part>): Promise<PoolRecords> {

@@ -32,6 +32,8 @@ export interface RequestEnding {
   readonly reason: RequestEnd;
   /** Only if its lease has run out by then (epoch ms): it may have been extended in between. */
   readonly expiredBy?: number;
+  /** Throws what keeps the caller from it. It is asked about the row as it is, and may be asked again. */
+  readonly check?: (request: RequestRecord) => void;
 }
 
 /** What a token of the HTTP interface allows. */
@@ -65,6 +67,8 @@ export interface RequestStore {
    * has failed. Answers whether it was this call that ended it.
    */
   end(ending: RequestEnding): Promise<boolean>;
+  /** Does the same, and answers the request as it is then, whether or not it was this call; null: there is none. */
+  endAndRead(ending: RequestEnding): Promise<RequestWithNodes | null>;
   /** Sets the end of a lease that has begun and not run out (epoch ms); answers whether it could. */
   extend(id: number, expiresAt: number): Promise<boolean>;
   /** Deletes ended ones older than `before` (epoch ms), some thousands at most. */

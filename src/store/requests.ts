@@ -1,14 +1,13 @@
 /** Requests for nodes and the leases under which they have them. */
 import type { Clock } from '../lib/clock.ts';
-import { NodepoolError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { repeatContested } from './contested.ts';
 import type { Database } from './database.ts';
-import { endRequests } from './end-requests.ts';
+import { endRequests, type EndOutcome } from './end-requests.ts';
 import { entryOf, grantNodes, lockRows, writeEntries, type GrantDeps } from './grant-nodes.ts';
 import { Grouped } from './grouped.ts';
-import { openRequests, type Opened, type Opening } from './open-requests.ts';
+import { openRequests, type Opening } from './open-requests.ts';
 import { purgeOldest } from './purge.ts';
 import { readWithNodes } from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
@@ -33,17 +32,21 @@ const LAST_TRY = 4;
 export function createRequests({ database, clock, random }: RequestsDeps): Requests {
   const transact = <T>(work: (deps: GrantDeps) => Promise<T>): Promise<T> =>
     database.transaction((statements) => work({ database, statements, now: clock.now() }));
-  const openings = new Grouped<Opening, OpenedRequest>(async (group) => {
-    const opened = await repeatContested(LAST_TRY, (tries) =>
-      transact((deps) => openRequests({ ...deps, random, isLastTry: tries === LAST_TRY }, group)),
-    );
-    return readOpened(database, opened);
-  }, GROUP);
+  const openings = new Grouped<Opening, OpenedRequest>(
+    (group) =>
+      repeatContested(LAST_TRY, (tries) =>
+        transact((deps) => openRequests({ ...deps, random, isLastTry: tries === LAST_TRY }, group)),
+      ),
+    GROUP,
+  );
   const finds = new Grouped<number, RequestWithNodes | null>(async (ids) => {
-    const found = await readWithNodes(database, ids);
+    const found = await database.session((statements) => readWithNodes(statements, ids));
     return ids.map((id) => found.get(id) ?? null);
   }, GROUP);
-  const endings = new Grouped<RequestEnding, boolean>((group) => transact((deps) => endRequests(deps, group)), GROUP);
+  const endings = new Grouped<RequestEnding, EndOutcome>(
+    (group) => transact((deps) => endRequests(deps, group)),
+    GROUP,
+  );
   return {
     open: (request, targets) => openings.submit({ request, targets }),
     find: (id) => finds.submit(id),
@@ -53,7 +56,8 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
       return rows.flatMap((row) => requestFromRow(row) ?? []);
     },
     grant: (grants) => transact((deps) => grantNodes(deps, grants)),
-    end: (ending) => endings.submit(ending),
+    end: async (ending) => (await endings.submit(ending)).hasEnded,
+    endAndRead: async (ending) => (await endings.submit(ending)).found,
     extend: (id, expiresAt) => transact((deps) => extendLease(deps, id, expiresAt)),
     purge: async (before) => {
       await purgeOldest(database, { table: 'request', time: 'ended_ms', before });
@@ -62,20 +66,6 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
       await Promise.all([openings.idle(), finds.idle(), endings.idle()]);
     },
   };
-}
-
-async function readOpened(
-  database: Database,
-  opened: readonly (Opened | Error)[],
-): Promise<readonly (OpenedRequest | Error)[]> {
-  const ids = opened.flatMap((result) => (result instanceof Error ? [] : [result.id]));
-  const found = await readWithNodes(database, ids);
-  return opened.map((result) => {
-    if (result instanceof Error) return result;
-    const request = found.get(result.id);
-    if (request !== undefined) return { ...request, isReplay: result.isReplay };
-    return new NodepoolError('not-found', `request ${result.id} was deleted as soon as it was made`);
-  });
 }
 
 type LeaseRow = readonly [id: number, label: string, state: number, expiresAt: number | null];

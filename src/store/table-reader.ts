@@ -63,11 +63,10 @@ export class TableReader<Row extends readonly [id: number, ...rest: unknown[]], 
     const all = `SELECT ${columns} FROM ${table}`;
     // Many ids cost more than the rows that need not be read.
     if (stale.length * 2 > total) return statements.tuples(condition === undefined ? all : `${all} WHERE ${condition}`);
-    const rows: Row[] = [];
-    for (const ids of chunks(stale, IDS_PER_STATEMENT)) {
-      rows.push(...(await statements.tuples<Row>(`${all} WHERE id IN (${placeholders(ids.length)})`, ids)));
-    }
-    return rows;
+    const rows = chunks(stale, IDS_PER_STATEMENT).map((ids) =>
+      statements.tuples<Row>(`${all} WHERE id IN (${placeholders(ids.length)})`, ids),
+    );
+    return (await Promise.all(rows)).flat();
   }
 }
 

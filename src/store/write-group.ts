@@ -32,40 +32,46 @@ export function writeGroup(database: Database, writes: readonly Write[], at: num
 
 /** Locks the rows that match. */
 async function findLosers(database: Database, statements: Statements, writes: readonly Write[]): Promise<Set<Write>> {
-  const lost = new Set<Write>();
-  for (const group of groupsOf(writes)) {
+  const losers = groupsOf(writes).map(async (group) => {
     const { sql, values } = matchingIds(group);
     const locking = database.dialect === 'mysql' ? `${sql} FOR UPDATE` : sql;
     const matching = new Set((await statements.tuples<[number]>(locking, values)).map(([id]) => id));
-    for (const write of group) if (!matching.has(write.id)) lost.add(write);
-  }
-  return lost;
+    return group.filter((write) => !matching.has(write.id));
+  });
+  return new Set((await Promise.all(losers)).flat());
 }
 
+/** All statements are sent together, in this order. */
 async function writeAll(statements: Statements, writes: readonly Write[], at: number): Promise<void> {
   const groups = groupsOf(writes);
-  for (const group of groups) if (!isRemoval(group)) await writeRows(statements, group);
-  // Events read from the rows what they are about: before these are deleted.
-  await writeEvents(statements, writes, at);
-  for (const group of groups) if (isRemoval(group)) await writeRows(statements, group);
+  await Promise.all([
+    ...groups.filter((group) => !isRemoval(group)).map((group) => writeRows(statements, group)),
+    // Events read from the rows what they are about: before these are deleted.
+    ...eventStatements(writes, at).map((statement) => run(statements, statement)),
+    ...groups.filter(isRemoval).map((group) => writeRows(statements, group)),
+  ]);
 }
 
 async function writeRows(statements: Statements, group: readonly RowWrite[]): Promise<void> {
-  const { matched } = await run(statements, writeStatement(group));
+  const isOfNodes = isRemoval(group) && group[0]?.table === 'node';
+  const [{ matched }] = await Promise.all([
+    run(statements, writeStatement(group)),
+    isOfNodes ? run(statements, subnodeRemoval(group)) : null,
+  ]);
   if (matched !== group.length) throw new Contested();
-  if (isRemoval(group) && group[0]?.table === 'node') await run(statements, subnodeRemoval(group));
 }
 
-async function writeEvents(statements: Statements, writes: readonly Write[], at: number): Promise<void> {
+function eventStatements(writes: readonly Write[], at: number): Sql[] {
   const ofRows = writes.flatMap((write): EventOfRow[] => {
     if (write.kind === 'entry' || !write.event) return [];
     return [{ table: write.table, id: write.id, event: write.event }];
   });
-  for (const group of alike(ofRows, ({ table, event }) => JSON.stringify([table, event.kind, event.reason]))) {
-    await run(statements, eventStatement(group, at));
-  }
+  const groups = alike(ofRows, ({ table, event }) => JSON.stringify([table, event.kind, event.reason]));
   const entries = writes.filter((write): write is Entry => write.kind === 'entry');
-  for (const group of chunks(entries, CHUNK)) await run(statements, entryStatement(group, at));
+  return [
+    ...groups.map((group) => eventStatement(group, at)),
+    ...chunks(entries, CHUNK).map((group) => entryStatement(group, at)),
+  ];
 }
 
 /** Row writes by shape, ordered by id so that two processes lock rows in the same order. */

@@ -243,8 +243,8 @@ describe.each(DATABASES)('images that were uploaded, on %s', (kind) => {
       await store.installation();
       const queries = countQueries(knex);
       await Promise.all(Array.from({ length: 500 }, (_, index) => store.countLaunch(index % 5 ? first : second, true)));
-      // With the beginning and the end of the transaction.
-      expect(queries()).toBe(4);
+      // With the beginning of the transaction, which MariaDB gets in one packet with its first statement, and the end.
+      expect(queries()).toBe(kind === 'MariaDB' ? 3 : 4);
     } finally {
       await store.close();
     }

@@ -15,6 +15,9 @@ import {
   useStore,
 } from './harness.ts';
 
+/** MariaDB gets the beginning of a transaction in one packet with its first statement. */
+const SAVED = { SQLite: 0, MariaDB: 1 };
+
 describe.each(DATABASES)('reading the pool on %s', (kind) => {
   const test = useStore(kind);
 
@@ -74,7 +77,7 @@ describe.each(DATABASES)('reading the pool on %s', (kind) => {
       const queries = countQueries(knex);
       const after = await store.readPool();
       // Whether anything changed; begin, what changed, the versions and the rows of one table, commit.
-      expect(queries()).toBe(6);
+      expect(queries()).toBe(6 - SAVED[kind]);
       expect(after.diskImages.map((record, index) => record === before.diskImages[index])).toEqual([false, true]);
       expect(after.pauses).toBe(before.pauses);
       expect(after.images).toBe(before.images);
@@ -121,7 +124,7 @@ describe.each(DATABASES)('reading the pool on %s', (kind) => {
       const queries = countQueries(knex);
       const after = await store.readPool();
       // Whether anything changed; begin, what changed, the versions of one table, commit.
-      expect(queries()).toBe(5);
+      expect(queries()).toBe(5 - SAVED[kind]);
       expect(after.requests).toEqual([0, 1, 3, 4].map((index) => before.requests[index]));
       expect(after.requests[3]).toBe(before.requests[4]);
       expect(after.nodes).toBe(before.nodes);

@@ -177,7 +177,7 @@ describe('request --wait', () => {
     expect([code, stderr]).toEqual([1, 'nodepool: request 1 is taken back\nnodepool: the database does not answer\n']);
     expect(await stateOf(1)).toEqual(['ended', 'cancelled']);
     const gone = await pool.run(['request', 'small', '--wait'], {
-      openStore: () => Promise.resolve(store({ find: broken, end: broken })),
+      openStore: () => Promise.resolve(store({ find: broken, endAndRead: broken })),
     });
     expect(gone.stderr).toBe(
       'nodepool: request 2 could not be taken back: the database does not answer\nnodepool: the database does not answer\n',

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,6 +175,8 @@ describe('run', () => {
       openStore,
       runAttached: async () => {
         for (const [index, ms] of [10 * MINUTE_MS, 10_000, 10_000, 10 * MINUTE_MS].entries()) {
+          // What came of the one before is known by then.
+          while (clock.nextAt() === null) await nextTurn();
           await clock.advance(ms);
           await reached(index + 1);
         }
@@ -203,12 +206,16 @@ describe('run', () => {
 
   it('says that the node could not be given back, and ends as the command ended', async () => {
     await pool.ready();
-    const end = (): Promise<never> =>
+    const endAndRead = (): Promise<never> =>
       Promise.reject(new NodepoolError('database-unavailable', 'the database does not answer'));
     const { code, stderr } = await pool.run(['run', 'small', '--', 'make'], {
       ...runs(3),
       openStore: () =>
-        Promise.resolve({ ...pool.store, requests: { ...pool.store.requests, end }, close: () => Promise.resolve() }),
+        Promise.resolve({
+          ...pool.store,
+          requests: { ...pool.store.requests, endAndRead },
+          close: () => Promise.resolve(),
+        }),
     });
     expect([code, stderr]).toEqual([
       3,
