@@ -3,6 +3,7 @@
  * packet, in their order: under load it is the exchanges that take the time, not the statements.
  */
 import type { Knex } from 'knex';
+import { Contested } from './contested.ts';
 
 export type Value = string | number | null;
 
@@ -16,39 +17,56 @@ export interface Outcome {
 export interface Statements {
   /** Rows as tuples in the order of the columns. */
   tuples<Row extends readonly unknown[]>(sql: string, values?: readonly Value[]): Promise<Row[]>;
-  run(sql: string, values?: readonly Value[]): Promise<Outcome>;
+  /** @param mustMatch so many rows, or nothing that comes after is done, and it rejects with `Contested` */
+  run(sql: string, values?: readonly Value[], mustMatch?: number): Promise<Outcome>;
 }
 
-interface Waiting {
+export interface Transaction extends Statements {
+  /** Ends it, in one packet with what is sent before. Otherwise it ends when its work does. */
+  commit(): Promise<void>;
+}
+
+interface Statement {
   readonly sql: string;
   readonly values: readonly Value[];
+  readonly mustMatch: number | undefined;
+}
+
+interface Waiting extends Statement {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Sends statements; answers what the driver says to each. */
-type Exchange = (statements: readonly Pick<Waiting, 'sql' | 'values'>[]) => Promise<readonly unknown[]>;
+type Exchange = (statements: readonly Statement[]) => Promise<readonly unknown[]>;
 
-export class Conversation implements Statements {
+export class Conversation implements Transaction {
   readonly #exchange: Exchange;
   #waiting: Waiting[] = [];
+  #isCommitted = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
   }
 
   async tuples<Row extends readonly unknown[]>(sql: string, values: readonly Value[] = []): Promise<Row[]> {
-    return (await this.#send(sql, values)) as Row[];
+    return (await this.#send({ sql, values, mustMatch: undefined })) as Row[];
   }
 
-  async run(sql: string, values: readonly Value[] = []): Promise<Outcome> {
-    return outcomeOf((await this.#send(sql, values)) as DriverOutcome);
+  async run(sql: string, values: readonly Value[] = [], mustMatch?: number): Promise<Outcome> {
+    return outcomeOf((await this.#send({ sql, values, mustMatch })) as DriverOutcome);
   }
 
-  #send(sql: string, values: readonly Value[]): Promise<unknown> {
+  async commit(): Promise<void> {
+    if (this.#isCommitted) return;
+    this.#isCommitted = true;
+    await this.run('COMMIT');
+  }
+
+  #send(statement: Statement): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) queueMicrotask(() => void this.#flush());
-      this.#waiting.push({ sql, values, resolve, reject });
+      this.#waiting.push({ ...statement, resolve, reject });
     });
   }
 
@@ -72,26 +90,67 @@ export interface ExchangeOptions {
   readonly timeoutMs: number;
 }
 
-/** All statements in one packet. */
+/** An error that the server gives when the statement before it matched another number of rows; else: nothing much. */
+const PROOF = 'SELECT EXP(IF(ROW_COUNT() = ?, 0, 1000))';
+const ER_DATA_OUT_OF_RANGE = 1690;
+
+/** Values in one packet: servers of old take a megabyte at most. */
+const MOST_VALUES = 5000;
+
+/** As few packets as there may be. */
 export function mysqlExchange({ knex, connection, timeoutMs }: ExchangeOptions): Exchange {
-  return async (statements) => {
+  const send = async (statements: readonly Pick<Statement, 'sql' | 'values'>[]): Promise<readonly unknown[]> => {
     const text = statements.map(({ sql }) => sql).join('; ');
     const query = knex.raw(text, statements.flatMap(({ values }) => values) as Knex.RawBinding[]);
+    const options = { timeout: timeoutMs, rowsAsArray: true };
     // mysql2 answers with the columns' descriptions too.
-    const [answer] = (await query
-      .options({ timeout: timeoutMs, rowsAsArray: true })
-      .connection(connection)) as unknown as [unknown];
+    const [answer] = (await query.options(options).connection(connection)) as unknown as [unknown];
     return statements.length === 1 ? [answer] : (answer as unknown[]);
   };
+  const sendPacket = async (packet: readonly Statement[]): Promise<readonly unknown[]> => {
+    const proved = packet.map(({ sql, values, mustMatch }) => {
+      const proof = mustMatch === undefined ? [] : [{ sql: PROOF, values: [mustMatch] }];
+      return [{ sql, values }, ...proof];
+    });
+    try {
+      const answers = [...(await send(proved.flat()))];
+      return proved.map(({ length }) => answers.splice(0, length)[0]);
+    } catch (error) {
+      const { errno, sqlMessage = '' } = error as { errno?: number; sqlMessage?: string };
+      if (errno === ER_DATA_OUT_OF_RANGE && /\bexp\(/i.test(sqlMessage)) throw new Contested();
+      throw error;
+    }
+  };
+  return async (statements) => {
+    const answers: unknown[] = [];
+    for (const packet of packetsOf(statements)) answers.push(...(await sendPacket(packet)));
+    return answers;
+  };
+}
+
+function packetsOf(statements: readonly Statement[]): Statement[][] {
+  const packets: Statement[][] = [];
+  let room = 0;
+  for (const statement of statements) {
+    room -= statement.values.length;
+    if (packets.length > 0 && room >= 0) packets.at(-1)?.push(statement);
+    else {
+      packets.push([statement]);
+      room = MOST_VALUES - statement.values.length;
+    }
+  }
+  return packets;
 }
 
 /** One after the other: it takes no time to reach a file. */
 export function sqliteExchange({ knex, connection }: Omit<ExchangeOptions, 'timeoutMs'>): Exchange {
   return async (statements) => {
     const answers: unknown[] = [];
-    for (const { sql, values } of statements) {
+    for (const { sql, values, mustMatch } of statements) {
       const query = knex.raw(sql, values as Knex.RawBinding[]).options({ rowsAsArray: true });
-      answers.push(await query.connection(connection));
+      const answer: unknown = await query.connection(connection);
+      if (mustMatch !== undefined && outcomeOf(answer as DriverOutcome).matched !== mustMatch) throw new Contested();
+      answers.push(answer);
     }
     return answers;
   };

@@ -8,10 +8,10 @@ import type { Clock } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
 import { Conversation, mysqlExchange, sqliteExchange } from './conversation.ts';
-import type { Outcome, Statements, Value } from './conversation.ts';
+import type { Outcome, Statements, Transaction, Value } from './conversation.ts';
 import { isConflict, translateDatabaseError } from './database-errors.ts';
 
-export type { Outcome, Statements, Value } from './conversation.ts';
+export type { Outcome, Statements, Transaction, Value } from './conversation.ts';
 
 export interface DatabaseDeps {
   readonly knex: Knex;
@@ -78,7 +78,7 @@ export class Database implements Statements {
   }
 
   /** Runs `work` in a transaction that may write; again from the start if it lost against another one. */
-  transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+  transaction<T>(work: (statements: Transaction) => Promise<T>): Promise<T> {
     // SQLite must ask for the write lock at once: taking it after a read fails for good if somebody wrote in between.
     return this.#countingWrite(
       this.#transact(this.dialect === 'mysql' ? 'START TRANSACTION' : 'BEGIN IMMEDIATE', work),
@@ -94,7 +94,7 @@ export class Database implements Statements {
     return writing.finally(() => (this.writes += 1));
   }
 
-  #transact<T>(begin: string, work: (statements: Statements) => Promise<T>): Promise<T> {
+  #transact<T>(begin: string, work: (statements: Transaction) => Promise<T>): Promise<T> {
     return this.#attempt(async (connection) => {
       const statements = this.#statementsOn(connection);
       // MySQL gets it in one packet with the first statement of `work`, which fails when it does.
@@ -107,7 +107,7 @@ export class Database implements Statements {
       }
       try {
         const result = await work(statements);
-        await statements.run('COMMIT');
+        await statements.commit();
         return result;
       } catch (error) {
         // A rollback can fail only with its connection, and then the server rolls back by itself.
@@ -144,7 +144,7 @@ export class Database implements Statements {
     }
   }
 
-  #statementsOn(connection: Connection): Statements {
+  #statementsOn(connection: Connection): Transaction {
     const { knex } = this.#deps;
     const options = { knex, connection, timeoutMs: this.#timeoutMs };
     return new Conversation(this.dialect === 'mysql' ? mysqlExchange(options) : sqliteExchange(options));

@@ -23,9 +23,14 @@ interface Ended {
   readonly reason: RequestEnd;
 }
 
+export interface EndDeps extends GrantDeps {
+  /** Whether to lock the nodes before they are written; else `Contested` tells that one of them is no more used. */
+  readonly isCareful: boolean;
+}
+
 /** Answers for each ending in turn; an error is what its check threw. */
 export async function endRequests(
-  deps: GrantDeps,
+  deps: EndDeps,
   endings: readonly RequestEnding[],
 ): Promise<readonly (EndOutcome | Error)[]> {
   const ids = endings.map(({ id }) => id);
@@ -37,14 +42,12 @@ export async function endRequests(
   const requests = new Map(rows.map((row) => [row[0], requestFromRow(row)]));
   const ended = new Map<number, Ended>();
   const decisions = endings.map((ending) => decide(ending, requests.get(ending.id) ?? null, ended));
-  const given = used.filter(([, requestId]) => (ended.get(requestId)?.reason ?? 'cancelled') !== 'cancelled');
-  const nodes = await lockUsed(
-    deps,
-    given.map(([id]) => id),
-  );
+  const given = used.filter(({ requestId }) => (ended.get(requestId)?.reason ?? 'cancelled') !== 'cancelled');
+  const nodes = deps.isCareful ? await lockUsed(deps, given) : given;
   const [, found] = await Promise.all([
     writeEndings(deps, [...ended.values()], nodes),
     readWithNodes(deps.statements, ids),
+    deps.statements.commit(),
   ]);
   return decisions.map((decision, index) => {
     return decision instanceof Error ? decision : { hasEnded: decision, found: found.get(ids[index]!) ?? null };
@@ -121,25 +124,25 @@ interface UsedNode extends NodeFacts {
   readonly requestId: number;
 }
 
-/** Nodes that the requests use, and by which each is used. While its own row is locked, a request gets no more. */
-function findUsed(
-  { statements }: GrantDeps,
-  requestIds: readonly number[],
-): Promise<(readonly [id: number, requestId: number])[]> {
-  const select = `SELECT id, request_id FROM node WHERE request_id IN (${placeholders(requestIds.length)}) AND state = ?`;
-  return statements.tuples(select, [...requestIds, STATE_CODES.used]);
+type NodeRow = readonly [id: number, provider: string, label: string, state: number, requestId: number];
+const NODE_COLUMNS = 'id, provider_name, label_name, state, request_id';
+
+/** Nodes that the requests use. While its own row is locked, a request gets no more. */
+async function findUsed({ statements }: GrantDeps, requestIds: readonly number[]): Promise<readonly UsedNode[]> {
+  const select = `SELECT ${NODE_COLUMNS} FROM node WHERE request_id IN (${placeholders(requestIds.length)})`;
+  return usedOnes(await statements.tuples<NodeRow>(select, requestIds));
 }
 
-type NodeRow = readonly [id: number, provider: string, label: string, state: number, requestId: number];
-
 /**
- * Locks those of the nodes that are still used. Their ids are known by then, so that MySQL locks nothing but these rows: a
- * gap of the index by requests is where other requests are granted their nodes.
+ * Those of the nodes that are still used: others may have been held or deleted in between. Their ids are known by then, so
+ * that MySQL locks nothing but these rows: a gap of the index by requests is where other requests are granted their nodes.
  */
-async function lockUsed(deps: GrantDeps, ids: readonly number[]): Promise<readonly UsedNode[]> {
-  const columns = 'id, provider_name, label_name, state, request_id';
-  const rows = await lockRows<NodeRow>(deps, { table: 'node', columns, ids });
-  // Others may have been held or deleted in between.
+async function lockUsed(deps: GrantDeps, nodes: readonly UsedNode[]): Promise<readonly UsedNode[]> {
+  const ids = nodes.map(({ id }) => id);
+  return usedOnes(await lockRows<NodeRow>(deps, { table: 'node', columns: NODE_COLUMNS, ids }));
+}
+
+function usedOnes(rows: readonly NodeRow[]): UsedNode[] {
   const used = rows.filter(([, , , state]) => state === STATE_CODES.used);
   return used.map(([id, provider, label, , requestId]) => ({ id, provider, label, requestId }));
 }
@@ -158,7 +161,8 @@ async function writeNodes(
       : ['state = ?, state_time = ?, reason = ?', [STATE_CODES.delete, toSeconds(now), END_OF_NODE[reason]]];
   // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
   await statements.run(
-    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), ${set}, revision = revision + 1 WHERE id IN (${placeholders(ids.length)})`,
-    [...values, ...ids],
+    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), ${set}, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
+    [...values, ...ids, STATE_CODES.used],
+    ids.length,
   );
 }

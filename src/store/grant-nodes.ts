@@ -3,8 +3,7 @@ import { toSeconds } from '../lib/clock.ts';
 import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
-import { Contested } from './contested.ts';
-import type { Database, Statements, Value } from './database.ts';
+import type { Database, Statements, Transaction, Value } from './database.ts';
 import { chunks, placeholders } from './sql.ts';
 import { entryStatement, type Entry } from './writes.ts';
 
@@ -13,7 +12,7 @@ const CHUNK = 200;
 
 export interface GrantDeps {
   readonly database: Database;
-  readonly statements: Statements;
+  readonly statements: Transaction;
   readonly now: number;
 }
 
@@ -117,7 +116,7 @@ export async function lockRows<Row extends readonly unknown[]>(
   return (await Promise.all(found)).flat();
 }
 
-/** Throws `Contested` when a node is not free any more, or a request does not wait. */
+/** Rejects with `Contested` when a node is not free any more, or a request does not wait. */
 export async function writeGrants({ statements, now }: GrantDeps, grants: readonly WholeGrant[]): Promise<void> {
   if (grants.length === 0) return;
   const pairs = grants.flatMap(({ requestId, nodes }) => nodes.map(({ id }) => [id, requestId] as const));
@@ -130,11 +129,11 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
 
 async function writeRequests(statements: Statements, grants: readonly WholeGrant[], now: number): Promise<void> {
   const ids = grants.map(({ requestId }) => requestId);
-  const { matched } = await statements.run(
+  await statements.run(
     `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
     [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...ids, REQUEST_STATE_CODES.waiting],
+    ids.length,
   );
-  if (matched !== ids.length) throw new Contested();
 }
 
 async function writeNodes(
@@ -145,11 +144,11 @@ async function writeNodes(
   const cases = pairs.map(() => 'WHEN ? THEN ?').join(' ');
   const set: Value[] = [...pairs.flat(), STATE_CODES.used, toSeconds(now)];
   // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
-  const { matched } = await statements.run(
+  await statements.run(
     `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(pairs.length)}) AND state = ? AND COALESCE(request_id, 0) = 0`,
     [...set, ...pairs.map(([id]) => id), STATE_CODES.ready],
+    pairs.length,
   );
-  if (matched !== pairs.length) throw new Contested();
 }
 
 function describeGrant({ requestId, label, nodes }: WholeGrant): Entry[] {

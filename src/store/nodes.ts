@@ -31,15 +31,18 @@ export function createNodes({ database, batcher, clock, random, orphans }: Nodes
       database.transaction(async (statements) => {
         const now = clock.now();
         if (nodes.length === 0 || !(await proveLease(statements, fence, now))) return 0;
-        // An id that the database gives out again (after TRUNCATE) must not come with the subnodes of an old node.
-        await removeOrphans(statements, orphans());
         const batch = random.hex(8);
-        await insertNodes(statements, nodes, { batch, now });
-        for (const count of new Set(nodes.map(({ subnodes }) => subnodes))) {
-          if (count > 0) await insertSubnodes(statements, count, { batch, now });
-        }
+        const subnodes = [...new Set(nodes.map((node) => node.subnodes))].filter((count) => count > 0);
         const { sql, values } = launchEvents(batch, now);
-        await statements.run(sql, values);
+        // Sent together, in this order.
+        await Promise.all([
+          // An id that the database gives out again (after TRUNCATE) must not come with the subnodes of an old node.
+          removeOrphans(statements, orphans()),
+          insertNodes(statements, nodes, { batch, now }),
+          ...subnodes.map((count) => insertSubnodes(statements, count, { batch, now })),
+          statements.run(sql, values),
+          statements.commit(),
+        ]);
         return nodes.length;
       }),
 
@@ -83,7 +86,7 @@ const NODE_COLUMNS = [
 
 async function insertNodes(statements: Statements, nodes: readonly NewNode[], { batch, now }: Batch): Promise<void> {
   const row = `(${placeholders(NODE_COLUMNS.length)})`;
-  for (const chunk of chunks(nodes, ROWS_PER_INSERT)) {
+  const insertions = chunks(nodes, ROWS_PER_INSERT).map((chunk) => {
     const values: Value[] = chunk.flatMap(({ provider, label, target, az, reason, imageId, subnodes }) => [
       provider,
       label,
@@ -96,11 +99,10 @@ async function insertNodes(statements: Statements, nodes: readonly NewNode[], { 
       imageId,
       `${batch}-${subnodes}`,
     ]);
-    await statements.run(
-      `INSERT INTO node (${NODE_COLUMNS.join(', ')}) VALUES ${chunk.map(() => row).join(', ')}`,
-      values,
-    );
-  }
+    const rows = chunk.map(() => row).join(', ');
+    return statements.run(`INSERT INTO node (${NODE_COLUMNS.join(', ')}) VALUES ${rows}`, values);
+  });
+  await Promise.all(insertions);
 }
 
 async function insertSubnodes(statements: Statements, count: number, { batch, now }: Batch): Promise<void> {
@@ -112,10 +114,11 @@ async function insertSubnodes(statements: Statements, count: number, { batch, no
 }
 
 async function removeOrphans(statements: Statements, ids: readonly number[]): Promise<void> {
-  for (const chunk of chunks(ids, ROWS_PER_INSERT)) {
-    await statements.run(
+  const removals = chunks(ids, ROWS_PER_INSERT).map((chunk) =>
+    statements.run(
       `DELETE FROM subnode WHERE id IN (${placeholders(chunk.length)}) AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = subnode.node_id)`,
       chunk,
-    );
-  }
+    ),
+  );
+  await Promise.all(removals);
 }

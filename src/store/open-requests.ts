@@ -172,7 +172,8 @@ async function grantAndRead(
     await grantNodes(deps, careful);
     return readWithNodes(deps.statements, ids);
   }
-  const [, found] = await Promise.all([writeGrants(deps, grants), readWithNodes(deps.statements, ids)]);
+  const { statements } = deps;
+  const [, found] = await Promise.all([writeGrants(deps, grants), readWithNodes(statements, ids), statements.commit()]);
   return found;
 }
 

@@ -44,7 +44,7 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
     return ids.map((id) => found.get(id) ?? null);
   }, GROUP);
   const endings = new Grouped<RequestEnding, EndOutcome>(
-    (group) => transact((deps) => endRequests(deps, group)),
+    (group) => repeatContested(1, (tries) => transact((deps) => endRequests({ ...deps, isCareful: tries > 0 }, group))),
     GROUP,
   );
   return {

@@ -4,8 +4,8 @@
  * rows that still match are read and locked, then only these are written, with their events.
  */
 import { groupBy } from '../lib/group-by.ts';
-import { Contested, repeatContested } from './contested.ts';
-import type { Database, Outcome, Statements } from './database.ts';
+import { repeatContested } from './contested.ts';
+import type { Database, Outcome, Statements, Transaction } from './database.ts';
 import { chunks } from './sql.ts';
 import { entryStatement, eventStatement, matchingIds, shapeOf, subnodeRemoval, writeStatement } from './writes.ts';
 import type { Entry, EventOfRow, RowWrite, Sql, Write } from './writes.ts';
@@ -42,23 +42,25 @@ async function findLosers(database: Database, statements: Statements, writes: re
 }
 
 /** All statements are sent together, in this order. */
-async function writeAll(statements: Statements, writes: readonly Write[], at: number): Promise<void> {
+async function writeAll(statements: Transaction, writes: readonly Write[], at: number): Promise<void> {
   const groups = groupsOf(writes);
   await Promise.all([
     ...groups.filter((group) => !isRemoval(group)).map((group) => writeRows(statements, group)),
     // Events read from the rows what they are about: before these are deleted.
     ...eventStatements(writes, at).map((statement) => run(statements, statement)),
     ...groups.filter(isRemoval).map((group) => writeRows(statements, group)),
+    statements.commit(),
   ]);
 }
 
+/** Rejects with `Contested` when one of the rows does not match. */
 async function writeRows(statements: Statements, group: readonly RowWrite[]): Promise<void> {
   const isOfNodes = isRemoval(group) && group[0]?.table === 'node';
-  const [{ matched }] = await Promise.all([
-    run(statements, writeStatement(group)),
+  const { sql, values } = writeStatement(group);
+  await Promise.all([
+    statements.run(sql, values, group.length),
     isOfNodes ? run(statements, subnodeRemoval(group)) : null,
   ]);
-  if (matched !== group.length) throw new Contested();
 }
 
 function eventStatements(writes: readonly Write[], at: number): Sql[] {

@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../src/lib/clock.ts';
 import { systemRandom as random } from '../../src/lib/random.ts';
 import type { RequestEnd } from '../../src/lifecycle/records.ts';
+import { Database, type Transaction, type Value } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { createRequests } from '../../src/store/requests.ts';
 import type { NewRequest, OpenedRequest } from '../../src/store/store.ts';
 import { createClassicSchema } from '../support/classic-schema.ts';
-import { anotherStore, DATABASES, openEmptyDatabase } from '../support/with-database.ts';
+import { anotherStore, DATABASES, openEmptyDatabase, openFreshStore } from '../support/with-database.ts';
 import { aNewRequest, launchReady, nodeNow, NOW, NOW_SECONDS, query, useStore } from './harness.ts';
 
 const TTL_MS = 3_600_000;
@@ -251,5 +253,46 @@ it('a failure is written down in any language, in tables of the original too', a
   } finally {
     await store.close();
     await database.close();
+  }
+});
+
+it('a node that is held while its request ends stays held, on MariaDB, where both go on at once', async () => {
+  // SQLite has one writer at a time.
+  const opened = await openFreshStore('MariaDB', { clock, random });
+  try {
+    const nodes = await launchReady(opened.store, 2);
+    const { request } = await opened.store.requests.open(aNewRequest({ count: 2 }), ['zuul']);
+    const database = new Database({ knex: opened.knex, clock, random });
+    let holds = 0;
+    /** The operator comes in between the reading of the nodes and their writing. */
+    const holdMeanwhile = (statements: Transaction): Transaction => ({
+      run: (...args) => statements.run(...args),
+      commit: () => statements.commit(),
+      tuples: async <Row extends readonly unknown[]>(sql: string, values?: readonly Value[]): Promise<Row[]> => {
+        const rows = await statements.tuples<Row>(sql, values);
+        if (holds === 0 && sql.includes('FROM node WHERE request_id')) {
+          holds += 1;
+          await opened.store.moveNode({ id: nodes[0]!, from: 'used', to: 'hold', by: 'operator' });
+        }
+        return rows;
+      },
+    });
+    const disturbed = Object.create(database, {
+      transaction: {
+        value: <T>(work: (statements: Transaction) => Promise<T>) =>
+          database.transaction((statements) => work(holdMeanwhile(statements))),
+      },
+    }) as Database;
+    const requests = createRequests({ database: disturbed, clock, random });
+    expect(await requests.end({ id: request.id, reason: 'released' })).toBe(true);
+    expect(holds).toBe(1);
+    const states = (await opened.store.readPool()).nodes.map(({ id, state }) => [id, state]);
+    expect(states).toEqual([
+      [nodes[0], 'hold'],
+      [nodes[1], 'delete'],
+    ]);
+    expect((await opened.store.events.of('node', nodes[0]!)).map(({ kind }) => kind)).not.toContain('retired');
+  } finally {
+    await opened.close();
   }
 });

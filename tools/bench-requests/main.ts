@@ -14,7 +14,7 @@ import { measurePlanning, measureQueues } from './pure.ts';
 const POOL = 1000;
 const CLIENTS = 50;
 const GRANTS_PER_SECOND = 500;
-/** Enough to tell a trend; the whole proof takes 100000, and four minutes. */
+/** The whole proof, of some four minutes; a tenth of it tells a trend. */
 const DEFAULT_GRANTS = 100_000;
 
 function print(title: string, figures: Readonly<Record<string, number>>): void {
