@@ -70,8 +70,9 @@ export async function exchange(port: number, { pieces, isWhole, isBrokenOff }: C
   await Promise.race([connection.closed, clock.sleep(PAUSE_MS)]);
   // Says that nothing more comes: what is not whole is given up by then.
   socket.end();
-  const isStream = text().includes('text/event-stream');
-  const hasEnded = isStream || (await within(connection, () => connection.isClosed(), clock));
+  // A stream of events goes on: who has said all may go on listening.
+  const isOver = (): boolean => connection.isClosed() || text().includes('text/event-stream');
+  const hasEnded = await within(connection, isOver, clock);
   socket.destroy();
   if (isWhole && text() === '') return judge('', 'the connection was closed without an answer');
   return judge(text(), hasEnded ? null : `the connection is still open after ${HANG_MS} ms`);
