@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
+import type { Store } from '../../src/store/store.ts';
 import { aConfig, aLabel, aProvider } from '../support/builders.ts';
 import { doubledServers, serverCount } from '../support/invariants.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
@@ -150,7 +151,13 @@ describe.each(DATABASES)('two daemons on %s that both believe to hold the supply
     const opened = await openFreshStore(kind, { clock: site.clock });
     const other = anotherStore(opened, { clock: site.clock });
     const overrides = { isDeadHolder: () => false };
-    const first = startDaemon(site, { store: opened.store, overrides });
+    let planned: Promise<unknown> = Promise.resolve();
+    /** Launches when both have planned: neither sees what the other does. */
+    const patient = (store: Store): Store => ({
+      ...store,
+      launchNodes: (...order) => planned.then(() => store.launchNodes(...order)),
+    });
+    const first = startDaemon(site, { store: patient(opened.store), overrides });
     await drive(site, first, { until: (daemon) => isSettled(site, daemon) });
     // If its leases have to be renewed, that is done now, and not when another daemon has taken one.
     await first.core.tick();
@@ -158,10 +165,12 @@ describe.each(DATABASES)('two daemons on %s that both believe to hold the supply
     const [node] = (await other.readPool()).nodes;
 
     await opened.knex.raw("UPDATE lease SET expires_at = 0 WHERE name = 'supply'");
-    const second = startDaemon(site, { store: other, overrides });
+    const second = startDaemon(site, { store: patient(other), overrides });
     await second.core.tick();
     await other.moveNode({ id: node?.id ?? 0, from: 'ready', to: 'delete', by: 'operator' });
-    const plans = await Promise.all([first.core.tick(), second.core.tick()]);
+    const planning = Promise.all([first.core.tick(), second.core.tick()]);
+    planned = planning;
+    const plans = await planning;
     const launches = plans.map((plan) => plan?.actions.filter(({ kind: what }) => what === 'launch-nodes').length);
     expect(launches, 'both order a replacement').toEqual([1, 1]);
     await Promise.all([first.core.settled(), second.core.settled()]);
