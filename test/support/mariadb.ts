@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { DatabaseConfig } from '../../src/config/types.ts';
@@ -56,14 +56,19 @@ export class MariadbServer {
   /** Makes the data directory; nothing runs yet. */
   static async create(): Promise<MariadbServer> {
     const server = new MariadbServer(await mkdtemp(join(tmpdir(), 'nodepool-mariadb-')), await findFreePort());
+    await mkdir(server.#temporary);
     const options = ['--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'];
-    await run(programPath('mariadb-install-db') ?? 'mariadb-install-db', [...server.#options(), ...options]);
+    await run(programPath('mariadb-install-db') ?? 'mariadb-install-db', [...server.#options(), ...options], {
+      ...process.env,
+      TMPDIR: server.#temporary,
+    });
     return server;
   }
 
   /** Resolves when it takes connections. */
   async start(options: readonly string[] = []): Promise<void> {
     const place = [
+      `--tmpdir=${this.#temporary}`,
       `--socket=${this.#directory}/socket`,
       `--port=${this.port}`,
       '--bind-address=127.0.0.1',
@@ -91,6 +96,11 @@ export class MariadbServer {
   async remove(): Promise<void> {
     await this.stop();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Of its own: a server deletes at its start what another like it has in the same one. */
+  get #temporary(): string {
+    return join(this.#directory, 'tmp');
   }
 
   #options(): string[] {

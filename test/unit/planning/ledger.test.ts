@@ -280,7 +280,7 @@ describe('servers with our tag and no record', () => {
   });
 });
 
-it('counts 10000 nodes in a few milliseconds', () => {
+it('does not go through 10000 nodes for each of them', () => {
   const config = aConfig({ providers: [aProvider({ maxServers: 20_000 })] });
   const world = aWorld({ config, nodes: nodes(10_000) });
   const times = Array.from({ length: 15 }, () => {
@@ -288,6 +288,6 @@ it('counts 10000 nodes in a few milliseconds', () => {
     expect(openLedgers(world).get('cloud')?.left.servers).toBe(10_000);
     return performance.now() - start;
   });
-  // The best of many: what else the machine does is no fault of the counting.
-  expect(Math.min(...times)).toBeLessThan(5);
+  // It takes three, and would take seconds. The best of many: what else the machine does is no fault of the counting.
+  expect(Math.min(...times)).toBeLessThan(100);
 });
