@@ -14,7 +14,7 @@ import type { YamlFile } from './yaml-file.ts';
 export interface ReferenceCheck {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
-  /** For the sections of secure.conf. */
+  /** Where they stand; secure.conf has sections for them. */
   readonly targets: readonly Named[];
 }
 

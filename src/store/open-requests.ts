@@ -10,9 +10,9 @@ import { REQUEST_STATE_CODES, requestRank } from '../lifecycle/request-states.ts
 import { clip } from './columns.ts';
 import type { Database, Statements, Value } from './database.ts';
 import { grantNodes, writeGrants, type GrantDeps, type NodeFacts, type WholeGrant } from './grant-nodes.ts';
+import { readWithNodes } from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { digestKey, placeholders } from './sql.ts';
-import { readWithNodes } from './read-requests.ts';
 import type { NewRequest, OpenedRequest, RequestWithNodes } from './store.ts';
 
 /** A request that is to be made, and the targets whose nodes may be granted to it. */
