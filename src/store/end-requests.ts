@@ -35,23 +35,51 @@ export async function endRequests(
 ): Promise<readonly (EndOutcome | Error)[]> {
   const ids = endings.map(({ id }) => id);
   // Sent together, in this order.
-  const [rows, used] = await Promise.all([
+  const [rows, owned] = await Promise.all([
     lockRows<RequestRow>(deps, { table: 'request', columns: REQUEST_COLUMNS, ids }),
-    findUsed(deps, ids),
+    findOwned(deps, ids),
   ]);
   const requests = new Map(rows.map((row) => [row[0], requestFromRow(row)]));
   const ended = new Map<number, Ended>();
   const decisions = endings.map((ending) => decide(ending, requests.get(ending.id) ?? null, ended));
-  const given = used.filter(({ requestId }) => (ended.get(requestId)?.reason ?? 'cancelled') !== 'cancelled');
+  const given = usedOnes(owned).filter(({ requestId }) => isGivenBack(ended.get(requestId)));
   const nodes = deps.isCareful ? await lockUsed(deps, given) : given;
-  const [, found] = await Promise.all([
+  const known = describeEnded(deps, { ended, owned: deps.isCareful ? null : owned });
+  const unknown = ids.filter((id) => !known.has(id));
+  const [, read] = await Promise.all([
     writeEndings(deps, [...ended.values()], nodes),
-    readWithNodes(deps.statements, ids),
+    unknown.length === 0 ? null : readWithNodes(deps.statements, unknown),
     deps.statements.commit(),
   ]);
   return decisions.map((decision, index) => {
-    return decision instanceof Error ? decision : { hasEnded: decision, found: found.get(ids[index]!) ?? null };
+    const id = ids[index]!;
+    const found = known.get(id) ?? read?.get(id) ?? null;
+    return decision instanceof Error ? decision : { hasEnded: decision, found };
   });
+}
+
+/** Whether the nodes of a request change with its end. */
+function isGivenBack(ended: Ended | undefined): boolean {
+  return ended !== undefined && ended.reason !== 'cancelled';
+}
+
+interface Endings {
+  readonly ended: ReadonlyMap<number, Ended>;
+  /** All nodes of the requests; null: others may have changed them meanwhile. */
+  readonly owned: readonly NodeRow[] | null;
+}
+
+/** The ended requests that keep no node, as they are then: these need not be read again. */
+function describeEnded({ now }: EndDeps, { ended, owned }: Endings): Map<number, RequestWithNodes> {
+  const described = new Map<number, RequestWithNodes>();
+  if (owned === null) return described;
+  for (const [id, { request, reason }] of ended) {
+    const after = { ...request, state: 'ended', endedAt: now, endReason: reason } as const;
+    if (reason !== 'failed') described.set(id, { request: after, nodes: [], imageVersions: new Map() });
+  }
+  const going: readonly number[] = [STATE_CODES.used, STATE_CODES.delete];
+  for (const [, , , state, requestId] of owned) if (!going.includes(state)) described.delete(requestId);
+  return described;
 }
 
 /** Whether the ending takes effect: then it is added to `ended`. */
@@ -127,10 +155,10 @@ interface UsedNode extends NodeFacts {
 type NodeRow = readonly [id: number, provider: string, label: string, state: number, requestId: number];
 const NODE_COLUMNS = 'id, provider_name, label_name, state, request_id';
 
-/** Nodes that the requests use. While its own row is locked, a request gets no more. */
-async function findUsed({ statements }: GrantDeps, requestIds: readonly number[]): Promise<readonly UsedNode[]> {
+/** Nodes that were granted to the requests. While its own row is locked, a request gets no more. */
+function findOwned({ statements }: GrantDeps, requestIds: readonly number[]): Promise<readonly NodeRow[]> {
   const select = `SELECT ${NODE_COLUMNS} FROM node WHERE request_id IN (${placeholders(requestIds.length)})`;
-  return usedOnes(await statements.tuples<NodeRow>(select, requestIds));
+  return statements.tuples<NodeRow>(select, requestIds);
 }
 
 /**

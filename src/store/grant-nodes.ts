@@ -2,6 +2,7 @@
 import { toSeconds } from '../lib/clock.ts';
 import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import type { Database, Statements, Transaction, Value } from './database.ts';
 import { chunks, placeholders } from './sql.ts';
@@ -125,6 +126,14 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
     ...chunks(grants, CHUNK).map((chunk) => writeRequests(statements, chunk, now)),
     writeEntries(statements, grants.flatMap(describeGrant), now),
   ]);
+}
+
+/** What `writeGrants` makes of a node. */
+export function grantedTo(
+  requestId: number,
+  now: number,
+): Pick<NodeRecord, 'state' | 'stateAt' | 'reason' | 'requestId'> {
+  return { state: 'used', stateAt: toSeconds(now) * 1000, reason: 'request', requestId };
 }
 
 async function writeRequests(statements: Statements, grants: readonly WholeGrant[], now: number): Promise<void> {

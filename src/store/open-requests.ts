@@ -9,8 +9,15 @@ import type { RequestRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES, requestRank } from '../lifecycle/request-states.ts';
 import { clip } from './columns.ts';
 import type { Database, Statements, Value } from './database.ts';
-import { grantNodes, writeGrants, type GrantDeps, type NodeFacts, type WholeGrant } from './grant-nodes.ts';
-import { readWithNodes } from './read-requests.ts';
+import { grantedTo, grantNodes, writeGrants, type GrantDeps, type WholeGrant } from './grant-nodes.ts';
+import {
+  imageVersionsOf,
+  readWithNodes,
+  SHOWN_COLUMNS,
+  shownFromRow,
+  type ShownNode,
+  type ShownRow,
+} from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { digestKey, placeholders } from './sql.ts';
 import type { NewRequest, OpenedRequest, RequestWithNodes } from './store.ts';
@@ -42,7 +49,7 @@ export async function openRequests(
     readOffers(statements, openings, batch),
   ]);
   const made = new Map<number, RequestRecord>();
-  const opened = openings.map(({ request }, index): Opened | Error => {
+  const opened = openings.map(({ request }, index): Answer | Error => {
     const row = rows.get(keys[index]!);
     if (row === undefined) return new Error('a request with this key is in a state that this version does not know');
     if (row.wish !== wishOf(request)) return reusedKey();
@@ -51,13 +58,12 @@ export async function openRequests(
     if (!isReplay) made.set(id, row.request);
     return { id, isReplay };
   });
-  const grants = findGrants([...made.values()], offers);
   const ids = opened.flatMap((result) => (result instanceof Error ? [] : [result.id]));
-  const found = await grantAndRead(deps, grants, ids);
+  const found = await grantAndRead(deps, { made, offers, ids });
   return opened.map((result) => (result instanceof Error ? result : { ...found.get(result.id)!, ...result }));
 }
 
-interface Opened {
+interface Answer {
   readonly id: number;
   readonly isReplay: boolean;
 }
@@ -134,7 +140,7 @@ interface Offer {
   readonly label: string;
   /** The rank of the first of those who waited before; infinite: nobody did. */
   readonly first: number;
-  readonly nodes: readonly NodeFacts[];
+  readonly nodes: readonly ShownNode[];
 }
 
 function readOffers(statements: Statements, openings: readonly Opening[], batch: string): Promise<Offer[]> {
@@ -155,26 +161,65 @@ function readOffers(statements: Statements, openings: readonly Opening[], batch:
 function findGrants(made: readonly RequestRecord[], offers: readonly Offer[]): WholeGrant[] {
   return offers.flatMap(({ label, first, nodes }) => {
     const askers = byRank(made.filter((request) => request.label === label)).filter(({ rank }) => rank < first);
-    const facts = new Map(nodes.map((node) => [node.id, node]));
-    return handOut(askers, nodes).map(({ requestId, nodeIds }) => {
-      return { requestId, label, nodes: nodeIds.map((id) => facts.get(id)!) };
+    const records = new Map(nodes.map(({ node }) => [node.id, node]));
+    return handOut(askers, [...records.values()]).map(({ requestId, nodeIds }) => {
+      return { requestId, label, nodes: nodeIds.map((id) => records.get(id)!) };
     });
   });
 }
 
+interface Opened {
+  readonly made: ReadonlyMap<number, RequestRecord>;
+  readonly offers: readonly Offer[];
+  /** Of the requests that are to be answered: those made now, and those that an idempotency key names. */
+  readonly ids: readonly number[];
+}
+
+/** What is written is known, and need not be read again. */
 async function grantAndRead(
   deps: OpenDeps,
-  grants: readonly WholeGrant[],
-  ids: readonly number[],
+  { made, offers, ids }: Opened,
 ): Promise<ReadonlyMap<number, RequestWithNodes>> {
+  const { statements } = deps;
+  const grants = findGrants([...made.values()], offers);
   if (deps.isLastTry) {
     const careful = grants.map(({ requestId, nodes }) => ({ requestId, nodeIds: nodes.map(({ id }) => id) }));
     await grantNodes(deps, careful);
-    return readWithNodes(deps.statements, ids);
+    return readWithNodes(statements, ids);
   }
-  const { statements } = deps;
-  const [, found] = await Promise.all([writeGrants(deps, grants), readWithNodes(statements, ids), statements.commit()]);
-  return found;
+  const known = describeMade(deps, { made, grants, shown: offers.flatMap(({ nodes }) => nodes) });
+  const unknown = ids.filter((id) => !known.has(id));
+  const [, found] = await Promise.all([
+    writeGrants(deps, grants),
+    unknown.length === 0 ? null : readWithNodes(statements, unknown),
+    statements.commit(),
+  ]);
+  return new Map([...known, ...(found ?? [])]);
+}
+
+interface Made {
+  readonly made: ReadonlyMap<number, RequestRecord>;
+  readonly grants: readonly WholeGrant[];
+  readonly shown: readonly ShownNode[];
+}
+
+/** The new requests as they will be; one whose nodes have subnodes is left out: these have to be read. */
+function describeMade({ now }: OpenDeps, { made, grants, shown }: Made): Map<number, RequestWithNodes> {
+  const requests = new Map<number, RequestWithNodes>();
+  for (const [id, request] of made) requests.set(id, { request, nodes: [], imageVersions: new Map() });
+  const byId = new Map(shown.map((node) => [node.node.id, node]));
+  for (const { requestId, nodes } of grants) {
+    const ofGrant = nodes.flatMap(({ id }) => byId.get(id) ?? []);
+    const { ttlMs, ...request } = made.get(requestId)!;
+    if (ofGrant.some(({ hasSubnodes }) => hasSubnodes)) requests.delete(requestId);
+    else
+      requests.set(requestId, {
+        request: { ...request, ttlMs, state: 'granted', grantedAt: now, expiresAt: now + ttlMs },
+        nodes: ofGrant.map(({ node }) => ({ ...node, ...grantedTo(requestId, now) })),
+        imageVersions: imageVersionsOf(ofGrant),
+      });
+  }
+  return requests;
 }
 
 /** They differ only when the configuration has changed within a turn: then what is right for all. */
@@ -195,13 +240,12 @@ async function readFirstRank(statements: Statements, label: string, batch: strin
 async function readFree(
   statements: Statements,
   { label, targets, count }: { label: string; targets: readonly string[]; count: number },
-): Promise<NodeFacts[]> {
+): Promise<ShownNode[]> {
   if (targets.length === 0 || count === 0) return [];
-  const select = `SELECT id, provider_name, label_name, target_name FROM node WHERE label_name = ? AND state = ? AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
-  const values = [label, STATE_CODES.ready, ...targets, count];
-  const rows = await statements.tuples<[id: number, provider: string, label: string, target: string]>(select, values);
+  const select = `SELECT ${SHOWN_COLUMNS} FROM node WHERE label_name = ? AND state = ? AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
+  const rows = await statements.tuples<ShownRow>(select, [label, STATE_CODES.ready, ...targets, count]);
   // Compared once more: the collation of an old table may take names for equal that differ in case.
   return rows
-    .filter(([, , name, target]) => name === label && targets.includes(target))
-    .map(([id, provider]) => ({ id, provider, label }));
+    .flatMap((row) => shownFromRow(row) ?? [])
+    .filter(({ node }) => node.label === label && targets.includes(node.target));
 }

@@ -28,27 +28,41 @@ export async function readWithNodes(
   );
 }
 
-type SetRow = readonly [imageVersion: number | null, isSet: number, ...node: NodeRow];
+/** A node as the answer to its request needs it. */
+export interface ShownNode {
+  /** Without its subnodes. */
+  readonly node: NodeRecord;
+  readonly hasSubnodes: boolean;
+  /** Of the image that it was launched from; null: nobody knows any more. */
+  readonly imageVersion: number | null;
+}
+
+export type ShownRow = readonly [imageVersion: number | null, hasSubnodes: number, ...node: NodeRow];
+export const SHOWN_COLUMNS = `(SELECT version FROM snapshot_image WHERE snapshot_image.id = node.image_id), EXISTS (SELECT 1 FROM subnode WHERE subnode.node_id = node.id), ${NODE_COLUMNS}`;
+
+export function shownFromRow([imageVersion, hasSubnodes, ...row]: ShownRow): ShownNode | null {
+  const node = nodeFromRow(row);
+  return node === null ? null : { node, hasSubnodes: hasSubnodes !== 0, imageVersion };
+}
+
+export function imageVersionsOf(shown: readonly ShownNode[]): ReadonlyMap<number, number> {
+  const known = shown.flatMap(({ node: { imageId }, imageVersion }) =>
+    imageId === null || imageVersion === null ? [] : [[imageId, imageVersion] as const],
+  );
+  return new Map(known);
+}
 
 /** Nodes that were granted to the requests; those that go are not shown any more. */
 async function readNodesOf(
   statements: Statements,
   requestIds: readonly number[],
 ): Promise<Omit<RequestWithNodes, 'request'>> {
-  const version = '(SELECT version FROM snapshot_image WHERE snapshot_image.id = node.image_id)';
-  const isSet = 'EXISTS (SELECT 1 FROM subnode WHERE subnode.node_id = node.id)';
-  const select = `SELECT ${version}, ${isSet}, ${NODE_COLUMNS} FROM node WHERE state <> ${STATE_CODES.delete} AND request_id`;
-  const imageVersions = new Map<number, number>();
-  const bare: NodeRecord[] = [];
-  const sets: number[] = [];
-  for (const [imageVersion, isOfSet, ...row] of await readByIds<SetRow>(statements, select, requestIds)) {
-    const node = nodeFromRow(row);
-    if (node === null) continue;
-    bare.push(node);
-    if (isOfSet !== 0) sets.push(node.id);
-    if (node.imageId !== null && imageVersion !== null) imageVersions.set(node.imageId, imageVersion);
-  }
-  const nodes = bare.sort((a, b) => a.id - b.id);
+  const select = `SELECT ${SHOWN_COLUMNS} FROM node WHERE state <> ${STATE_CODES.delete} AND request_id`;
+  const rows = await readByIds<ShownRow>(statements, select, requestIds);
+  const shown = rows.flatMap((row) => shownFromRow(row) ?? []);
+  const nodes = shown.map(({ node }) => node).sort((a, b) => a.id - b.id);
+  const sets = shown.filter(({ hasSubnodes }) => hasSubnodes).map(({ node }) => node.id);
+  const imageVersions = imageVersionsOf(shown);
   return { nodes: sets.length === 0 ? nodes : await withSubnodes(statements, nodes, sets), imageVersions };
 }
 

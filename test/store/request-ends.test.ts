@@ -157,6 +157,20 @@ describe.each(DATABASES)('ending requests on %s', (kind) => {
     expect((await test.store.events.latest(['job-ended'], 10)).map(({ subjectId }) => subjectId)).toEqual([used]);
   });
 
+  it.each(['released', 'failed', 'expired'] as const)(
+    'the answer to an end is what can be found after it: %s',
+    async (reason) => {
+      const [plain, held, waiting] = [await granted(2), await granted(2), await open({ count: 5 })];
+      const hold = { id: held.nodes[0]!, from: 'used', to: 'hold', by: 'operator' } as const;
+      expect(await test.store.moveNode(hold)).toBe(true);
+      const ids = [plain.id, held.id, waiting.request.id, plain.id];
+      await test.clock.advance(5000);
+      const answers = await Promise.all(ids.map((id) => test.store.requests.endAndRead({ id, reason })));
+      expect(answers.map((found) => found?.request.state)).toEqual(ids.map(() => 'ended'));
+      expect(answers).toEqual(await Promise.all(ids.map((id) => test.store.requests.find(id))));
+    },
+  );
+
   it('a lease ends when it has run out, not before', async () => {
     const { id, nodes } = await granted();
     const at = NOW + TTL_MS;
