@@ -1,10 +1,11 @@
 /** Composition root of the daemon: puts its parts together, runs them, and gives everything back at the end. */
 import { writeSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/types.ts';
-import { createApi } from './api/api.ts';
+import type { ApiStart } from './api-main.ts';
+import { startApiThread } from './api/api-thread.ts';
 import { locateConfig } from './config/locate.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
@@ -251,13 +252,14 @@ function followJobs({ store, source, metrics, log, releasers, wake }: Surroundin
   return events;
 }
 
-function openApi({ store, source, log, releasers, version, wake }: Surroundings, engine: Engine): Follower {
-  const api = createApi({
-    store,
-    config: () => source.current(),
+function openApi(surroundings: Surroundings, engine: Engine): Follower {
+  const { options, stateDir, version, source, log, releasers, wake } = surroundings;
+  const start: ApiStart = { config: source.current(), version, logSettings: logSettings(options, stateDir) };
+  const api = startApiThread({
+    entry: new URL(`api-main${extname(import.meta.url)}`, import.meta.url),
+    start,
     clock,
     log: log.child('api'),
-    version,
     explain: (requestId) => engine.explain(requestId),
     unready: () => engine.unready(),
     onChange: wake,

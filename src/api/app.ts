@@ -18,7 +18,7 @@ export interface AppDeps extends HandlerDeps {
   /** Of the program. */
   readonly version: string;
   /** Why the daemon does not look after its pool; null: it does. */
-  readonly unready: () => string | null;
+  readonly unready: () => Promise<string | null>;
 }
 
 export interface App {

@@ -6,7 +6,7 @@ import { documentRoute, healthRoute, readyRoute } from './routes.ts';
 
 interface DaemonRouteDeps {
   readonly version: string;
-  readonly unready: () => string | null;
+  readonly unready: () => Promise<string | null>;
 }
 
 const DESCRIPTION =
@@ -23,8 +23,8 @@ export function addDaemonRoutes(app: OpenAPIHono<ApiEnv>, { version, unready }: 
   let document: { openapi: string } | null = null;
   app.openapi(documentRoute, (c) => c.json((document ??= describe()), 200));
   app.openapi(healthRoute, (c) => c.json({ status: 'ok' as const }, 200));
-  app.openapi(readyRoute, (c) => {
-    const problem = unready();
+  app.openapi(readyRoute, async (c) => {
+    const problem = await unready();
     if (problem !== null) throw new HttpError('unavailable', problem);
     return c.json({ status: 'ok' as const }, 200);
   });

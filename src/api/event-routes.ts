@@ -17,7 +17,7 @@ export function addEventRoutes({ app, guard, handlers }: RouteParts, watch: Requ
     const subscription = await watch.listen({ id, ...interestOf(c.var.caller) });
     const stream = createEventStream({
       subscription,
-      render: (found) => JSON.stringify(handlers.view(found)),
+      render: async (found) => JSON.stringify(await handlers.view(found)),
       onEnd: () => watch.leave(subscription),
     });
     return c.body(stream, 200, headers);

@@ -5,7 +5,7 @@ import type { Subscription } from './subscription.ts';
 interface StreamDeps {
   readonly subscription: Subscription;
   /** A request as JSON. */
-  readonly render: (found: RequestWithNodes) => string;
+  readonly render: (found: RequestWithNodes) => Promise<string>;
   readonly onEnd: () => void;
 }
 
@@ -19,9 +19,10 @@ export function createEventStream({ subscription, render, onEnd }: StreamDeps): 
   return new ReadableStream({
     pull: async (controller) => {
       const batch = await subscription.next();
+      const data = await Promise.all((batch ?? []).map(render));
       if (isCancelled) return;
       if (batch !== null) {
-        const events = batch.map((found) => `event: request\nid: ${found.request.id}\ndata: ${render(found)}\n\n`);
+        const events = batch.map(({ request }, index) => `event: request\nid: ${request.id}\ndata: ${data[index]}\n\n`);
         controller.enqueue(encoder.encode(events.join('') || BEAT));
       } else {
         onEnd();

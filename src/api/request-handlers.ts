@@ -22,7 +22,7 @@ export interface HandlerDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Why a waiting request waits, as the last plan says; null: not known here. */
-  readonly explain: (requestId: number) => Explanation | null;
+  readonly explain: (requestId: number) => Promise<Explanation | null>;
   /** Something changed that the loop should look at. */
   readonly onChange: () => void;
 }
@@ -47,20 +47,20 @@ export interface RequestHandlers {
   find(caller: Caller, id: number): Promise<RequestView>;
   end(caller: Caller, id: number, hasFailed: boolean): Promise<RequestView>;
   extend(caller: Caller, id: number, ttl: number | null): Promise<RequestView>;
-  view(found: RequestWithNodes): RequestView;
+  view(found: RequestWithNodes): Promise<RequestView>;
 }
 
 interface Parts extends HandlerDeps {
   readonly desk: RequestDesk;
-  readonly view: (found: RequestWithNodes) => RequestView;
+  readonly view: RequestHandlers['view'];
 }
 
 export function createRequestHandlers(deps: HandlerDeps): RequestHandlers {
   const { store, config, explain } = deps;
   const desk = createRequestDesk(deps);
-  const view = (found: RequestWithNodes): RequestView => {
+  const view: RequestHandlers['view'] = async (found) => {
     const { id, state } = found.request;
-    return viewRequest(found, config(), state === 'waiting' ? explain(id) : null);
+    return viewRequest(found, config(), state === 'waiting' ? await explain(id) : null);
   };
   const parts = { ...deps, desk, view };
   return {
@@ -68,7 +68,7 @@ export function createRequestHandlers(deps: HandlerDeps): RequestHandlers {
     open: (caller, wish, key) => open(parts, caller, wishOf(caller, wish, key)),
     list: async (caller, filter) => {
       const found = await listRequests(store, filter, ({ request }) => caller.maySee(request));
-      return found.map(view);
+      return Promise.all(found.map(view));
     },
     find: async (caller, id) => view(await findVisible(desk, caller, id)),
     end: (caller, id, hasFailed) => end(parts, caller, { id, hasFailed }),
@@ -99,7 +99,7 @@ async function open(
     else log.info(fields, `request ${request.id} waits for nodes`);
     onChange();
   }
-  return { view: view(opened), isReplay };
+  return { view: await view(opened), isReplay };
 }
 
 async function end(

@@ -28,7 +28,19 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   actions: ['requests', 'type:targets', ...BELOW_ACTIONS],
   daemon: ['actions', 'requests', 'demand', 'type:targets', 'type:job-events', ...BELOW_ACTIONS],
   cli: ['daemon', 'actions', 'requests', 'demand', 'gearman', 'targets', 'process', ...BELOW_ACTIONS],
-  main: ['api', 'daemon', 'actions', 'demand', 'gearman', 'targets', 'job-events', 'process', ...BELOW_ACTIONS],
+  main: [
+    'api',
+    'type:api-main',
+    'daemon',
+    'actions',
+    'demand',
+    'gearman',
+    'targets',
+    'job-events',
+    'process',
+    ...BELOW_ACTIONS,
+  ],
+  'api-main': ['api', 'process', 'store', 'lib', 'type:config'],
   migrations: ['lifecycle', 'lib', 'type:store'],
 };
 

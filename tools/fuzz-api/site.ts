@@ -50,8 +50,8 @@ export async function openSite(onLine: (level: string, line: string) => void): P
     clock,
     log,
     version: '0.0.0',
-    explain: (id) => (id % 2 === 0 ? null : { position: 1, ...counts }),
-    unready: () => (isLimited ? 'the pool is not looked after' : null),
+    explain: async (id) => (id % 2 === 0 ? null : { position: 1, ...counts }),
+    unready: async () => (isLimited ? 'the pool is not looked after' : null),
     onChange: () => undefined,
   });
   api.configure(config);

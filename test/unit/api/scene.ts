@@ -96,8 +96,8 @@ export async function openScene(overrides: ConfigOverrides = {}): Promise<Scene>
     clock,
     log: recordingLog(lines),
     version: '1.2.3',
-    explain: (id) => explanations.get(id) ?? null,
-    unready: () => unready,
+    explain: async (id) => explanations.get(id) ?? null,
+    unready: async () => unready,
     onChange: () => void (changes += 1),
   };
   const { app, endStreams } = createApp(deps);
