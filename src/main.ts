@@ -263,6 +263,10 @@ function openApi(surroundings: Surroundings, engine: Engine): Follower {
     explain: (requestId) => engine.explain(requestId),
     unready: () => engine.unready(),
     onChange: wake,
+    // It ends the daemon, as it does in this thread.
+    onError: (error) => {
+      throw error;
+    },
   });
   releasers.push('HTTP interface', () => api.close());
   return api;

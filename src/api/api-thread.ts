@@ -1,5 +1,4 @@
 /** The daemon's side of the HTTP interface: starts its thread, keeps it up to date, and ends it. */
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/types.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -16,6 +15,8 @@ export interface ApiThreadDeps extends Omit<DaemonEnd, 'onLog'> {
   readonly start: { readonly config: Config };
   readonly clock: Clock;
   readonly log: Log;
+  /** Nobody caught an error there: the thread is gone. */
+  readonly onError: (error: Error) => void;
 }
 
 export interface ApiThread {
@@ -25,13 +26,10 @@ export interface ApiThread {
   close(): Promise<void>;
 }
 
-export function startApiThread({ entry, start, clock, log, ...end }: ApiThreadDeps): ApiThread {
+export function startApiThread({ entry, start, clock, log, onError, ...end }: ApiThreadDeps): ApiThread {
   const worker = new Worker(entry, { workerData: start });
-  // What nobody caught there ends the daemon, as it does here.
-  worker.on('error', (error) => {
-    throw error;
-  });
-  const exited = once(worker, 'exit');
+  worker.on('error', onError);
+  const exited = new Promise<unknown>((resolve) => worker.once('exit', resolve));
   const thread = linkThread(worker, {
     ...end,
     onLog: ({ level, fields, message }) => log[level](fields, message),
