@@ -90,8 +90,12 @@ export interface ExchangeOptions {
   readonly timeoutMs: number;
 }
 
-/** An error that the server gives when the statement before it matched another number of rows; else: nothing much. */
-const PROOF = 'SELECT EXP(IF(ROW_COUNT() = ?, 0, 1000))';
+/** A statement with which MySQL fails, and rejects with `Contested`, unless the condition holds. */
+export function proofOf(condition: string): string {
+  return `SELECT EXP(IF(${condition}, 0, 1000))`;
+}
+/** That the statement before it matched so many rows. */
+const PROOF = proofOf('ROW_COUNT() = ?');
 const ER_DATA_OUT_OF_RANGE = 1690;
 
 /** Values in one packet: servers of old take a megabyte at most. */

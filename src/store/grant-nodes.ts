@@ -2,10 +2,12 @@
 import { toSeconds } from '../lib/clock.ts';
 import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
+import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import type { Database, Statements, Transaction, Value } from './database.ts';
+import { imageVersionsOf, type ShownNode } from './read-requests.ts';
 import { chunks, placeholders } from './sql.ts';
+import type { RequestWithNodes } from './store.ts';
 import { entryStatement, type Entry } from './writes.ts';
 
 /** Rows per statement: the cost of `CASE` grows with its square. */
@@ -128,11 +130,18 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
   ]);
 }
 
-/** What `writeGrants` makes of a node. */
-export function grantedTo(
-  requestId: number,
-  now: number,
-): Pick<NodeRecord, 'state' | 'stateAt' | 'reason' | 'requestId'> {
+/** Of a node that may be granted: nobody has it, or may know of it, and nothing is known against it. */
+export const IS_FREE = `state = ${STATE_CODES.ready} AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL`;
+
+/** A request that gets nodes which have no subnodes, as it is then. */
+export function describeGranted(request: RequestRecord, shown: readonly ShownNode[]): RequestWithNodes {
+  const { id, grantedAt } = request;
+  const nodes = shown.map(({ node }) => ({ ...node, ...grantedTo(id, grantedAt!) }));
+  return { request, nodes, imageVersions: imageVersionsOf(shown) };
+}
+
+/** What a grant makes of a node. */
+function grantedTo(requestId: number, now: number): Pick<NodeRecord, 'state' | 'stateAt' | 'reason' | 'requestId'> {
   return { state: 'used', stateAt: toSeconds(now) * 1000, reason: 'request', requestId };
 }
 

@@ -1,35 +1,22 @@
 /** Making requests, many in one transaction, and granting what can be granted at once. */
-import { toSeconds } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import { groupBy } from '../lib/group-by.ts';
 import type { Random } from '../lib/random.ts';
 import { byRank, handOut } from '../lifecycle/hand-out.ts';
-import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { RequestRecord } from '../lifecycle/records.ts';
-import { REQUEST_STATE_CODES, requestRank } from '../lifecycle/request-states.ts';
-import { clip } from './columns.ts';
-import type { Database, Statements, Value } from './database.ts';
-import { grantedTo, grantNodes, writeGrants, type GrantDeps, type WholeGrant } from './grant-nodes.ts';
-import {
-  imageVersionsOf,
-  readWithNodes,
-  SHOWN_COLUMNS,
-  shownFromRow,
-  type ShownNode,
-  type ShownRow,
-} from './read-requests.ts';
-import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
-import { digestKey, placeholders } from './sql.ts';
-import type { NewRequest, OpenedRequest, RequestWithNodes } from './store.ts';
-
-/** A request that is to be made, and the targets whose nodes may be granted to it. */
-export interface Opening {
-  readonly request: NewRequest;
-  readonly targets: readonly string[];
-}
+import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
+import type { Statements } from './database.ts';
+import { describeGranted, grantNodes, IS_FREE, writeGrants, type GrantDeps, type WholeGrant } from './grant-nodes.ts';
+import { insertRequests, keyOf, readRequests, wishOf, type Opening } from './new-requests.ts';
+import { readWithNodes, SHOWN_COLUMNS, shownFromRow, type ShownNode, type ShownRow } from './read-requests.ts';
+import { placeholders } from './sql.ts';
+import type { Shelf, Stock } from './stock.ts';
+import type { OpenedRequest, RequestWithNodes } from './store.ts';
 
 export interface OpenDeps extends GrantDeps {
   readonly random: Random;
+  /** Gets what is read beyond need. */
+  readonly stock: Stock;
   /** Whether to leave it to those who wait to be granted nodes that somebody else has taken meanwhile; else: `Contested`. */
   readonly isLastTry: boolean;
 }
@@ -46,7 +33,7 @@ export async function openRequests(
   const [, rows, offers] = await Promise.all([
     insertRequests(deps, { openings, keys, batch }),
     readRequests(statements, keys),
-    readOffers(statements, openings, batch),
+    readOffers(deps, openings, batch),
   ]);
   const made = new Map<number, RequestRecord>();
   const opened = openings.map(({ request }, index): Answer | Error => {
@@ -68,91 +55,29 @@ interface Answer {
   readonly isReplay: boolean;
 }
 
-function keyOf({ tokenId, idempotencyKey }: NewRequest, random: Random): string {
-  return idempotencyKey === null ? random.hex(32) : digestKey('request', String(tokenId), idempotencyKey);
-}
-
-function wishOf({ label, count, priority, requestor, reason, ttlMs }: NewRequest): string {
-  return digestKey(label, requestor, reason, JSON.stringify([count, priority, ttlMs]));
-}
-
 function reusedKey(): NodepoolError {
   const text = 'the idempotency key was used for a request that asked for something else; take a new key';
   return new NodepoolError('conflict', text);
 }
 
-interface Insertion {
-  readonly openings: readonly Opening[];
-  /** Of each opening: what is unique about it. */
-  readonly keys: readonly string[];
-  readonly batch: string;
-}
-
-const INSERTED =
-  'dedup, wish, batch, label_name, node_count, priority, rank_ms, requestor, reason, token_id, ttl_ms, state, state_time, created_ms';
-
-/** Rows whose key is there stay as they are. (`INSERT IGNORE` would also swallow values that do not fit.) */
-const KEEP = { mysql: 'ON DUPLICATE KEY UPDATE dedup = dedup', sqlite: 'ON CONFLICT (dedup) DO NOTHING' };
-
-async function insertRequests(
-  { database, statements, now }: { database: Database; statements: Statements; now: number },
-  { openings, keys, batch }: Insertion,
-): Promise<void> {
-  const rows = openings.map(({ request }, index): Value[] => {
-    const { label, count, priority, requestor, reason, tokenId, ttlMs } = request;
-    const wish = [clip(label), count, priority, requestRank(now, priority), clip(requestor), reason, tokenId, ttlMs];
-    return [keys[index]!, wishOf(request), batch, ...wish, REQUEST_STATE_CODES.waiting, toSeconds(now), now];
-  });
-  const row = `(${placeholders(rows[0]!.length)})`;
-  const keep = KEEP[database.dialect];
-  await statements.run(
-    `INSERT INTO request (${INSERTED}) VALUES ${rows.map(() => row).join(', ')} ${keep}`,
-    rows.flat(),
-  );
-}
-
-interface ReadRow {
-  readonly request: RequestRecord;
-  readonly wish: string;
-  readonly batch: string;
-}
-
-type KeyedRow = readonly [dedup: string, wish: string, batch: string, ...row: RequestRow];
-
-/**
- * The first reading of the transaction: MySQL shows what was there at this moment from now on. So it comes after the
- * insertion, which has waited for whoever was inserting the same key.
- */
-async function readRequests(statements: Statements, keys: readonly string[]): Promise<Map<string, ReadRow>> {
-  const distinct = [...new Set(keys)];
-  const select = `SELECT dedup, wish, batch, ${REQUEST_COLUMNS} FROM request WHERE dedup IN (${placeholders(distinct.length)})`;
-  const rows = await statements.tuples<KeyedRow>(select, distinct);
-  return new Map(
-    rows.flatMap(([dedup, wish, batch, ...row]) => {
-      const request = requestFromRow(row);
-      return request === null ? [] : [[dedup, { request, wish, batch }] as const];
-    }),
-  );
-}
-
 /** What there is for new requests of a label. */
-interface Offer {
-  readonly label: string;
+interface Offer extends Shelf {
   /** The rank of the first of those who waited before; infinite: nobody did. */
   readonly first: number;
   readonly nodes: readonly ShownNode[];
 }
 
-function readOffers(statements: Statements, openings: readonly Opening[], batch: string): Promise<Offer[]> {
+function readOffers({ statements, stock }: OpenDeps, openings: readonly Opening[], batch: string): Promise<Offer[]> {
   const groups = [...groupBy(openings, ({ request }) => request.label)];
   return Promise.all(
     groups.map(async ([label, group]) => {
-      const count = group.reduce((sum, { request }) => sum + request.count, 0);
+      const needed = group.reduce((sum, { request }) => sum + request.count, 0);
+      const targets = commonTargets(group);
       const [first, nodes] = await Promise.all([
         readFirstRank(statements, label, batch),
-        readFree(statements, { label, targets: commonTargets(group), count }),
+        readFree(statements, { label, targets, count: needed + stock.spare(label) }),
       ]);
-      return { label, first, nodes };
+      return { label, targets, first, nodes };
     }),
   );
 }
@@ -194,7 +119,25 @@ async function grantAndRead(
     unknown.length === 0 ? null : readWithNodes(statements, unknown),
     statements.commit(),
   ]);
+  putLeft(deps.stock, { made, offers, grants });
   return new Map([...known, ...(found ?? [])]);
+}
+
+interface Served {
+  readonly made: ReadonlyMap<number, RequestRecord>;
+  readonly offers: readonly Offer[];
+  readonly grants: readonly WholeGrant[];
+}
+
+/** What those of this turn were not granted is for the next ones, unless somebody waits for it. */
+function putLeft(stock: Stock, { made, offers, grants }: Served): void {
+  const given = new Set(grants.flatMap(({ nodes }) => nodes.map(({ id }) => id)));
+  const served = new Set(grants.map(({ requestId }) => requestId));
+  const awaited = new Set([...made.values()].filter(({ id }) => !served.has(id)).map(({ label }) => label));
+  for (const offer of offers) {
+    const isLeft = offer.first === Infinity && !awaited.has(offer.label);
+    stock.put(offer, isLeft ? offer.nodes.filter(({ node }) => !given.has(node.id)) : []);
+  }
 }
 
 interface Made {
@@ -210,14 +153,10 @@ function describeMade({ now }: OpenDeps, { made, grants, shown }: Made): Map<num
   const byId = new Map(shown.map((node) => [node.node.id, node]));
   for (const { requestId, nodes } of grants) {
     const ofGrant = nodes.flatMap(({ id }) => byId.get(id) ?? []);
-    const { ttlMs, ...request } = made.get(requestId)!;
+    const request = made.get(requestId)!;
+    const granted = { ...request, state: 'granted', grantedAt: now, expiresAt: now + request.ttlMs } as const;
     if (ofGrant.some(({ hasSubnodes }) => hasSubnodes)) requests.delete(requestId);
-    else
-      requests.set(requestId, {
-        request: { ...request, ttlMs, state: 'granted', grantedAt: now, expiresAt: now + ttlMs },
-        nodes: ofGrant.map(({ node }) => ({ ...node, ...grantedTo(requestId, now) })),
-        imageVersions: imageVersionsOf(ofGrant),
-      });
+    else requests.set(requestId, describeGranted(granted, ofGrant));
   }
   return requests;
 }
@@ -242,8 +181,8 @@ async function readFree(
   { label, targets, count }: { label: string; targets: readonly string[]; count: number },
 ): Promise<ShownNode[]> {
   if (targets.length === 0 || count === 0) return [];
-  const select = `SELECT ${SHOWN_COLUMNS} FROM node WHERE label_name = ? AND state = ? AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
-  const rows = await statements.tuples<ShownRow>(select, [label, STATE_CODES.ready, ...targets, count]);
+  const select = `SELECT ${SHOWN_COLUMNS} FROM node WHERE label_name = ? AND ${IS_FREE} AND target_name IN (${placeholders(targets.length)}) ORDER BY id LIMIT ?`;
+  const rows = await statements.tuples<ShownRow>(select, [label, ...targets, count]);
   // Compared once more: the collation of an old table may take names for equal that differ in case.
   return rows
     .flatMap((row) => shownFromRow(row) ?? [])

@@ -7,7 +7,10 @@ import type { Database } from './database.ts';
 import { endRequests, type EndOutcome } from './end-requests.ts';
 import { entryOf, grantNodes, lockRows, writeEntries, type GrantDeps } from './grant-nodes.ts';
 import { Grouped } from './grouped.ts';
-import { openRequests, type Opening } from './open-requests.ts';
+import { openFromStock } from './grant-from-stock.ts';
+import type { Opening } from './new-requests.ts';
+import { openRequests } from './open-requests.ts';
+import { Stock } from './stock.ts';
 import { purgeOldest } from './purge.ts';
 import { readWithNodes } from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
@@ -28,17 +31,13 @@ export type Requests = Store['requests'] & {
 const GROUP = { largestGroup: 200 };
 /** Another process may take the same nodes, but not so often: after this, those that it got in the way of wait. */
 const LAST_TRY = 4;
+/** READY nodes read for those who will ask next. */
+const SPARE = 100;
 
 export function createRequests({ database, clock, random }: RequestsDeps): Requests {
-  const transact = <T>(work: (deps: GrantDeps) => Promise<T>): Promise<T> =>
+  const transact: Transact = (work) =>
     database.transaction((statements) => work({ database, statements, now: clock.now() }));
-  const openings = new Grouped<Opening, OpenedRequest>(
-    (group) =>
-      repeatContested(LAST_TRY, (tries) =>
-        transact((deps) => openRequests({ ...deps, random, isLastTry: tries === LAST_TRY }, group)),
-      ),
-    GROUP,
-  );
+  const openings = groupOpenings({ database, clock, random }, transact);
   const finds = new Grouped<number, RequestWithNodes | null>(async (ids) => {
     const found = await database.session((statements) => readWithNodes(statements, ids));
     return ids.map((id) => found.get(id) ?? null);
@@ -66,6 +65,22 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
       await Promise.all([openings.idle(), finds.idle(), endings.idle()]);
     },
   };
+}
+
+type Transact = <T>(work: (deps: GrantDeps) => Promise<T>) => Promise<T>;
+
+function groupOpenings({ database, clock, random }: RequestsDeps, transact: Transact): Grouped<Opening, OpenedRequest> {
+  // Where an exchange with the server costs nothing, there is nothing to gain.
+  const stock = new Stock(clock, database.dialect === 'mysql' ? SPARE : 0);
+  return new Grouped((group) => {
+    const sets = stock.take(group);
+    return repeatContested(LAST_TRY, (tries) => {
+      if (sets !== null && tries === 0) return transact((deps) => openFromStock({ ...deps, random }, group, sets));
+      if (sets !== null) stock.contested();
+      const isLastTry = tries === LAST_TRY;
+      return transact((deps) => openRequests({ ...deps, random, stock, isLastTry }, group));
+    });
+  }, GROUP);
 }
 
 type LeaseRow = readonly [id: number, label: string, state: number, expiresAt: number | null];

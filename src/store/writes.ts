@@ -115,7 +115,7 @@ function expressionOf(pairs: readonly (readonly [number, Value])[], id = 'id'): 
   return { sql: `CASE ${id} ${pairs.map(() => 'WHEN ? THEN ?').join(' ')} END`, values: pairs.flat() };
 }
 
-const EVENT_COLUMNS = '(at_ms, subject_kind, subject_id, root_id, provider, name, kind, reason, detail)';
+export const EVENT_COLUMNS = '(at_ms, subject_kind, subject_id, root_id, provider, name, kind, reason, detail)';
 
 /** Where an event's subject is read from: its id, the id its history is kept under, its provider and name. */
 const SUBJECTS: Readonly<Record<Table, { kind: string; columns: string; from: string }>> = {

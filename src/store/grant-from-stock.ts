@@ -1,0 +1,112 @@
+/**
+ * Making requests and granting them nodes of the stock in one exchange with MySQL. Everything is written as if it could be
+ * had, and proves that: where it cannot, the server does nothing of what comes after, and the transaction is rolled back.
+ */
+import { toSeconds } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import { STATE_CODES } from '../lifecycle/node-states.ts';
+import type { NodeRecord } from '../lifecycle/records.ts';
+import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
+import { proofOf } from './conversation.ts';
+import type { Statements, Value } from './database.ts';
+import { describeGranted, IS_FREE, type GrantDeps } from './grant-nodes.ts';
+import { insertRequests, keyOf, readRequests, type Opening } from './new-requests.ts';
+import type { ShownNode } from './read-requests.ts';
+import { placeholders } from './sql.ts';
+import type { OpenedRequest } from './store.ts';
+import { EVENT_COLUMNS } from './writes.ts';
+
+/** A request that is made here: its id is known only when the statements have been sent. */
+interface Sale {
+  readonly key: string;
+  readonly label: string;
+  readonly nodes: readonly ShownNode[];
+}
+
+/** The id of the request with a key. */
+const REQUEST_ID = '(SELECT id FROM request WHERE dedup = ?)';
+
+/**
+ * @param sets the nodes for each of the openings
+ * Rejects with `Contested` when a node is not free any more, a key was used before, or somebody waits for one of the labels.
+ */
+export async function openFromStock(
+  { random, ...deps }: GrantDeps & { readonly random: Random },
+  openings: readonly Opening[],
+  sets: readonly (readonly ShownNode[])[],
+): Promise<readonly OpenedRequest[]> {
+  const { statements, now } = deps;
+  const batch = random.hex(8);
+  const keys = openings.map(({ request }) => keyOf(request, random));
+  const sales = openings.map(({ request }, index): Sale => {
+    return { key: keys[index]!, label: request.label, nodes: sets[index]! };
+  });
+  // Sent together, in this order.
+  const [, , , , , rows] = await Promise.all([
+    insertRequests(deps, { openings, keys, batch }),
+    requireNobodyWaits(statements, { sales, batch }),
+    grantRequests(statements, { keys, batch, now }),
+    grantNodes(statements, sales, now),
+    writeEvents(statements, sales, now),
+    readRequests(statements, keys),
+    statements.commit(),
+  ]);
+  return sales.map(({ key, nodes }) => {
+    const { request } = rows.get(key)!;
+    return { ...describeGranted(request, nodes), id: request.id, isReplay: false };
+  });
+}
+
+async function requireNobodyWaits(
+  statements: Statements,
+  { sales, batch }: { sales: readonly Sale[]; batch: string },
+): Promise<void> {
+  const labels = [...new Set(sales.map(({ label }) => label))];
+  const waiting = `SELECT 1 FROM request WHERE state = ? AND label_name IN (${placeholders(labels.length)}) AND batch <> ?`;
+  await statements.tuples(proofOf(`NOT EXISTS (${waiting})`), [REQUEST_STATE_CODES.waiting, ...labels, batch]);
+}
+
+interface Made {
+  readonly keys: readonly string[];
+  readonly batch: string;
+  readonly now: number;
+}
+
+/** Also a proof that all of them are new: another one with the same key is of another batch. */
+async function grantRequests(statements: Statements, { keys, batch, now }: Made): Promise<void> {
+  const set = 'state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1';
+  await statements.run(
+    `UPDATE request SET ${set} WHERE dedup IN (${placeholders(keys.length)}) AND batch = ?`,
+    [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...keys, batch],
+    keys.length,
+  );
+}
+
+async function grantNodes(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {
+  const pairs = sales.flatMap(({ key, nodes }) => nodes.map(({ node }) => [node.id, key] as const));
+  const cases = pairs.map(() => `WHEN ? THEN ${REQUEST_ID}`).join(' ');
+  const set: Value[] = [...pairs.flat(), STATE_CODES.used, toSeconds(now)];
+  // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
+  await statements.run(
+    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(pairs.length)}) AND ${IS_FREE}`,
+    [...set, ...pairs.map(([id]) => id)],
+    pairs.length,
+  );
+}
+
+async function writeEvents(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {
+  const ofNodes = sales.flatMap(({ key, nodes }) => nodes.map(({ node }) => eventOfNode(node, key, now)));
+  const ofRequests = sales.map((sale): Value[] => {
+    return [now, sale.key, sale.key, sale.label, sale.nodes.map(({ node }) => node.id).join(', ')];
+  });
+  const rows = [
+    ...ofNodes.map(() => `(?, 'node', ?, ?, ?, ?, 'granted', 'request', CONCAT('request ', ${REQUEST_ID}))`),
+    ...ofRequests.map(() => `(?, 'request', ${REQUEST_ID}, ${REQUEST_ID}, NULL, ?, 'granted', 'request', ?)`),
+  ];
+  const insert = `INSERT INTO event ${EVENT_COLUMNS} VALUES ${rows.join(', ')}`;
+  await statements.run(insert, [...ofNodes.flat(), ...ofRequests.flat()]);
+}
+
+function eventOfNode({ id, provider, label }: NodeRecord, key: string, now: number): Value[] {
+  return [now, id, id, provider, label, key];
+}
