@@ -61,7 +61,6 @@ function nodeServer(context: ActionContext, { node, subnodeId }: NodeServer, tag
   return {
     nodename: name.split('.', 1)[0] ?? name,
     spec: {
-      ...commonSpec(image),
       name,
       image: { id: source.cloudImageId },
       az: node.az,
@@ -70,6 +69,7 @@ function nodeServer(context: ActionContext, { node, subnodeId }: NodeServer, tag
       volumeGb: image.volumeGb,
       tags,
       metadata,
+      ...commonSpec(image),
     },
   };
 }

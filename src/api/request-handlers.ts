@@ -77,8 +77,8 @@ export function createRequestHandlers(deps: HandlerDeps): RequestHandlers {
 }
 
 function wishOf({ token }: Caller, { ttl, requestor, reason, ...wish }: WireWish, idempotencyKey: string | null): Wish {
-  const who = { requestor: requestor ?? token.name, reason: reason ?? null };
-  return { ...wish, ...who, ttlMs: toMs(ttl ?? null), tokenId: token.id, idempotencyKey };
+  const who = { requestor: requestor ?? token.name, reason: reason ?? null, tokenId: token.id };
+  return { ttlMs: toMs(ttl ?? null), idempotencyKey, ...who, ...wish };
 }
 
 function toMs(seconds: number | null): number | null {

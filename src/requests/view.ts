@@ -65,11 +65,14 @@ export function viewRequest(
   config: Config,
   explanation: Explanation | null = null,
 ): RequestView {
-  const view = { ...viewFacts(request), nodes: nodes.map((node) => viewNode(node, config, imageVersions)) };
+  const view = viewFacts(
+    request,
+    nodes.map((node) => viewNode(node, config, imageVersions)),
+  );
   return explanation === null || request.state !== 'waiting' ? view : { ...view, waiting: viewWait(explanation) };
 }
 
-function viewFacts(request: RequestRecord): Omit<RequestView, 'nodes'> {
+function viewFacts(request: RequestRecord, nodes: RequestView['nodes']): RequestView {
   const { id, label, count, priority, requestor, reason, state } = request;
   return {
     id,
@@ -85,6 +88,7 @@ function viewFacts(request: RequestRecord): Omit<RequestView, 'nodes'> {
     granted_at: timeOf(request.grantedAt),
     expires_at: timeOf(request.expiresAt),
     ended_at: timeOf(request.endedAt),
+    nodes,
   };
 }
 

@@ -66,7 +66,7 @@ export class Conversation implements Transaction {
   #send(statement: Statement): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) queueMicrotask(() => void this.#flush());
-      this.#waiting.push({ ...statement, resolve, reject });
+      this.#waiting.push({ resolve, reject, ...statement });
     });
   }
 

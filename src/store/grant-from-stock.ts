@@ -53,7 +53,7 @@ export async function openFromStock(
   ]);
   return sales.map(({ key, nodes }) => {
     const { request } = rows.get(key)!;
-    return { ...describeGranted(request, nodes), id: request.id, isReplay: false };
+    return { id: request.id, isReplay: false, ...describeGranted(request, nodes) };
   });
 }
 

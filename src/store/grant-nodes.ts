@@ -173,8 +173,8 @@ function describeGrant({ requestId, label, nodes }: WholeGrant): Entry[] {
   const event = { kind: 'granted', reason: 'request' };
   const ids = nodes.map(({ id }) => id).join(', ');
   return [
-    ...nodes.map((node) => entryOf('node', node, { ...event, detail: `request ${requestId}` })),
-    entryOf('request', { id: requestId, provider: null, label }, { ...event, detail: ids }),
+    ...nodes.map((node) => entryOf('node', node, { detail: `request ${requestId}`, ...event })),
+    entryOf('request', { id: requestId, provider: null, label }, { detail: ids, ...event }),
   ];
 }
 

@@ -48,15 +48,13 @@ export function createNodes({ database, batcher, clock, random, orphans }: Nodes
 
     moveNode: ({ id, from, to, by, guard = {}, patch = {}, event }) => {
       checkNodeMove(from, to, by);
-      const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
-      const set = { ...state, ...patchColumns('node', patch) };
-      const proved = guardColumns({ ...guard, state: from });
+      const set = { state: STATE_CODES[to], state_time: toSeconds(clock.now()), ...patchColumns('node', patch) };
+      const proved = { ...guardColumns(guard), state: STATE_CODES[from] };
       return batcher.submit({ kind: 'update', table: 'node', id, guard: proved, set, event });
     },
 
     readySubnode: (id, patch) => {
-      const state = { state: STATE_CODES.ready, state_time: toSeconds(clock.now()) };
-      const set = { ...state, ...patchColumns('subnode', patch) };
+      const set = { state: STATE_CODES.ready, state_time: toSeconds(clock.now()), ...patchColumns('subnode', patch) };
       return batcher.submit({ kind: 'update', table: 'subnode', id, guard: { state: BUILDING }, set });
     },
 

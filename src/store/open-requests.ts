@@ -47,7 +47,11 @@ export async function openRequests(
   });
   const ids = opened.flatMap((result) => (result instanceof Error ? [] : [result.id]));
   const found = await grantAndRead(deps, { made, offers, ids });
-  return opened.map((result) => (result instanceof Error ? result : { ...found.get(result.id)!, ...result }));
+  return opened.map((result) => {
+    if (result instanceof Error) return result;
+    const { id, isReplay } = result;
+    return { id, isReplay, ...found.get(id)! };
+  });
 }
 
 interface Answer {

@@ -31,8 +31,9 @@ export function requestFromRow(row: RequestRow): RequestRecord | null {
   const [createdAt, grantedAt, expiresAt, endedAt, end] = times;
   const state = requestStateFromCode(code);
   if (state === null) return null;
+  const endReason = isRequestEnd(end) ? end : null;
   const wish = { id, label, count, priority, rank, requestor, reason, tokenId, ttlMs };
-  return { ...wish, state, createdAt, grantedAt, expiresAt, endedAt, endReason: isRequestEnd(end) ? end : null };
+  return { state, createdAt, grantedAt, expiresAt, endedAt, endReason, ...wish };
 }
 
 function isRequestEnd(text: string | null): text is RequestEnd {

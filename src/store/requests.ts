@@ -43,7 +43,7 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
     return ids.map((id) => found.get(id) ?? null);
   }, GROUP);
   const endings = new Grouped<RequestEnding, EndOutcome>(
-    (group) => repeatContested(1, (tries) => transact((deps) => endRequests({ ...deps, isCareful: tries > 0 }, group))),
+    (group) => repeatContested(1, (tries) => transact((deps) => endRequests({ isCareful: tries > 0, ...deps }, group))),
     GROUP,
   );
   return {
@@ -75,10 +75,10 @@ function groupOpenings({ database, clock, random }: RequestsDeps, transact: Tran
   return new Grouped((group) => {
     const sets = stock.take(group);
     return repeatContested(LAST_TRY, (tries) => {
-      if (sets !== null && tries === 0) return transact((deps) => openFromStock({ ...deps, random }, group, sets));
+      if (sets !== null && tries === 0) return transact((deps) => openFromStock({ random, ...deps }, group, sets));
       if (sets !== null) stock.contested();
       const isLastTry = tries === LAST_TRY;
-      return transact((deps) => openRequests({ ...deps, random, stock, isLastTry }, group));
+      return transact((deps) => openRequests({ random, stock, isLastTry, ...deps }, group));
     });
   }, GROUP);
 }

@@ -32,7 +32,7 @@ export function createSlots({
         guard: { state: STATE_CODES.building, attempt },
         // Nobody waits for the set of a node that is being deleted.
         whileNodeBuilds: kind === 'subnode',
-        set: { ...patchColumns(kind, patch), attempt: attempt + 1, attempt_ms: clock.now() },
+        set: { attempt: attempt + 1, attempt_ms: clock.now(), ...patchColumns(kind, patch) },
       }),
   };
 }
