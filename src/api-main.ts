@@ -23,8 +23,13 @@ function serve(port: MessagePort, { config: first, version, logSettings }: ApiSt
   let config = first;
   const store = createStore({ knex: connect(config.database), clock, random });
   const close = async (): Promise<void> => {
-    await api.close();
-    await store.close();
+    try {
+      await api.close();
+      await store.close();
+    } catch (error) {
+      // The process ends: what could not be given back ends with it.
+      log.warn({ err: error }, 'could not close well');
+    }
     port.close();
   };
   const daemon = linkDaemon(port, {

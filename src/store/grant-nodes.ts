@@ -8,7 +8,7 @@ import type { Database, Statements, Transaction, Value } from './database.ts';
 import { imageVersionsOf, type ShownNode } from './read-requests.ts';
 import { chunks, placeholders } from './sql.ts';
 import type { RequestWithNodes } from './store.ts';
-import { entryStatement, type Entry } from './writes.ts';
+import { entryStatements, type Entry } from './writes.ts';
 
 /** Rows per statement: the cost of `CASE` grows with its square. */
 const CHUNK = 200;
@@ -188,10 +188,5 @@ export function entryOf(
 }
 
 export async function writeEntries(statements: Statements, entries: readonly Entry[], now: number): Promise<void> {
-  await Promise.all(
-    chunks(entries, CHUNK).map((chunk) => {
-      const { sql, values } = entryStatement(chunk, now);
-      return statements.run(sql, values);
-    }),
-  );
+  await Promise.all(entryStatements(entries, now).map(({ sql, values }) => statements.run(sql, values)));
 }

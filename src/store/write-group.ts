@@ -7,7 +7,7 @@ import { groupBy } from '../lib/group-by.ts';
 import { repeatContested } from './contested.ts';
 import type { Database, Outcome, Statements, Transaction } from './database.ts';
 import { chunks } from './sql.ts';
-import { entryStatement, eventStatement, matchingIds, shapeOf, subnodeRemoval, writeStatement } from './writes.ts';
+import { entryStatements, eventStatement, matchingIds, shapeOf, subnodeRemoval, writeStatement } from './writes.ts';
 import type { Entry, EventOfRow, RowWrite, Sql, Write } from './writes.ts';
 
 /** Rows per statement: the cost of `CASE` grows with its square. */
@@ -70,10 +70,7 @@ function eventStatements(writes: readonly Write[], at: number): Sql[] {
   });
   const groups = alike(ofRows, ({ table, event }) => JSON.stringify([table, event.kind, event.reason]));
   const entries = writes.filter((write): write is Entry => write.kind === 'entry');
-  return [
-    ...groups.map((group) => eventStatement(group, at)),
-    ...chunks(entries, CHUNK).map((group) => entryStatement(group, at)),
-  ];
+  return [...groups.map((group) => eventStatement(group, at)), ...entryStatements(entries, at)];
 }
 
 /** Row writes by shape, ordered by id so that two processes lock rows in the same order. */

@@ -5,7 +5,7 @@
  */
 import type { Columns, Table } from './columns.ts';
 import type { Value } from './database.ts';
-import { placeholders } from './sql.ts';
+import { chunks, placeholders } from './sql.ts';
 import type { EventInput } from './store.ts';
 
 /** Sets columns of a row that still has the values of `guard`. */
@@ -115,6 +115,8 @@ function expressionOf(pairs: readonly (readonly [number, Value])[], id = 'id'): 
   return { sql: `CASE ${id} ${pairs.map(() => 'WHEN ? THEN ?').join(' ')} END`, values: pairs.flat() };
 }
 
+/** In one statement. */
+const ENTRIES = 200;
 export const EVENT_COLUMNS = '(at_ms, subject_kind, subject_id, root_id, provider, name, kind, reason, detail)';
 
 /** Where an event's subject is read from: its id, the id its history is kept under, its provider and name. */
@@ -158,7 +160,12 @@ export function launchEvents(batch: string, at: number): Sql {
   };
 }
 
-export function entryStatement(entries: readonly Entry[], at: number): Sql {
+/** Statements that add the entries to the history; `at` is their time in epoch milliseconds. */
+export function entryStatements(entries: readonly Entry[], at: number): Sql[] {
+  return chunks(entries, ENTRIES).map((chunk) => entryStatement(chunk, at));
+}
+
+function entryStatement(entries: readonly Entry[], at: number): Sql {
   const row = `(${placeholders(9)})`;
   return {
     sql: `INSERT INTO event ${EVENT_COLUMNS} VALUES ${entries.map(() => row).join(', ')}`,
