@@ -30,6 +30,7 @@ import { reportStart, startDetached } from './process/detach.ts';
 import { describeFailure } from './process/failure.ts';
 import { thisHolder } from './process/holder.ts';
 import { createLog, type DaemonLog } from './process/log.ts';
+import type { LogSettings } from './process/log-settings.ts';
 import { warnOfOldNode } from './process/node-version.ts';
 import { parseDaemonOptions, programName, type DaemonOptions } from './process/options.ts';
 import { logSettings, pidFilePath } from './process/paths.ts';
@@ -115,7 +116,7 @@ async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): 
     });
     takeProcess(log, conductor);
     leaveTraces(options, { stateDir, source });
-    const engine = await assemble({ options, stateDir, version, source, refreshConfig, log, releasers });
+    const engine = await assemble({ options, stateDir, version, settings, source, refreshConfig, log, releasers });
     log.info({ version, config: source.current().path, pid: process.pid }, 'started');
     warnOfOldNode(process.versions.node, log.child('process'));
     if (options.detached) await letGo();
@@ -167,6 +168,8 @@ interface Parts {
   readonly options: DaemonOptions;
   readonly stateDir: string;
   readonly version: string;
+  /** Of the log. */
+  readonly settings: LogSettings;
   readonly source: ConfigSource;
   readonly refreshConfig: () => Promise<void>;
   readonly log: Log;
@@ -253,8 +256,8 @@ function followJobs({ store, source, metrics, log, releasers, wake }: Surroundin
 }
 
 function openApi(surroundings: Surroundings, engine: Engine): Follower {
-  const { options, stateDir, version, source, log, releasers, wake } = surroundings;
-  const start: ApiStart = { config: source.current(), version, logSettings: logSettings(options, stateDir) };
+  const { version, settings, source, log, releasers, wake } = surroundings;
+  const start: ApiStart = { config: source.current(), version, logSettings: settings };
   const api = startApiThread({
     entry: new URL(`api-main${extname(import.meta.url)}`, import.meta.url),
     start,

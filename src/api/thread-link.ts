@@ -4,31 +4,19 @@
  */
 import type { MessagePort, Worker } from 'node:worker_threads';
 import type { Config } from '../config/types.ts';
+import type { LogLine } from '../lib/log.ts';
 import type { Explanation } from '../planning/explanation.ts';
-
-/** A line of the log, with plain data for fields. */
-export interface LogLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly message: string;
-}
-
-/** What only the daemon knows. */
-interface Questions {
-  /** Why a request waits: {@link Explanation}, or null where that is not known. */
-  readonly wait: { readonly asked: { readonly requestId: number }; readonly answer: Explanation | null };
-  /** Why the pool is not looked after; null: it is. */
-  readonly unready: { readonly asked: null; readonly answer: string | null };
-}
-type About = keyof Questions;
 
 type ToThread =
   | { readonly kind: 'configure'; readonly config: Config }
   | { readonly kind: 'answer'; readonly call: number; readonly answer: unknown }
   | { readonly kind: 'close' };
 
+/** What is asked with a `call` gets an `answer` with the same. */
+type Question = { readonly kind: 'explain'; readonly requestId: number } | { readonly kind: 'unready' };
+
 type ToDaemon =
-  | { readonly kind: 'ask'; readonly call: number; readonly about: About; readonly asked: unknown }
+  | (Question & { readonly call: number })
   | { readonly kind: 'changed' }
   | { readonly kind: 'log'; readonly line: LogLine };
 
@@ -48,14 +36,13 @@ export interface ThreadLink {
 /** The daemon's end: answers what the thread asks. */
 export function linkThread(port: Worker | MessagePort, { explain, unready, onChange, onLog }: DaemonEnd): ThreadLink {
   const send = (message: ToThread): void => port.postMessage(message);
-  const answers: { readonly [A in About]: (asked: Questions[A]['asked']) => Questions[A]['answer'] } = {
-    wait: ({ requestId }) => explain(requestId),
-    unready,
-  };
   port.on('message', (message: ToDaemon) => {
     if (message.kind === 'changed') onChange();
     else if (message.kind === 'log') onLog(message.line);
-    else send({ kind: 'answer', call: message.call, answer: answers[message.about](message.asked as never) });
+    else {
+      const answer = message.kind === 'explain' ? explain(message.requestId) : unready();
+      send({ kind: 'answer', call: message.call, answer });
+    }
   });
   return {
     configure: (config) => send({ kind: 'configure', config }),
@@ -85,15 +72,15 @@ export function linkDaemon(port: MessagePort, { configure, close }: ThreadLink):
       asking.delete(message.call);
     }
   });
-  const ask = <A extends About>(about: A, asked: Questions[A]['asked']): Promise<Questions[A]['answer']> =>
-    new Promise((resolve) => {
+  const ask = <Answer>(question: Question): Promise<Answer> =>
+    new Promise<Answer>((resolve) => {
       calls += 1;
       asking.set(calls, resolve);
-      send({ kind: 'ask', call: calls, about, asked });
+      send({ call: calls, ...question });
     });
   return {
-    explain: (requestId) => ask('wait', { requestId }),
-    unready: () => ask('unready', null),
+    explain: (requestId) => ask({ kind: 'explain', requestId }),
+    unready: () => ask({ kind: 'unready' }),
     onChange: () => {
       if (isToldSoon) return;
       isToldSoon = true;

@@ -10,13 +10,21 @@ export interface Log {
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
-const nothing = (): void => undefined;
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: LogFields;
+  readonly message: string;
+}
+
+/** A logger that gives each line to `write`. Those below it are not told apart. */
+export function logLines(write: (line: LogLine) => void): Log {
+  const at =
+    (level: LogLine['level']) =>
+    (fields: LogFields, message: string): void =>
+      write({ level, fields, message });
+  const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
+  return log;
+}
 
 /** A logger that drops everything. */
-export const silentLog: Log = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  child: () => silentLog,
-};
+export const silentLog: Log = logLines(() => undefined);

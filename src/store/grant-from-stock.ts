@@ -2,14 +2,12 @@
  * Making requests and granting them nodes of the stock in one exchange with MySQL. Everything is written as if it could be
  * had, and proves that: where it cannot, the server does nothing of what comes after, and the transaction is rolled back.
  */
-import { toSeconds } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { proofOf } from './conversation.ts';
 import type { Statements, Value } from './database.ts';
-import { describeGranted, IS_FREE, type GrantDeps } from './grant-nodes.ts';
+import { describeGranted, IS_FREE, nodeGrant, requestGrant, type GrantDeps } from './grant-nodes.ts';
 import { insertRequests, keyOf, readRequests, type Opening } from './new-requests.ts';
 import type { ShownNode } from './read-requests.ts';
 import { placeholders } from './sql.ts';
@@ -46,7 +44,7 @@ export async function openFromStock(
     insertRequests(deps, { openings, keys, batch }),
     requireNobodyWaits(statements, { sales, batch }),
     grantRequests(statements, { keys, batch, now }),
-    grantNodes(statements, sales, now),
+    takeNodes(statements, sales, now),
     writeEvents(statements, sales, now),
     readRequests(statements, keys),
     statements.commit(),
@@ -74,22 +72,20 @@ interface Made {
 
 /** Also a proof that all of them are new: another one with the same key is of another batch. */
 async function grantRequests(statements: Statements, { keys, batch, now }: Made): Promise<void> {
-  const set = 'state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1';
+  const set = requestGrant(now);
   await statements.run(
-    `UPDATE request SET ${set} WHERE dedup IN (${placeholders(keys.length)}) AND batch = ?`,
-    [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...keys, batch],
+    `UPDATE request SET ${set.sql} WHERE dedup IN (${placeholders(keys.length)}) AND batch = ?`,
+    [...set.values, ...keys, batch],
     keys.length,
   );
 }
 
-async function grantNodes(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {
+async function takeNodes(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {
   const pairs = sales.flatMap(({ key, nodes }) => nodes.map(({ node }) => [node.id, key] as const));
-  const cases = pairs.map(() => `WHEN ? THEN ${REQUEST_ID}`).join(' ');
-  const set: Value[] = [...pairs.flat(), STATE_CODES.used, toSeconds(now)];
-  // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
+  const set = nodeGrant(pairs, REQUEST_ID, now);
   await statements.run(
-    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(pairs.length)}) AND ${IS_FREE}`,
-    [...set, ...pairs.map(([id]) => id)],
+    `UPDATE node SET ${set.sql} WHERE id IN (${placeholders(pairs.length)}) AND ${IS_FREE}`,
+    [...set.values, ...pairs.map(([id]) => id)],
     pairs.length,
   );
 }

@@ -8,7 +8,7 @@ import type { Database, Statements, Transaction, Value } from './database.ts';
 import { imageVersionsOf, type ShownNode } from './read-requests.ts';
 import { chunks, placeholders } from './sql.ts';
 import type { RequestWithNodes } from './store.ts';
-import { entryStatements, type Entry } from './writes.ts';
+import { entryStatements, type Entry, type Sql } from './writes.ts';
 
 /** Rows per statement: the cost of `CASE` grows with its square. */
 const CHUNK = 200;
@@ -130,6 +130,32 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
   ]);
 }
 
+/** What a grant sets of requests. */
+export function requestGrant(now: number): Sql {
+  return {
+    sql: 'state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1',
+    values: [REQUEST_STATE_CODES.granted, toSeconds(now), now, now],
+  };
+}
+
+/**
+ * What a grant sets of nodes.
+ * @param pairs ids of nodes, each with what tells its request
+ * @param requestId SQL that makes the id of a request of that
+ */
+export function nodeGrant(
+  pairs: readonly (readonly [node: number, request: Value])[],
+  requestId: string,
+  now: number,
+): Sql {
+  const cases = pairs.map(() => `WHEN ? THEN ${requestId}`).join(' ');
+  return {
+    // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
+    sql: `created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1`,
+    values: [...pairs.flat(), STATE_CODES.used, toSeconds(now)],
+  };
+}
+
 /** Of a node that may be granted: nobody has it, or may know of it, and nothing is known against it. */
 export const IS_FREE = `state = ${STATE_CODES.ready} AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL`;
 
@@ -147,9 +173,10 @@ function grantedTo(requestId: number, now: number): Pick<NodeRecord, 'state' | '
 
 async function writeRequests(statements: Statements, grants: readonly WholeGrant[], now: number): Promise<void> {
   const ids = grants.map(({ requestId }) => requestId);
+  const set = requestGrant(now);
   await statements.run(
-    `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
-    [REQUEST_STATE_CODES.granted, toSeconds(now), now, now, ...ids, REQUEST_STATE_CODES.waiting],
+    `UPDATE request SET ${set.sql} WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
+    [...set.values, ...ids, REQUEST_STATE_CODES.waiting],
     ids.length,
   );
 }
@@ -159,12 +186,10 @@ async function writeNodes(
   pairs: readonly (readonly [node: number, request: number])[],
   now: number,
 ): Promise<void> {
-  const cases = pairs.map(() => 'WHEN ? THEN ?').join(' ');
-  const set: Value[] = [...pairs.flat(), STATE_CODES.used, toSeconds(now)];
-  // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
+  const set = nodeGrant(pairs, '?', now);
   await statements.run(
-    `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(pairs.length)}) AND state = ? AND COALESCE(request_id, 0) = 0`,
-    [...set, ...pairs.map(([id]) => id), STATE_CODES.ready],
+    `UPDATE node SET ${set.sql} WHERE id IN (${placeholders(pairs.length)}) AND state = ? AND COALESCE(request_id, 0) = 0`,
+    [...set.values, ...pairs.map(([id]) => id), STATE_CODES.ready],
     pairs.length,
   );
 }

@@ -5,15 +5,15 @@ import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { repeatContested } from './contested.ts';
 import type { Database } from './database.ts';
 import { endRequests, type EndOutcome } from './end-requests.ts';
+import { openFromStock } from './grant-from-stock.ts';
 import { entryOf, grantNodes, lockRows, writeEntries, type GrantDeps } from './grant-nodes.ts';
 import { Grouped } from './grouped.ts';
-import { openFromStock } from './grant-from-stock.ts';
 import type { Opening } from './new-requests.ts';
 import { openRequests } from './open-requests.ts';
-import { Stock } from './stock.ts';
 import { purgeOldest } from './purge.ts';
 import { readWithNodes } from './read-requests.ts';
 import { REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
+import { Stock } from './stock.ts';
 import type { OpenedRequest, RequestEnding, RequestWithNodes, Store } from './store.ts';
 
 interface RequestsDeps {

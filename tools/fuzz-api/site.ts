@@ -1,7 +1,7 @@
 import { createApi } from '../../src/api/api.ts';
 import type { Config } from '../../src/config/types.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
-import type { Log, LogFields } from '../../src/lib/log.ts';
+import { logLines } from '../../src/lib/log.ts';
 import { openApiPool, type ApiPool, type ApiToken } from '../../test/support/api-pool.ts';
 import { aConfig, aLabel, aProvider } from '../../test/support/builders.ts';
 
@@ -27,18 +27,12 @@ function configOf(rateLimit: number): Config {
 
 /** @param onLine told of each line of the log */
 export async function openSite(onLine: (level: string, line: string) => void): Promise<Site> {
-  const write = (level: string) => (fields: LogFields, message: string) =>
+  const log = logLines(({ level, fields, message }) =>
     onLine(
       level,
       `${message} ${JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.stack : value))}`,
-    );
-  const log: Log = {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    child: () => log,
-  };
+    ),
+  );
   const config = configOf(0);
   const limited = configOf(5);
   const pool = await openApiPool({ clock, config });

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { createApp, type AppDeps } from '../../../src/api/app.ts';
 import type { ErrorBody } from '../../../src/api/http-error.ts';
 import type { Config } from '../../../src/config/types.ts';
-import type { Log, LogFields } from '../../../src/lib/log.ts';
+import { logLines, type Log } from '../../../src/lib/log.ts';
 import type { Explanation } from '../../../src/planning/explanation.ts';
 import type { RequestView } from '../../../src/requests/view.ts';
 import { openApiPool, type ApiPool, type ApiToken } from '../../support/api-pool.ts';
@@ -58,12 +58,10 @@ export interface Scene extends ApiPool {
 }
 
 function recordingLog(lines: string[]): Log {
-  const write = (level: string) => (fields: LogFields, message: string) =>
-    void lines.push(
-      `${level} ${message} ${JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.stack : value))}`,
-    );
-  const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  return { ...log, child: () => recordingLog(lines) };
+  return logLines(({ level, fields, message }) => {
+    const text = JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.stack : value));
+    lines.push(`${level} ${message} ${text}`);
+  });
 }
 
 export async function openScene(overrides: ConfigOverrides = {}): Promise<Scene> {

@@ -2,9 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApiThread, type ApiThread } from '../../../src/api/api-thread.ts';
-import { linkDaemon, linkThread, type LogLine } from '../../../src/api/thread-link.ts';
+import { linkDaemon, linkThread } from '../../../src/api/thread-link.ts';
 import type { Config } from '../../../src/config/types.ts';
-import { silentLog } from '../../../src/lib/log.ts';
+import { silentLog, type LogLine } from '../../../src/lib/log.ts';
 import { aConfig } from '../../support/builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { until } from './scene.ts';
@@ -73,7 +73,7 @@ function start(code: string) {
   const errors: string[] = [];
   const seen: unknown[] = [];
   const entry = new URL(
-    `data:text/javascript,${encodeURIComponent(`import { parentPort as port, workerData } from 'node:worker_threads'; ${code}`)}`,
+    `data:text/javascript,${encodeURIComponent(`import { parentPort as port } from 'node:worker_threads'; ${code}`)}`,
   );
   const first = aConfig();
   const thread: ApiThread = startApiThread({

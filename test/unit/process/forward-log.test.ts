@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { NodepoolError } from '../../../src/lib/errors.ts';
-import { forwardLog, type ForwardedLine } from '../../../src/process/forward-log.ts';
+import type { LogLine } from '../../../src/lib/log.ts';
+import { forwardLog } from '../../../src/process/forward-log.ts';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from '../../../src/process/log-settings.ts';
 
 function record(settings: Partial<LogSettings>) {
-  const lines: ForwardedLine[] = [];
+  const lines: LogLine[] = [];
   const log = forwardLog('nodepool.api', { ...DEFAULT_LOG_SETTINGS, ...settings }, (line) => void lines.push(line));
   return { log, lines };
 }
