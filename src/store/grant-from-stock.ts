@@ -7,7 +7,7 @@ import type { NodeRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { proofOf } from './conversation.ts';
 import type { Statements, Value } from './database.ts';
-import { describeGranted, IS_FREE, nodeGrant, requestGrant, type GrantDeps } from './grant-nodes.ts';
+import { describeGranted, IS_FREE, nodeGrant, type GrantDeps } from './grant-nodes.ts';
 import { insertRequests, keyOf, readRequests, type Opening } from './new-requests.ts';
 import type { ShownNode } from './read-requests.ts';
 import { placeholders } from './sql.ts';
@@ -40,10 +40,9 @@ export async function openFromStock(
     return { key: keys[index]!, label: request.label, nodes: sets[index]! };
   });
   // Sent together, in this order.
-  const [, , , , , rows] = await Promise.all([
-    insertRequests(deps, { openings, keys, batch }),
-    requireNobodyWaits(statements, { sales, batch }),
-    grantRequests(statements, { keys, batch, now }),
+  const [, , , , rows] = await Promise.all([
+    insertRequests(deps, { openings, keys, batch, state: 'granted' }),
+    requireNewAndFirst(statements, { sales, batch }),
     takeNodes(statements, sales, now),
     writeEvents(statements, sales, now),
     readRequests(statements, keys),
@@ -55,29 +54,17 @@ export async function openFromStock(
   });
 }
 
-async function requireNobodyWaits(
+/** That all of the requests were made just now, a row with the same key being of another batch; and that nobody waits. */
+async function requireNewAndFirst(
   statements: Statements,
   { sales, batch }: { sales: readonly Sale[]; batch: string },
 ): Promise<void> {
   const labels = [...new Set(sales.map(({ label }) => label))];
-  const waiting = `SELECT 1 FROM request WHERE state = ? AND label_name IN (${placeholders(labels.length)}) AND batch <> ?`;
-  await statements.tuples(proofOf(`NOT EXISTS (${waiting})`), [REQUEST_STATE_CODES.waiting, ...labels, batch]);
-}
-
-interface Made {
-  readonly keys: readonly string[];
-  readonly batch: string;
-  readonly now: number;
-}
-
-/** Also a proof that all of them are new: another one with the same key is of another batch. */
-async function grantRequests(statements: Statements, { keys, batch, now }: Made): Promise<void> {
-  const set = requestGrant(now);
-  await statements.run(
-    `UPDATE request SET ${set.sql} WHERE dedup IN (${placeholders(keys.length)}) AND batch = ?`,
-    [...set.values, ...keys, batch],
-    keys.length,
-  );
+  const made = `SELECT COUNT(*) FROM request WHERE dedup IN (${placeholders(sales.length)}) AND batch = ?`;
+  const waiting = `SELECT 1 FROM request WHERE state = ? AND label_name IN (${placeholders(labels.length)})`;
+  const keys = sales.map(({ key }) => key);
+  const values = [...keys, batch, sales.length, REQUEST_STATE_CODES.waiting, ...labels];
+  await statements.tuples(proofOf(`(${made}) = ? AND NOT EXISTS (${waiting})`), values);
 }
 
 async function takeNodes(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {

@@ -130,14 +130,6 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
   ]);
 }
 
-/** What a grant sets of requests. */
-export function requestGrant(now: number): Sql {
-  return {
-    sql: 'state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1',
-    values: [REQUEST_STATE_CODES.granted, toSeconds(now), now, now],
-  };
-}
-
 /**
  * What a grant sets of nodes.
  * @param pairs ids of nodes, each with what tells its request
@@ -173,10 +165,10 @@ function grantedTo(requestId: number, now: number): Pick<NodeRecord, 'state' | '
 
 async function writeRequests(statements: Statements, grants: readonly WholeGrant[], now: number): Promise<void> {
   const ids = grants.map(({ requestId }) => requestId);
-  const set = requestGrant(now);
+  const { granted, waiting } = REQUEST_STATE_CODES;
   await statements.run(
-    `UPDATE request SET ${set.sql} WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
-    [...set.values, ...ids, REQUEST_STATE_CODES.waiting],
+    `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
+    [granted, toSeconds(now), now, now, ...ids, waiting],
     ids.length,
   );
 }

@@ -28,22 +28,25 @@ interface Insertion {
   /** Of each opening: what is unique about it. */
   readonly keys: readonly string[];
   readonly batch: string;
+  readonly state: 'waiting' | 'granted';
 }
 
 const INSERTED =
-  'dedup, wish, batch, label_name, node_count, priority, rank_ms, requestor, reason, token_id, ttl_ms, state, state_time, created_ms';
+  'dedup, wish, batch, label_name, node_count, priority, rank_ms, requestor, reason, token_id, ttl_ms, state, state_time, created_ms, granted_ms, expires_ms';
 
 /** Rows whose key is there stay as they are. (`INSERT IGNORE` would also swallow values that do not fit.) */
 const KEEP = { mysql: 'ON DUPLICATE KEY UPDATE dedup = dedup', sqlite: 'ON CONFLICT (dedup) DO NOTHING' };
 
 export async function insertRequests(
   { database, statements, now }: { database: Database; statements: Statements; now: number },
-  { openings, keys, batch }: Insertion,
+  { openings, keys, batch, state }: Insertion,
 ): Promise<void> {
+  const isGranted = state === 'granted';
   const rows = openings.map(({ request }, index): Value[] => {
     const { label, count, priority, requestor, reason, tokenId, ttlMs } = request;
     const wish = [clip(label), count, priority, requestRank(now, priority), clip(requestor), reason, tokenId, ttlMs];
-    return [keys[index]!, wishOf(request), batch, ...wish, REQUEST_STATE_CODES.waiting, toSeconds(now), now];
+    const times = [toSeconds(now), now, isGranted ? now : null, isGranted ? now + ttlMs : null];
+    return [keys[index]!, wishOf(request), batch, ...wish, REQUEST_STATE_CODES[state], ...times];
   });
   const row = `(${placeholders(rows[0]!.length)})`;
   const keep = KEEP[database.dialect];

@@ -31,7 +31,7 @@ export async function openRequests(
   const keys = openings.map(({ request }) => keyOf(request, random));
   // Sent together, in this order.
   const [, rows, offers] = await Promise.all([
-    insertRequests(deps, { openings, keys, batch }),
+    insertRequests(deps, { openings, keys, batch, state: 'waiting' }),
     readRequests(statements, keys),
     readOffers(deps, openings, batch),
   ]);
