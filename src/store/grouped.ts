@@ -3,6 +3,7 @@
  * fifty clients at once cost one transaction, and one write to the disk.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 
 /** Does a group of work; answers one result per item, in their order. An error is that of its item alone. */
@@ -19,19 +20,25 @@ export interface GroupOptions<Item> {
   readonly largestGroup: number;
   /** Items with the same key never are in one group, and keep their order; null: it goes with any. */
   readonly keyOf?: (item: Item) => string | null;
+  /** For work that nobody is in a hurry for: when many come, a group begins so long (ms) after the one before it. */
+  readonly pace?: { readonly clock: Clock; readonly ms: number };
 }
 
 export class Grouped<Item, Result> {
   readonly #work: GroupWork<Item, Result>;
   readonly #largestGroup: number;
   readonly #keyOf: (item: Item) => string | null;
+  readonly #pace: GroupOptions<Item>['pace'];
+  /** When the next group may begin. */
+  #pause: Promise<void> = Promise.resolve();
   #queue: Waiting<Item, Result>[] = [];
   #draining: Promise<void> | null = null;
 
-  constructor(work: GroupWork<Item, Result>, { largestGroup, keyOf = () => null }: GroupOptions<Item>) {
+  constructor(work: GroupWork<Item, Result>, { largestGroup, keyOf = () => null, pace }: GroupOptions<Item>) {
     this.#work = work;
     this.#largestGroup = largestGroup;
     this.#keyOf = keyOf;
+    this.#pace = pace;
   }
 
   /** Resolves when it is done. Rejects when the database fails: then it may or may not have taken effect. */
@@ -49,8 +56,12 @@ export class Grouped<Item, Result> {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
+      await this.#pause;
       await nextTurn();
-      await this.#flush(this.#take());
+      const group = this.#take();
+      // What comes alone is done at once.
+      if (this.#pace && group.length > 1) this.#pause = this.#pace.clock.sleep(this.#pace.ms);
+      await this.#flush(group);
     }
     this.#draining = null;
   }

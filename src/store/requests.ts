@@ -29,6 +29,8 @@ export type Requests = Store['requests'] & {
 
 /** Requests made, ended or looked up together. */
 const GROUP = { largestGroup: 200 };
+/** Ends are gathered for so long, in milliseconds: the database has more time for those who wait for nodes. */
+const END_PACE_MS = 25;
 /** Another process may take the same nodes, but not so often: after this, those that it got in the way of wait. */
 const LAST_TRY = 4;
 /** READY nodes read for those who will ask next. */
@@ -44,7 +46,7 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
   }, GROUP);
   const endings = new Grouped<RequestEnding, EndOutcome>(
     (group) => repeatContested(1, (tries) => transact((deps) => endRequests({ isCareful: tries > 0, ...deps }, group))),
-    GROUP,
+    { pace: { clock, ms: END_PACE_MS }, ...GROUP },
   );
   return {
     open: (request, targets) => openings.submit({ request, targets }),

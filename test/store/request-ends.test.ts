@@ -104,6 +104,7 @@ describe.each(DATABASES)('ending requests on %s', (kind) => {
       stores.flatMap(({ requests }) => reasons.map((reason) => requests.end({ id, reason }))),
     );
     expect(answers.filter(Boolean)).toHaveLength(1);
+    await test.clock.advance(25);
     expect(await test.store.requests.end({ id, reason: 'released' })).toBe(false);
     expect(await test.store.events.latest(['ended'], 10)).toHaveLength(1);
     expect((await test.store.events.of('node', nodes[0]!)).map((event) => event.kind)).toEqual([
@@ -112,6 +113,23 @@ describe.each(DATABASES)('ending requests on %s', (kind) => {
       expect.stringMatching(/^(retired|job-ended)$/),
     ]);
     expect(await test.store.requests.end({ id: 999_999, reason: 'released' })).toBe(false);
+  });
+
+  it('those that come soon after several others are gathered, and one that comes alone does not wait', async () => {
+    const ids: number[] = [];
+    for (let count = 0; count < 6; count += 1) ids.push((await granted()).id);
+    const end = (...which: number[]): Promise<boolean[]> =>
+      Promise.all(which.map((index) => test.store.requests.end({ id: ids[index]!, reason: 'released' })));
+    await end(0);
+    await end(1, 2);
+    const first = end(3);
+    await test.clock.advance(24);
+    const second = end(4, 5);
+    expect((await test.store.requests.find(ids[3]!))?.request.state).toBe('granted');
+    await test.clock.advance(1);
+    await Promise.all([first, second]);
+    const ended = await test.store.requests.ended(10);
+    expect(ended.map(({ endedAt }) => endedAt! - NOW).reverse()).toEqual([0, 0, 0, 25, 25, 25]);
   });
 
   it('many end together, each in its own way', async () => {
