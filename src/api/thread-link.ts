@@ -50,10 +50,13 @@ export function linkThread(port: Worker | MessagePort, { explain, unready, onCha
   };
 }
 
+/** Changes are gathered for so long, in milliseconds. */
+const TELL_MS = 10;
+
 export interface DaemonLink {
   explain(requestId: number): Promise<Explanation | null>;
   unready(): Promise<string | null>;
-  /** Those of one turn of the event loop are told once. */
+  /** Those of some milliseconds are told together: passes of the loop are not closer to each other. */
   onChange(): void;
   log(line: LogLine): void;
 }
@@ -84,10 +87,10 @@ export function linkDaemon(port: MessagePort, { configure, close }: ThreadLink):
     onChange: () => {
       if (isToldSoon) return;
       isToldSoon = true;
-      setImmediate(() => {
+      setTimeout(() => {
         isToldSoon = false;
         send({ kind: 'changed' });
-      });
+      }, TELL_MS);
     },
     log: (line) => send({ kind: 'log', line }),
   };

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import { createDeadlines, type Deadlines } from './deadlines.ts';
 import { NodepoolError } from './errors.ts';
+import { interruptible } from './interruptible.ts';
 import { onAbort } from './on-abort.ts';
 
 export interface TimeLimit {
@@ -14,28 +15,15 @@ export interface TimeLimit {
  * Runs something long with a time limit. Rejects with `command-failed` when it is over and with `aborted` when
  * `signal` aborts, whether or not `run` heeds the signal that it is given.
  */
-export async function withTimeLimit<T>(
+export function withTimeLimit<T>(
   { clock, ms, what }: TimeLimit,
   signal: AbortSignal,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const own = new AbortController();
-  let release: readonly (() => void)[] = [];
-  const interruption = new Promise<never>((_, reject) => {
-    const interrupt = (error: NodepoolError): void => {
-      reject(error);
-      own.abort(error);
-    };
-    release = [
-      onAbort(signal, () => interrupt(new NodepoolError('aborted', `${what} was abandoned`))),
-      deadlinesOf(clock, ms).start(() => interrupt(expired(what, ms))),
-    ];
-  });
-  try {
-    return await Promise.race([run(own.signal), interruption]);
-  } finally {
-    for (const end of release) end();
-  }
+  return interruptible(run, [
+    (interrupt) => onAbort(signal, () => interrupt(new NodepoolError('aborted', `${what} was abandoned`))),
+    (interrupt) => deadlinesOf(clock, ms).start(() => interrupt(expired(what, ms))),
+  ]);
 }
 
 function expired(what: string, ms: number): NodepoolError {

@@ -9,7 +9,7 @@ import type { LaneName, Limiter } from '../lib/limiter.ts';
 import { onAbort } from '../lib/on-abort.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
 import type { ServerId } from '../lib/ids.ts';
-import { interruptible, type Watch } from './interruptible.ts';
+import { interruptible, type Watch } from '../lib/interruptible.ts';
 import type { Cloud, CloudCall, Provider, ServerSpec } from './provider.ts';
 import type { Usage } from './usage.ts';
 import { createUploadWatch } from './watch-upload.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
 import { NodepoolError } from '../lib/errors.ts';
-import type { Watch } from './interruptible.ts';
+import type { Watch } from '../lib/interruptible.ts';
 import type { UploadSpec } from './provider.ts';
 
 /** A cloud may take no byte for this long at least, and for `api-timeout` where that is longer. */

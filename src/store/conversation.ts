@@ -90,9 +90,12 @@ export interface ExchangeOptions {
   readonly timeoutMs: number;
 }
 
-/** A statement with which MySQL fails, and rejects with `Contested`, unless the condition holds. */
+/**
+ * A statement with which MySQL fails, and rejects with `Contested`, unless the condition holds. Its column has a name, for
+ * mysql2 compiles code for each set of names, and a column without one is named after its expression, with all its values.
+ */
 export function proofOf(condition: string): string {
-  return `SELECT EXP(IF(${condition}, 0, 1000))`;
+  return `SELECT EXP(IF(${condition}, 0, 1000)) AS proof`;
 }
 /** That the statement before it matched so many rows. */
 const PROOF = proofOf('ROW_COUNT() = ?');

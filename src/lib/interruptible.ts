@@ -1,14 +1,14 @@
-import type { NodepoolError } from '../lib/errors.ts';
+import type { NodepoolError } from './errors.ts';
 
-/** Begins to watch for a reason to interrupt a call; returns what ends the watch. */
+/** Begins to watch for a reason to interrupt work; returns what ends the watch. */
 export type Watch = (interrupt: (error: NodepoolError) => void) => () => void;
 
 /**
- * Settles as `send` does, or rejects as soon as a watch interrupts it; then the signal given to `send` aborts too,
- * but nobody waits until the driver has noticed.
+ * Settles as `run` does, or rejects as soon as a watch interrupts it; then the signal given to `run` aborts too,
+ * but nobody waits until it has noticed.
  */
 export async function interruptible<T>(
-  send: (signal: AbortSignal) => Promise<T>,
+  run: (signal: AbortSignal) => Promise<T>,
   watches: readonly Watch[],
 ): Promise<T> {
   const own = new AbortController();
@@ -21,7 +21,7 @@ export async function interruptible<T>(
     release = watches.map((watch) => watch(interrupt));
   });
   try {
-    return await Promise.race([send(own.signal), interruption]);
+    return await Promise.race([run(own.signal), interruption]);
   } finally {
     for (const end of release) end();
   }
