@@ -50,13 +50,10 @@ export function linkThread(port: Worker | MessagePort, { explain, unready, onCha
   };
 }
 
-/** Changes are gathered for so long, in milliseconds. */
-const TELL_MS = 10;
-
 export interface DaemonLink {
   explain(requestId: number): Promise<Explanation | null>;
   unready(): Promise<string | null>;
-  /** Those of some milliseconds are told together: passes of the loop are not closer to each other. */
+  /** Those of one turn of the event loop are told once. */
   onChange(): void;
   log(line: LogLine): void;
 }
@@ -87,10 +84,10 @@ export function linkDaemon(port: MessagePort, { configure, close }: ThreadLink):
     onChange: () => {
       if (isToldSoon) return;
       isToldSoon = true;
-      setTimeout(() => {
+      setImmediate(() => {
         isToldSoon = false;
         send({ kind: 'changed' });
-      }, TELL_MS);
+      });
     },
     log: (line) => send({ kind: 'log', line }),
   };
