@@ -4,6 +4,7 @@ import { systemClock as clock } from '../../src/lib/clock.ts';
 import { logLines } from '../../src/lib/log.ts';
 import { openApiPool, type ApiPool, type ApiToken } from '../../test/support/api-pool.ts';
 import { aConfig, aLabel, aProvider } from '../../test/support/builders.ts';
+import { logText } from '../../test/support/log-text.ts';
 
 /** The HTTP interface on an embedded database with some nodes, for the fuzzer to work on. */
 export interface Site {
@@ -27,12 +28,7 @@ function configOf(rateLimit: number): Config {
 
 /** @param onLine told of each line of the log */
 export async function openSite(onLine: (level: string, line: string) => void): Promise<Site> {
-  const log = logLines(({ level, fields, message }) =>
-    onLine(
-      level,
-      `${message} ${JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.stack : value))}`,
-    ),
-  );
+  const log = logLines((line) => onLine(line.level, logText(line)));
   const config = configOf(0);
   const limited = configOf(5);
   const pool = await openApiPool({ clock, config });

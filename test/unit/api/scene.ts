@@ -10,6 +10,7 @@ import type { RequestView } from '../../../src/requests/view.ts';
 import { openApiPool, type ApiPool, type ApiToken } from '../../support/api-pool.ts';
 import { aConfig, type ConfigOverrides } from '../../support/builders.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { logText } from '../../support/log-text.ts';
 
 export const REQUESTS = '/api/v1/requests';
 export const NOW = Date.UTC(2026, 0, 15, 12);
@@ -58,10 +59,7 @@ export interface Scene extends ApiPool {
 }
 
 function recordingLog(lines: string[]): Log {
-  return logLines(({ level, fields, message }) => {
-    const text = JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.stack : value));
-    lines.push(`${level} ${message} ${text}`);
-  });
+  return logLines((line) => void lines.push(`${line.level} ${logText(line)}`));
 }
 
 export async function openScene(overrides: ConfigOverrides = {}): Promise<Scene> {

@@ -2,7 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createConfigSource, type ConfigSource } from '../../../src/config/watch.ts';
-import type { Log } from '../../../src/lib/log.ts';
+import { logLines, type Log } from '../../../src/lib/log.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { aDirectory, BARE_SYSTEM, writeIn } from './files.ts';
 
@@ -47,19 +47,10 @@ function watch(yaml = GOOD): Watched {
 }
 
 function recorder(lines: string[], directory: string): Log {
-  const record =
-    (level: string) =>
-    ({ problems = [] }: { problems?: readonly string[] }, message: string): void => {
-      lines.push([`${level}: ${message}`, ...problems].join('\n').replaceAll(`${directory}/`, ''));
-    };
-  const log: Log = {
-    debug: record('debug'),
-    info: record('info'),
-    warn: record('warn'),
-    error: record('error'),
-    child: () => log,
-  };
-  return log;
+  return logLines(({ level, fields, message }) => {
+    const { problems = [] } = fields as { problems?: readonly string[] };
+    lines.push([`${level}: ${message}`, ...problems].join('\n').replaceAll(`${directory}/`, ''));
+  });
 }
 
 const targets = ({ source }: Watched): string[] => [...source.current().targets.keys()];

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import { createDeadlines } from '../../../lib/deadlines.ts';
 import { NodepoolError } from '../../../lib/errors.ts';
+import { interruptible } from '../../../lib/interruptible.ts';
 import { onAbort } from '../../../lib/on-abort.ts';
 
 /** Runs something that heeds the signal it is given; `what` names it in messages. */
@@ -29,16 +30,9 @@ export function createBounded(clock: Clock, limitMs: number | null): Bounded {
 }
 
 /** Settles as `promise` does, unless `signal` aborts before: then with `aborted`, while the work goes on for others. */
-export async function waitFor<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
-  let release: () => void = () => undefined;
-  const interruption = new Promise<never>((_, reject) => {
-    release = onAbort(signal, () => reject(new NodepoolError('aborted', `waiting for ${what} was abandoned`)));
-  });
-  try {
-    return await Promise.race([promise, interruption]);
-  } finally {
-    release();
-  }
+export function waitFor<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+  const abandoned = (): NodepoolError => new NodepoolError('aborted', `waiting for ${what} was abandoned`);
+  return interruptible(() => promise, [(interrupt) => onAbort(signal, () => interrupt(abandoned()))]);
 }
 
 /** Callers that come while `run` is under way share it. Its result is not kept. */
