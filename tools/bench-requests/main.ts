@@ -3,6 +3,8 @@
  * MariaDB; to plan with 10,000 requests waiting; and to read the queues of a Gearman server with 2000 functions.
  * The clients share the machine with the daemon and the database.
  */
+import { program } from 'commander';
+import { parseCount } from '../../src/cli/options.ts';
 import { startMariadb } from '../../test/support/mariadb.ts';
 import { findFreePort } from '../../test/support/server-process.ts';
 import { fill } from '../bench/loads.ts';
@@ -62,7 +64,8 @@ async function measureClients(
   print('altogether', { 'nodes granted twice': clients.doubles(), 'nodes granted': clients.granted() });
 }
 
-const grants = Number(process.argv[2] ?? DEFAULT_GRANTS);
+const command = program.name('npm run bench:requests --').argument('[grants]', 'how many', parseCount, DEFAULT_GRANTS);
+const [grants] = command.parse().processedArgs as [number];
 print('planning', measurePlanning());
 print('queues', measureQueues());
 await measureHandOut(grants);

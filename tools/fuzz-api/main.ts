@@ -3,7 +3,8 @@
  * embedded database, on 127.0.0.1 alone, and fails on any answer that says that something went wrong on our side, on
  * errors in the log, on connections that hang, and on secrets that show. Prints one line, and what it found.
  */
-import { parseArgs } from 'node:util';
+import { program } from 'commander';
+import { parseCount } from '../../src/cli/options.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { nextCase, type Case } from './cases.ts';
@@ -11,9 +12,12 @@ import { exchange } from './exchange.ts';
 import { createDice } from './mutations.ts';
 import { openSite, type Site } from './site.ts';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } });
-const seconds = Number(values.seconds ?? 60);
-const seed = Number(values.seed ?? clock.now() % 1_000_000);
+const { seconds, seed } = program
+  .name('npm run fuzz:api --')
+  .option('--seconds <n>', 'how long', parseCount, 60)
+  .option('--seed <n>', 'where to begin; the same seed sends the same', parseCount, clock.now() % 1_000_000)
+  .parse()
+  .opts<{ seconds: number; seed: number }>();
 
 const WORKERS = 32;
 /** So many findings end the run, and the first of them are shown. */
