@@ -4,6 +4,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import { bodyOf, ERROR_STATUS, HttpError } from './http-error.ts';
 
@@ -55,17 +56,18 @@ interface ServerDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly limits: ServerLimits;
+  readonly log: Log;
 }
 
 /** Listens at the place. Rejects with the operating system's error when that cannot be had. */
-export async function openHttpServer(place: Place, { fetch, clock, limits }: ServerDeps): Promise<HttpServer> {
+export async function openHttpServer(place: Place, { fetch, clock, limits, log }: ServerDeps): Promise<HttpServer> {
   const server = createLimitedServer(fetch, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(place.port, place.host, () => {
       server.off('error', reject);
-      // An error later on is of one connection; the server goes on.
-      server.on('error', () => undefined);
+      // The server goes on, but one that cannot accept connections, for want of file descriptors, must not be silent.
+      server.on('error', (error) => log.warn({ err: error }, 'a connection could not be accepted'));
       resolve();
     });
   });
@@ -139,6 +141,8 @@ interface BusySocket extends Duplex {
 
 /** Answers where there is no response object, and ends the connection. */
 function answerRaw(socket: BusySocket, error: HttpError): void {
+  // Node has given the connection of a CONNECT away: nobody else would notice that the client has broken off.
+  socket.on('error', () => socket.destroy());
   // Into an answer that has begun nothing can be said.
   if (!socket.writable || socket._httpMessage?.headersSent === true) {
     socket.destroy();

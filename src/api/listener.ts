@@ -71,7 +71,7 @@ export class Listener {
   async #open(place: Place, { isFirstTry, signal }: { isFirstTry: boolean; signal: AbortSignal }): Promise<void> {
     const { fetch, clock, log } = this.#deps;
     try {
-      this.#server = await openHttpServer(place, { fetch, clock, limits: SERVER_LIMITS });
+      this.#server = await openHttpServer(place, { fetch, clock, limits: SERVER_LIMITS, log });
       this.#opened = place;
       log.info({ ...this.#server.place }, 'listening');
     } catch (error) {

@@ -7,11 +7,11 @@ export interface Case {
   readonly pieces: readonly string[];
   /** It is whole and well-formed as HTTP, so there must be an answer. */
   readonly isWhole: boolean;
-  /** The connection is reset when everything was sent. */
-  readonly isBrokenOff: boolean;
+  /** The connection is reset when everything was sent, at once or a moment later; null: it is not. */
+  readonly breaksOff: 'at once' | 'soon' | null;
 }
 
-const METHODS = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE', 'PROPFIND', 'QUERY'];
+const METHODS = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE', 'PROPFIND', 'QUERY', 'CONNECT'];
 const KEYS = [
   'label',
   'count',
@@ -59,13 +59,17 @@ const toLatin1 = (text: string): string => Buffer.from(text).toString('latin1');
 
 /** @param ids up to this the ids of requests may exist */
 export function nextCase(dice: Dice, tokens: readonly ApiToken[], ids: number): Case {
-  if (dice.happens(0.04)) return { pieces: [garbage(dice)], isWhole: false, isBrokenOff: dice.happens(0.3) };
+  if (dice.happens(0.04)) return { pieces: [garbage(dice)], isWhole: false, breaksOff: breakOff(dice, 0.3) };
   const count = dice.happens(0.1) ? 2 + dice.below(4) : 1;
   const requests = Array.from({ length: count }, () => buildRequest(dice, tokens, ids));
   const text = requests.join('');
-  const isBrokenOff = dice.happens(0.05);
-  if (dice.happens(0.25)) return { pieces: split(mutate(text, dice), dice), isWhole: false, isBrokenOff };
-  return { pieces: split(text, dice), isWhole: !isBrokenOff, isBrokenOff };
+  const breaksOff = breakOff(dice, 0.05);
+  if (dice.happens(0.25)) return { pieces: split(mutate(text, dice), dice), isWhole: false, breaksOff };
+  return { pieces: split(text, dice), isWhole: breaksOff === null, breaksOff };
+}
+
+function breakOff(dice: Dice, share: number): Case['breaksOff'] {
+  return dice.happens(share) ? dice.pick(['at once', 'soon'] as const) : null;
 }
 
 function split(text: string, dice: Dice): string[] {

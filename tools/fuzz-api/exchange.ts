@@ -20,7 +20,7 @@ interface Connection {
   text(): string;
   readonly closed: Promise<void>;
   isClosed(): boolean;
-  /** Resolves with the next bytes, or the end. */
+  /** Resolves when it is connected, with the next bytes, or at the end. */
   news(): Promise<void>;
 }
 
@@ -29,6 +29,7 @@ function open(port: number): Connection {
   let text = '';
   let isClosed = false;
   let wake = (): void => undefined;
+  socket.on('connect', () => wake());
   socket.setEncoding('latin1').on('data', (chunk: string) => {
     text += chunk;
     wake();
@@ -51,15 +52,17 @@ function open(port: number): Connection {
   };
 }
 
-export async function exchange(port: number, { pieces, isWhole, isBrokenOff }: Case, clock: Clock): Promise<Outcome> {
+export async function exchange(port: number, { pieces, isWhole, breaksOff }: Case, clock: Clock): Promise<Outcome> {
   const connection = open(port);
   const { socket, text } = connection;
   for (const [index, piece] of pieces.entries()) {
     if (index > 0) await clock.sleep(PAUSE_MS);
     if (socket.writable) socket.write(piece, 'latin1');
   }
-  if (isBrokenOff) {
-    await clock.sleep(PAUSE_MS);
+  if (breaksOff !== null) {
+    if (breaksOff === 'soon') await clock.sleep(PAUSE_MS);
+    // What is not connected yet has sent nothing.
+    else await within(connection, () => !socket.connecting || connection.isClosed(), clock);
     socket.resetAndDestroy();
     return judge(text(), null);
   }
