@@ -1,12 +1,13 @@
 /** Asking for nodes, and waiting for them. */
 import type { Config } from '../config/types.ts';
-import { describeError, NodepoolError } from '../lib/errors.ts';
+import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
 import { REQUEST_ENDS, type RequestRecord } from '../lifecycle/records.ts';
 import { createRequestDesk, type RequestDesk } from '../requests/desk.ts';
 import type { Wish } from '../requests/wish.ts';
 import type { RequestWithNodes, Store } from '../store/store.ts';
 import { hasDaemon } from './daemons.ts';
 import { interruptible, Interruption } from './interruption.ts';
+import { persist } from './persist.ts';
 import type { Session } from './session.ts';
 import { placesInLine } from './turns.ts';
 import { waitFor, type Look, type Waiting } from './wait.ts';
@@ -27,7 +28,8 @@ export async function wishFor({ context }: Session, options: WishOptions & Wante
   const { label, count, priority, ttl, reason } = options;
   const requestor = options.requestor ?? (await context.whoAmI());
   const wanted = { label, count, priority, ttlMs: ttl ?? null, requestor, reason: reason ?? null };
-  return { ...wanted, tokenId: null, idempotencyKey: null };
+  // Under one key a wish whose answer got lost is repeated, and is one request.
+  return { ...wanted, tokenId: null, idempotencyKey: context.random.uuid() };
 }
 
 interface Wanted {
@@ -47,13 +49,13 @@ export function deskOf({ session, store, config }: Asker): RequestDesk {
 
 /** Makes a request, which may have its nodes at once. Says so when nobody is there to serve one that has to wait. */
 export async function openRequest(asker: Asker, wish: Wish): Promise<RequestWithNodes> {
-  const opened = await deskOf(asker).open(wish);
+  const opened = await persist(asker.session, () => deskOf(asker).open(wish));
   await warnWithoutDaemon(asker, opened.request);
   return opened;
 }
 
 async function warnWithoutDaemon({ session, store }: Asker, { id, state }: RequestRecord): Promise<void> {
-  if (state !== 'waiting' || (await hasDaemon(store, session.context))) return;
+  if (state !== 'waiting' || (await persist(session, () => hasDaemon(store, session.context)))) return;
   session.tell(`no daemon is running; request ${id} waits until one is started`);
 }
 
@@ -63,10 +65,9 @@ async function warnWithoutDaemon({ session, store }: Asker, { id, state }: Reque
  * @param timeoutMs undefined: no limit
  */
 export async function acquireNodes(asker: Asker, wish: Wish, timeoutMs?: number): Promise<RequestWithNodes> {
-  const desk = deskOf(asker);
   // From the beginning: a Ctrl-C that comes while the request is made must not leave it behind.
   const found = await interruptible(asker.session.context, async (signal) => {
-    const opened = await desk.open(wish);
+    const opened = await persist(asker.session, () => deskOf(asker).open(wish));
     if (opened.request.state !== 'waiting') return opened;
     try {
       await warnWithoutDaemon(asker, opened.request);
@@ -93,8 +94,14 @@ function waitForGrant(
   const look = async (): Promise<Look<RequestWithNodes>> => {
     // Ctrl-C may have come before the waiting began.
     if (signal.aborted) throw new Interruption(ifInterrupted);
-    const found = await desk.find(request.id);
-    return found.request.state === 'waiting' ? describeWait(asker, request) : { done: found };
+    try {
+      const found = await desk.find(request.id);
+      return found.request.state === 'waiting' ? await describeWait(asker, request) : { done: found };
+    } catch (error) {
+      // It keeps its place in line meanwhile.
+      if (!isNodepoolError(error, 'database-unavailable')) throw error;
+      return { waitsFor: `request ${request.id} waits, and ${describeError(error)}` };
+    }
   };
   const wait = { look, ifInterrupted };
   if (timeoutMs === undefined) return waitFor(asker.session.context, wait);
@@ -115,7 +122,7 @@ async function describeWait({ session, store }: Asker, { id, label, count }: Req
 async function takeBack(asker: Asker, id: number): Promise<void> {
   const { session } = asker;
   try {
-    await deskOf(asker).end(id, false);
+    await persist(session, () => deskOf(asker).end(id, false));
     session.tell(`request ${id} is taken back`);
   } catch (error) {
     // What ended the waiting is told as well, and may be the same.

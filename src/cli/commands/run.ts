@@ -6,6 +6,7 @@ import type { RequestWithNodes } from '../../store/store.ts';
 import { acquireNodes, deskOf, wishFor, type WishOptions } from '../acquire-nodes.ts';
 import { ExitCode } from '../exit-code.ts';
 import { interruptible, Interruption } from '../interruption.ts';
+import { persist } from '../persist.ts';
 import type { Session } from '../session.ts';
 import { loginTo, runOverSsh } from '../ssh-client.ts';
 
@@ -92,7 +93,7 @@ async function giveBack(run: Run, hasFailed: boolean): Promise<void> {
   const { session, granted } = run;
   const { id } = granted.request;
   try {
-    await withDesk(run, (desk) => desk.end(id, hasFailed));
+    await persist(session, () => withDesk(run, (desk) => desk.end(id, hasFailed)));
     if (hasFailed) session.tell(`node ${granted.nodes[0]?.id} is given back as failed`);
   } catch (error) {
     // How the command ended matters more, and the lease ends by itself.

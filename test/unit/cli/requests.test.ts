@@ -162,26 +162,63 @@ describe('request --wait', () => {
     expect(await stateOf(1)).toEqual(['ended', 'cancelled']);
   });
 
-  it('takes the wish back when it cannot look any more, or says that it could not', async () => {
-    const broken = (): Promise<never> =>
+  describe('while the database does not answer', () => {
+    const away = (): Promise<never> =>
       Promise.reject(new NodepoolError('database-unavailable', 'the database does not answer'));
-    const store = (requests: Partial<Store['requests']>): Store => ({
-      ...pool.store,
-      requests: { ...pool.store.requests, ...requests },
-      close: () => Promise.resolve(),
+    /** A store some of whose calls fail. */
+    const openStore = (requests: Partial<Store['requests']>) => (): Promise<Store> =>
+      Promise.resolve({
+        ...pool.store,
+        requests: { ...pool.store.requests, ...requests },
+        close: () => Promise.resolve(),
+      });
+    const again = 'nodepool: the database does not answer; trying again for 30 s\n';
+
+    it('it waits on, and keeps its place in line', async () => {
+      await pool.startDaemon();
+      let looks = 0;
+      const find: Store['requests']['find'] = async (id) => (++looks < 10 ? away() : pool.store.requests.find(id));
+      const { code, stderr } = await pool.run(['request', 'small', '--wait'], {
+        openStore: openStore({ find }),
+        onSleep: async () => {
+          if (looks === 12) await grant(1, await pool.ready());
+        },
+      });
+      expect([code, stderr]).toEqual([
+        0,
+        'request 1 waits, and the database does not answer\nrequest 1 waits for a node of label small\n',
+      ]);
     });
-    let looks = 0;
-    const find: Store['requests']['find'] = async (id) => (++looks === 1 ? broken() : pool.store.requests.find(id));
-    const openStore = (): Promise<Store> => Promise.resolve(store({ find }));
-    const { code, stderr } = await pool.run(['request', 'small', '--wait'], { openStore });
-    expect([code, stderr]).toEqual([1, 'nodepool: request 1 is taken back\nnodepool: the database does not answer\n']);
-    expect(await stateOf(1)).toEqual(['ended', 'cancelled']);
-    const gone = await pool.run(['request', 'small', '--wait'], {
-      openStore: () => Promise.resolve(store({ find: broken, endAndRead: broken })),
+
+    it.each([[], ['--wait']])('a wish whose answer got lost is repeated, and is one request (%s)', async (...flags) => {
+      await pool.ready();
+      let tries = 0;
+      const open: Store['requests']['open'] = async (...wish) => {
+        const opened = await pool.store.requests.open(...wish);
+        return ++tries === 1 ? away() : opened;
+      };
+      const { code, stderr } = await pool.run(['request', 'small', ...flags], { openStore: openStore({ open }) });
+      expect([code, stderr]).toEqual([0, again]);
+      expect((await pool.store.readPool()).requests).toMatchObject([{ id: 1, state: 'granted' }]);
     });
-    expect(gone.stderr).toBe(
-      'nodepool: request 2 could not be taken back: the database does not answer\nnodepool: the database does not answer\n',
-    );
+
+    it('what is to be taken back is tried again, and told when it cannot be', async () => {
+      await pool.startDaemon();
+      let tries = 0;
+      const endAndRead: Store['requests']['endAndRead'] = async (ending) =>
+        ++tries < 5 ? away() : pool.store.requests.endAndRead(ending);
+      const patient = await pool.run(['request', 'small', '--wait', '--timeout', '1s'], {
+        openStore: openStore({ endAndRead }),
+      });
+      expect(patient.stderr).toContain(`${again}nodepool: request 1 is taken back\n`);
+      expect(await stateOf(1)).toEqual(['ended', 'cancelled']);
+      const vain = await pool.run(['request', 'small', '--wait', '--timeout', '1s'], {
+        openStore: openStore({ endAndRead: away }),
+      });
+      expect(vain.stderr).toContain(
+        `${again}nodepool: request 2 could not be taken back: the database does not answer\n`,
+      );
+    });
   });
 
   it('ends when somebody else takes the wish back', async () => {

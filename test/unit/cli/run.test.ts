@@ -209,7 +209,7 @@ describe('run', () => {
     const endAndRead = (): Promise<never> =>
       Promise.reject(new NodepoolError('database-unavailable', 'the database does not answer'));
     const { code, stderr } = await pool.run(['run', 'small', '--', 'make'], {
-      ...runs(3),
+      runAttached: () => Promise.resolve(3),
       openStore: () =>
         Promise.resolve({
           ...pool.store,
@@ -219,7 +219,8 @@ describe('run', () => {
     });
     expect([code, stderr]).toEqual([
       3,
-      'nodepool: request 1 could not be released, its lease will run out: the database does not answer\n',
+      'nodepool: the database does not answer; trying again for 30 s\n' +
+        'nodepool: request 1 could not be released, its lease will run out: the database does not answer\n',
     ]);
   });
 });
