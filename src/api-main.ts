@@ -32,13 +32,11 @@ function serve(port: MessagePort, { config: first, version, logSettings }: ApiSt
     }
     port.close();
   };
-  const daemon = linkDaemon(port, {
-    configure: (newer) => {
-      config = newer;
-      api.configure(config);
-    },
-    close: () => void close(),
-  });
+  const configure = (newer: Config): void => {
+    config = newer;
+    api.configure(config);
+  };
+  const daemon = linkDaemon(port, { configure, close: () => void close() }, clock);
   const log = forwardLog(LOGGER, logSettings, daemon.log);
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => log.warn({ name }, message));

@@ -1,9 +1,12 @@
 /**
- * What the daemon and the thread of its HTTP interface tell each other. Answers over HTTP wait for nothing but their own
- * thread and the database: neither for a pass of the loop nor for the launch of a hundred nodes.
+ * What the daemon and the thread of its HTTP interface tell each other. To make, extend and end requests, the thread needs
+ * only the database: neither a pass of the loop nor the launch of a hundred nodes holds it up. Only why a request waits, and
+ * whether the pool is looked after, it has to ask; who does not answer soon is not waited for.
  */
 import type { MessagePort, Worker } from 'node:worker_threads';
 import type { Config } from '../config/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createDeadlines } from '../lib/deadlines.ts';
 import type { LogLine } from '../lib/log.ts';
 import type { Explanation } from '../planning/explanation.ts';
 
@@ -58,29 +61,53 @@ export interface DaemonLink {
   log(line: LogLine): void;
 }
 
-/** The thread's end: does what the daemon says. */
-export function linkDaemon(port: MessagePort, { configure, close }: ThreadLink): DaemonLink {
-  const send = (message: ToDaemon): void => port.postMessage(message);
+/** How long the loop, which is busy for some milliseconds now and then, may take over an answer. */
+const ANSWER_LIMIT_MS = 2000;
+
+interface Questions {
+  /** @param silence the answer when none comes in time */
+  ask<Answer>(question: Question, silence: Answer): Promise<Answer>;
+  answered(call: number, answer: unknown): void;
+}
+
+function createQuestions(send: (message: ToDaemon) => void, clock: Clock): Questions {
   const asking = new Map<number, (answer: never) => void>();
+  const deadlines = createDeadlines(clock, ANSWER_LIMIT_MS);
   let calls = 0;
+  return {
+    ask: (question, silence) =>
+      new Promise((resolve) => {
+        const call = (calls += 1);
+        const release = deadlines.start(() => {
+          asking.delete(call);
+          resolve(silence);
+        });
+        asking.set(call, (answer) => {
+          release();
+          resolve(answer);
+        });
+        send({ call, ...question });
+      }),
+    answered: (call, answer) => {
+      asking.get(call)?.(answer as never);
+      asking.delete(call);
+    },
+  };
+}
+
+/** The thread's end: does what the daemon says. */
+export function linkDaemon(port: MessagePort, { configure, close }: ThreadLink, clock: Clock): DaemonLink {
+  const send = (message: ToDaemon): void => port.postMessage(message);
+  const { ask, answered } = createQuestions(send, clock);
   let isToldSoon = false;
   port.on('message', (message: ToThread) => {
     if (message.kind === 'configure') configure(message.config);
     else if (message.kind === 'close') close();
-    else {
-      asking.get(message.call)?.(message.answer as never);
-      asking.delete(message.call);
-    }
+    else answered(message.call, message.answer);
   });
-  const ask = <Answer>(question: Question): Promise<Answer> =>
-    new Promise<Answer>((resolve) => {
-      calls += 1;
-      asking.set(calls, resolve);
-      send({ call: calls, ...question });
-    });
   return {
-    explain: (requestId) => ask({ kind: 'explain', requestId }),
-    unready: () => ask({ kind: 'unready' }),
+    explain: (requestId) => ask<Explanation | null>({ kind: 'explain', requestId }, null),
+    unready: () => ask<string | null>({ kind: 'unready' }, 'the loop of the daemon does not answer'),
     onChange: () => {
       if (isToldSoon) return;
       isToldSoon = true;

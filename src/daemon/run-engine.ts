@@ -1,9 +1,9 @@
 /** The loop around the engine's passes: when the next one runs, what stops it, how it ends. */
-import { describeError, isNodepoolError } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
+import { describeError } from '../lib/errors.ts';
 import type { Explanation } from '../planning/explanation.ts';
 import type { EngineDeps } from './deps.ts';
 import { EngineCore } from './engine.ts';
+import { createHealth } from './health.ts';
 import type { RunningTask } from './tasks.ts';
 
 export interface Engine {
@@ -29,7 +29,7 @@ const POLL_INTERVAL_MS = 250;
 const FAILURE_PAUSE_MS = 1000;
 /**
  * Passes come at least this far apart, so that what ends together is looked at together, and three times as far as the
- * last one took, so that at most a quarter of the time goes into planning: the HTTP interface has the same core.
+ * last one took, so that at most a quarter of the time goes into planning: what was planned is done by the same thread.
  */
 const LEAST_PAUSE_MS = 10;
 const PAUSE_PER_PASS = 3;
@@ -46,8 +46,7 @@ export function createEngine(deps: EngineDeps): Engine {
     if (!waker.signal.aborted) waker.abort();
   };
   const core = new EngineCore(deps, wake);
-  const health = createHealth(log);
-  let lastPassAt = clock.now();
+  const health = createHealth({ clock, log });
 
   /** One pass; answers how long the next one must wait at least. */
   async function pass(): Promise<number> {
@@ -59,9 +58,6 @@ export function createEngine(deps: EngineDeps): Engine {
     } catch (error) {
       health.failed(error);
       return FAILURE_PAUSE_MS;
-    } finally {
-      // Being killed would not bring the database back, and would cut off scripts that run.
-      lastPassAt = clock.now();
     }
   }
 
@@ -70,7 +66,7 @@ export function createEngine(deps: EngineDeps): Engine {
     inFlight: () => core.inFlight(),
     explain: (requestId) => core.explain(requestId),
     unready: () => health.problem(),
-    lastPassAt: () => lastPassAt,
+    lastPassAt: () => health.lastPassAt(),
     run: async (signal) => {
       signal.addEventListener('abort', wake, { once: true });
       while (!signal.aborted) {
@@ -82,37 +78,6 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await stop(core, deps);
     },
-  };
-}
-
-interface Health {
-  passed(): void;
-  failed(error: unknown): void;
-  /** What is wrong, in a sentence; null: nothing. */
-  problem(): string | null;
-}
-
-/** Whether passes work. The first failure is news, and so is its end. */
-function createHealth(log: Log): Health {
-  let problem: string | null = 'the daemon has not looked at its pool yet';
-  let isFailing = false;
-  return {
-    passed: () => {
-      if (isFailing) log.info({}, 'the database answers again');
-      isFailing = false;
-      problem = null;
-    },
-    failed: (error) => {
-      if (!isNodepoolError(error)) log.error({ err: error }, 'a pass failed unexpectedly');
-      else if (!isFailing)
-        log.warn(
-          { code: error.code, error: describeError(error) },
-          'a pass failed; nothing new is started until the database answers',
-        );
-      isFailing = true;
-      problem = `the last pass failed: ${describeError(error)}`;
-    },
-    problem: () => problem,
   };
 }
 

@@ -26,12 +26,11 @@ function link() {
     onChange: () => void changes.push('changed'),
     onLog: (line) => void lines.push(line),
   });
-  const daemon = linkDaemon(port2, {
-    configure: (config) => void configs.push(config),
-    close: () => (isClosed = true),
-  });
+  const clock = createFakeClock();
+  const told = { configure: (config: Config) => void configs.push(config), close: () => void (isClosed = true) };
+  const daemon = linkDaemon(port2, told, clock);
   const setProblem = (text: string | null): void => void (problem = text);
-  return { thread, daemon, changes, lines, configs, setProblem, isClosed: () => isClosed };
+  return { thread, daemon, clock, port1, changes, lines, configs, setProblem, isClosed: () => isClosed };
 }
 
 describe('the thread of the HTTP interface', () => {
@@ -41,6 +40,14 @@ describe('the thread of the HTTP interface', () => {
     expect(await Promise.all(answers)).toEqual([null, WAIT, 'the daemon has not looked at its pool yet']);
     setProblem(null);
     expect(await daemon.unready()).toBeNull();
+  });
+
+  it('does not wait for a loop that stands still: it cannot say why, and the pool is not looked after', async () => {
+    const { daemon, clock, port1 } = link();
+    port1.removeAllListeners('message');
+    const answers = Promise.all([daemon.explain(7), daemon.unready()]);
+    await clock.advance(2000);
+    expect(await answers).toEqual([null, 'the loop of the daemon does not answer']);
   });
 
   it('tells of many changes in one turn once', async () => {
