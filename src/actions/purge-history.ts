@@ -8,10 +8,23 @@ const INTENT_RETENTION_MS = 3_600_000;
 export async function purgeHistory(
   _action: ActionOf<'purge-history'>,
   { store, clock, world, log }: ActionContext,
+  signal: AbortSignal,
 ): Promise<void> {
   const now = clock.now();
-  const count = await store.events.purge(now - world.config.eventRetentionMs);
-  await store.requests.purge(now - world.config.eventRetentionMs);
+  const before = now - world.config.eventRetentionMs;
+  const count = await deleteAll(() => store.events.purge(before), signal);
+  await deleteAll(() => store.requests.purge(before), signal);
   await store.intents.purge(now - INTENT_RETENTION_MS);
   if (count > 0) log.debug({ count }, 'old events deleted');
+}
+
+/** Deletes portion after portion until nothing is left: what comes between two clean-ups may be millions of rows. */
+async function deleteAll(purge: () => Promise<number>, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  while (!signal.aborted) {
+    const deleted = await purge();
+    if (deleted === 0) break;
+    count += deleted;
+  }
+  return count;
 }

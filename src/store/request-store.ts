@@ -71,8 +71,8 @@ export interface RequestStore {
   endAndRead(ending: RequestEnding): Promise<RequestWithNodes | null>;
   /** Sets the end of a lease that has begun and not run out (epoch ms); answers whether it could. */
   extend(id: number, expiresAt: number): Promise<boolean>;
-  /** Deletes ended ones older than `before` (epoch ms), some thousands at most. */
-  purge(before: number): Promise<void>;
+  /** Deletes ended ones older than `before` (epoch ms), some thousands at most; answers how many. */
+  purge(before: number): Promise<number>;
 }
 
 export interface TokenStore {

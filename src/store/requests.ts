@@ -60,9 +60,7 @@ export function createRequests({ database, clock, random }: RequestsDeps): Reque
     end: async (ending) => (await endings.submit(ending)).hasEnded,
     endAndRead: async (ending) => (await endings.submit(ending)).found,
     extend: (id, expiresAt) => transact((deps) => extendLease(deps, id, expiresAt)),
-    purge: async (before) => {
-      await purgeOldest(database, { table: 'request', time: 'ended_ms', before });
-    },
+    purge: (before) => purgeOldest(database, { table: 'request', time: 'ended_ms', before }),
     idle: async () => {
       await Promise.all([openings.idle(), finds.idle(), endings.idle()]);
     },

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import type { Store } from '../../../src/store/store.ts';
+import { anActionBench } from '../../support/action-bench.ts';
+import { aWorld, NOW } from '../../support/builders.ts';
+
+it('a clean-up deletes until nothing old is left, however much there is', async () => {
+  const world = aWorld({});
+  const left = { events: 12_000, requests: 5001 };
+  const asked = new Set<number>();
+  const purge = (table: keyof typeof left) => (before: number) => {
+    asked.add(before);
+    const deleted = Math.min(5000, left[table]);
+    left[table] -= deleted;
+    return Promise.resolve(deleted);
+  };
+  const store = {
+    events: { purge: purge('events') },
+    requests: { purge: purge('requests') },
+    intents: { purge: () => Promise.resolve() },
+  } as unknown as Store;
+  const { perform } = anActionBench(world, { store });
+  await perform({ kind: 'purge-history', subject: 'history', reason: 'cleanup-due' });
+  expect([left, [...asked]]).toEqual([{ events: 0, requests: 0 }, [NOW - world.config.eventRetentionMs]]);
+});
