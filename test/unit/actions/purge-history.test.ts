@@ -18,7 +18,8 @@ it('a clean-up deletes until nothing old is left, however much there is', async 
     requests: { purge: purge('requests') },
     intents: { purge: () => Promise.resolve() },
   } as unknown as Store;
-  const { perform } = anActionBench(world, { store });
+  const { context, perform } = anActionBench(world);
+  Object.assign(context, { store });
   await perform({ kind: 'purge-history', subject: 'history', reason: 'cleanup-due' });
   expect([left, [...asked]]).toEqual([{ events: 0, requests: 0 }, [NOW - world.config.eventRetentionMs]]);
 });
