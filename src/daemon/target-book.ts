@@ -25,7 +25,7 @@ export function createTargetBook(log: Log): TargetBook {
     view: (now) => new Map(Array.from(pages, ([name, page]) => [name, viewAt(page, now)])),
     recordStatus: (target, takenAt, { isQuietingDown, computers }) => {
       if (pages.get(target)?.problem != null) log.info({ target }, 'the Jenkins of the target answers again');
-      const agents = new Map(computers.map(({ name, isOffline, isBusy }) => [name, { isOffline, isBusy }]));
+      const agents = new Map(computers.map(({ name, isBusy }) => [name, { isBusy }]));
       const answer = { takenAt, isQuietingDown, agents };
       pages.set(target, { answer, problem: null, dueAt: takenAt + ASK_EVERY_MS, since: takenAt });
     },

@@ -97,7 +97,6 @@ export interface TargetAnswer {
 
 /** A node as its Jenkins sees it. */
 export interface Agent {
-  readonly isOffline: boolean;
   /** A build runs on it. */
   readonly isBusy: boolean;
 }

@@ -32,7 +32,7 @@ export const aRandomTargetView: fc.Arbitrary<TargetView> = fc
   })
   .map(({ agents, isKnown, problem, dueAt, ...answer }) => {
     const there = agents.flatMap((agent, index): [string, Agent][] =>
-      agent === 'gone' ? [] : [[`small-cloud-${index}`, { isOffline: false, isBusy: agent === 'busy' }]],
+      agent === 'gone' ? [] : [[`small-cloud-${index}`, { isBusy: agent === 'busy' }]],
     );
     return { ...aTargetView(isKnown ? { ...answer, agents: new Map(there) } : null, problem), dueAt };
   });

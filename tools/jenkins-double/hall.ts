@@ -22,7 +22,6 @@ export interface Agent {
   /** As it was submitted. */
   readonly json: unknown;
   configXml: string;
-  isOffline: boolean;
   /** The job that runs on it; null: none. */
   build: string | null;
 }
@@ -48,7 +47,7 @@ export class Hall {
     checkGoodName(name);
     if (this.agents.has(name)) throw failure(`Agent called ‘${name}’ already exists`);
     const configXml = bindAgent({ ...(form as object), name });
-    this.agents.set(name, { name, json: form, configXml, isOffline: false, build: null });
+    this.agents.set(name, { name, json: form, configXml, build: null });
   }
 
   /** Throws a page of 500 for what is no configuration of that agent. */
@@ -80,18 +79,18 @@ export class Hall {
 
   /** What the API shows of all computers, the built-in one included. */
   describeComputers(): readonly object[] {
-    const builtIn = { _class: 'hudson.model.Hudson$MasterComputer', ...computer('Built-In Node', null, false) };
+    const builtIn = { _class: 'hudson.model.Hudson$MasterComputer', ...computer('Built-In Node', null) };
     const others = [...this.agents.values()].map((agent) => describeAgent(agent));
     return [builtIn, ...others];
   }
 }
 
-export function describeAgent({ name, build, isOffline }: Agent): object {
-  return { _class: 'hudson.slaves.SlaveComputer', ...computer(name, build, isOffline) };
+export function describeAgent({ name, build }: Agent): object {
+  return { _class: 'hudson.slaves.SlaveComputer', ...computer(name, build) };
 }
 
-function computer(displayName: string, build: string | null, offline: boolean): object {
-  return { displayName, idle: build === null, offline, numExecutors: 1, temporarilyOffline: false };
+function computer(displayName: string, build: string | null): object {
+  return { displayName, idle: build === null, offline: false, numExecutors: 1, temporarilyOffline: false };
 }
 
 function checkGoodName(name: string): void {

@@ -63,7 +63,6 @@ export interface JenkinsDouble {
   /** Starts a build, of the job in the queue if it waits there. */
   runBuild(agent: string, job: string): void;
   endBuild(agent: string): void;
-  setOffline(agent: string, isOffline: boolean): void;
   setQuietingDown(isQuietingDown: boolean): void;
   /** As after a restart: crumbs and their sessions are not valid any more. */
   endSessions(): void;
@@ -116,9 +115,6 @@ export function createJenkinsDouble(options: JenkinsDoubleOptions = {}): Jenkins
     },
     endBuild: (name) => {
       agentOf(name).build = null;
-    },
-    setOffline: (name, isOffline) => {
-      agentOf(name).isOffline = isOffline;
     },
     setQuietingDown: (isQuietingDown) => {
       hall.isQuietingDown = isQuietingDown;

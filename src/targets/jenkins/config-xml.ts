@@ -1,5 +1,5 @@
 /**
- * Changes the label in the `config.xml` of an agent. All that Jenkins and its plugins keep in there goes back as it came,
+ * Reads the `config.xml` of an agent, and changes the label in it. All that Jenkins and its plugins keep in there goes back as it came,
  * so the document is not read into anything and written anew: the place of the label is found, and the rest is copied.
  */
 
@@ -44,6 +44,12 @@ function* tagsOf(xml: string): Generator<Tag, void> {
     const kind = slash === '/' ? 'closing' : text.endsWith('/>') ? 'empty' : 'opening';
     if (name !== undefined) yield { kind, name, from: index, to: index + text.length };
   }
+}
+
+/** The text of the first element of that name, which has none below it; undefined: there is none. */
+export function textOf(xml: string, name: string): string | undefined {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
+  return text?.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&').trim();
 }
 
 function escape(text: string): string {

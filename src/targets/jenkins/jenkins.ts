@@ -5,7 +5,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { NodepoolError } from '../../lib/errors.ts';
 import { describeAgent } from './agent-form.ts';
-import { relabel } from './config-xml.ts';
+import { relabel, textOf } from './config-xml.ts';
 import type { Answer } from './exchange.ts';
 import type { Call, JenkinsSettings } from './sender.ts';
 import { createSession, type Json, type Session } from './session.ts';
@@ -29,7 +29,6 @@ export interface JenkinsAgent {
 
 export interface JenkinsComputer {
   readonly name: string;
-  readonly isOffline: boolean;
   /** A build runs on it. */
   readonly isBusy: boolean;
 }
@@ -48,7 +47,7 @@ export interface JenkinsStatus {
 export interface Jenkins {
   /** One request for the mode and one for all computers, however many. */
   status(signal: AbortSignal): Promise<JenkinsStatus>;
-  /** An agent of that name that is there already counts as added. */
+  /** One of that name and address that is there already counts as added; what is left of an earlier node is replaced. */
   addAgent(agent: JenkinsAgent, signal: AbortSignal): Promise<void>;
   /** One that is not there counts as removed. */
   removeAgent(name: string, signal: AbortSignal): Promise<void>;
@@ -87,7 +86,7 @@ async function readMode(session: Session, signal: AbortSignal): Promise<boolean>
 }
 
 async function readComputers(session: Session, signal: AbortSignal): Promise<readonly JenkinsComputer[]> {
-  const query = { tree: 'computer[displayName,idle,offline]' };
+  const query = { tree: 'computer[displayName,idle]' };
   const call: Call = { lane: 'read', path: 'computer/api/json', query };
   const { computer } = await session.read(call, signal);
   const computers = Array.isArray(computer) ? computer.map(toComputer) : [null];
@@ -97,22 +96,36 @@ async function readComputers(session: Session, signal: AbortSignal): Promise<rea
 }
 
 function toComputer(entry: unknown): JenkinsComputer | null {
-  const { displayName, idle, offline } = (entry ?? {}) as Json;
-  if (typeof displayName !== 'string' || typeof idle !== 'boolean' || typeof offline !== 'boolean') return null;
-  return { name: displayName, isOffline: offline, isBusy: !idle };
+  const { displayName, idle } = (entry ?? {}) as Json;
+  if (typeof displayName !== 'string' || typeof idle !== 'boolean') return null;
+  return { name: displayName, isBusy: !idle };
 }
 
 async function addAgent(session: Session, agent: JenkinsAgent, signal: AbortSignal): Promise<void> {
-  const path = agentPath(agent.name);
   const call: Call = { lane: 'create', path: 'computer/doCreateItem', body: formOf(describeAgent(agent)) };
-  const answer = await session.send(call, signal);
-  if (leadsTo(answer, [302], COMPUTERS)) return;
+  const isMade = (answer: Answer): boolean => leadsTo(answer, [302], COMPUTERS);
+  let answer = await session.send(call, signal);
+  if (isMade(answer)) return;
   // A name that is taken is refused like any other mistake.
-  if (answer.status === 400) {
-    const look: Call = { lane: 'create', path: `${path}/api/json`, query: { tree: 'displayName' } };
-    if ((await session.send(look, signal)).status === 200) return;
+  const there = answer.status === 400 ? await readAgent(session, agent.name, signal) : null;
+  if (there?.host === agent.host) return;
+  // Left over from a node of before whose row is lost: ids, and so names, come again with a new database.
+  if (there?.description === agent.description) {
+    await removeAgent(session, agent.name, signal);
+    answer = await session.send(call, signal);
+    if (isMade(answer)) return;
   }
   throw await refusal(session, { call, answer }, signal);
+}
+
+/** The first element of each name, wherever it is; null: there is no such agent. */
+async function readAgent(
+  session: Session,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly host: string | undefined; readonly description: string | undefined } | null> {
+  const { status, text } = await session.send({ lane: 'create', path: `${agentPath(name)}/config.xml` }, signal);
+  return status === 200 ? { host: textOf(text, 'host'), description: textOf(text, 'description') } : null;
 }
 
 async function removeAgent(session: Session, name: string, signal: AbortSignal): Promise<void> {

@@ -4,11 +4,11 @@ import { silentLog, type Log } from '../../../src/lib/log.ts';
 import type { TargetView } from '../../../src/planning/world.ts';
 import { NOW } from '../../support/builders.ts';
 
-const STATUS = { isQuietingDown: false, computers: [{ name: 'small-cloud-1', isOffline: false, isBusy: true }] };
+const STATUS = { isQuietingDown: false, computers: [{ name: 'small-cloud-1', isBusy: true }] };
 const ANSWER = {
   takenAt: NOW,
   isQuietingDown: false,
-  agents: new Map([['small-cloud-1', { isOffline: false, isBusy: true }]]),
+  agents: new Map([['small-cloud-1', { isBusy: true }]]),
 };
 const viewOf = (book: TargetBook, now = NOW): TargetView | undefined => book.view(now).get('jenkins');
 

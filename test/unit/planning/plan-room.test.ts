@@ -159,9 +159,7 @@ describe('a node that goes for a request', () => {
       labels: [wanted({ minReady: 3 })],
       targets: [aTarget(), aJenkinsTarget()],
     };
-    const targets = new Map([
-      ['jenkins', aTargetView({ agents: new Map([['small-cloud-2', { isOffline: false, isBusy: true }]]) })],
-    ]);
+    const targets = new Map([['jenkins', aTargetView({ agents: new Map([['small-cloud-2', { isBusy: true }]]) })]]);
     const theirs = idle(3, { label: 'wanted', target: 'jenkins', registerAt: ago(9000), registeredAt: ago(9000) });
     // The second one is at work, although no event told.
     const nodes = [theirs[1]!, theirs[0]!, theirs[2]!];

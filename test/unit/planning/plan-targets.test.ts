@@ -26,8 +26,8 @@ const BOTH = aConfig({ labels: QUIET, targets: [aJenkinsTarget({ assignViaGearma
 
 const node = (overrides: Partial<NodeRecord> = {}): NodeRecord => aNode({ id: 1, target: 'jenkins', ...overrides });
 const REGISTERED = { registerAt: ago(20_000), registeredAt: ago(19_000) };
-const IDLE: Agent = { isOffline: false, isBusy: false };
-const BUSY: Agent = { isOffline: false, isBusy: true };
+const IDLE: Agent = { isBusy: false };
+const BUSY: Agent = { isBusy: true };
 
 /** The same, not to be asked again for a while. */
 const lasting = (view: TargetView): TargetView => ({ ...view, dueAt: NOW + 100_000 });

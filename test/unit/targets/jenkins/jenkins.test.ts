@@ -14,19 +14,18 @@ function linesOf(xml: string): string[] {
 }
 
 describe('the status', () => {
-  it('tells the mode and which agents are busy and offline, by two requests however many there are', async () => {
+  it('tells the mode and which agents are busy, by two requests however many there are', async () => {
     const { jenkins, double, asked } = await openJenkins({ prefix: '/ci/jenkins' });
     for (const name of ['a', 'b', 'c']) await jenkins.addAgent({ ...anAgent, name }, signal);
     double.runBuild('a', 'gate-tests');
-    double.setOffline('b', true);
     asked();
-    const idle = { isOffline: false, isBusy: false };
+    const idle = { isBusy: false };
     expect(await jenkins.status(signal)).toEqual({
       isQuietingDown: false,
       computers: [
         { name: 'Built-In Node', ...idle },
-        { name: 'a', isOffline: false, isBusy: true },
-        { name: 'b', isOffline: true, isBusy: false },
+        { name: 'a', isBusy: true },
+        { name: 'b', ...idle },
         { name: 'c', ...idle },
       ],
     });
@@ -41,7 +40,7 @@ describe('the status', () => {
 
   it.each([
     ['a page for logins', '<html><title>Sign in</title></html>', '200, not JSON'],
-    ['a list that lacks a part', '{"computer": [{"displayName": "a", "idle": true}]}', 'no list of computers in it'],
+    ['a list that lacks a part', '{"computer": [{"displayName": "a", "offline": false}]}', 'no list of computers in it'],
     ['something else that is JSON', '{"status": "ok"}', 'no list of computers in it'],
     ['JSON that is no object', 'null', '200, not JSON'],
   ])('is unknown when the answer is %s', async (_, body, words) => {
@@ -114,8 +113,22 @@ describe('an agent', () => {
     expect(await failureOf(jenkins.addAgent(anAgent, signal))).toMatchObject({ code: 'unavailable' });
     asked();
     await jenkins.addAgent(anAgent, signal);
-    expect(asked()).toEqual(['POST computer/doCreateItem 400', 'GET computer/trusty-cloud-17/api/json 200']);
+    expect(asked()).toEqual(['POST computer/doCreateItem 400', 'GET computer/trusty-cloud-17/config.xml 200']);
     expect(double.agents()).toHaveLength(1);
+  });
+
+  it('takes the place of one that an earlier node of its name has left, but of nobody else', async () => {
+    const { jenkins, double } = await openJenkins();
+    await jenkins.addAgent({ ...anAgent, host: '203.0.113.1' }, signal);
+    await jenkins.addAgent(anAgent, signal);
+    expect(linesOf(double.agents()[0]?.configXml ?? '')).toContain('/launcher/host 203.0.113.17');
+    const ofOthers = { ...anAgent, name: 'theirs', host: '203.0.113.2', description: 'Made by hand' };
+    await jenkins.addAgent(ofOthers, signal);
+    expect(await failureOf(jenkins.addAgent({ ...anAgent, name: 'theirs' }, signal))).toMatchObject({
+      code: 'rejected',
+      message: expect.stringContaining('theirs') as string,
+    });
+    expect(double.agents().map(({ name }) => name)).toEqual(['trusty-cloud-17', 'theirs']);
   });
 
   it('is rejected with the words of Jenkins when that refuses it', async () => {
