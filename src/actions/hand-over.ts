@@ -20,14 +20,20 @@ export async function registerNode(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<Rest | void> {
-  const { store, clock, targets, log } = context;
+  const { store, clock, targets, targetBook, log } = context;
   const node = findNode(context, nodeId);
   const { state, target } = node;
   const obstacle = findObstacle(context, target);
   if (obstacle !== null) return { restMs: AWAY_REST_MS, error: obstacle };
   const handed = handedNode(context, node);
   if (!(await store.patch('node', nodeId, { state }, { registerAt: clock.now() }))) return;
-  const manager = await targets.register(target, handed, signal);
+  const manager = await targets.register(target, handed, signal).catch((error: unknown) => {
+    // Else nodes are made, refused and deleted as fast as the cloud makes them.
+    if (isNodepoolError(error, 'command-failed'))
+      targetBook.recordOffer(target, { error: describeError(error), now: clock.now() });
+    throw error;
+  });
+  if (manager !== null) targetBook.recordOffer(target, { error: null, now: clock.now() });
   const event = { kind: 'registered', reason: 'handover', detail: manager === null ? target : `${target}: ${manager}` };
   const facts = { registeredAt: clock.now(), ...(manager === null ? {} : { manager }) };
   // Whatever became of the node meanwhile: its manager has to hear when it goes.

@@ -17,6 +17,7 @@ type Tools = Pick<DriversDeps, 'clock' | 'random' | 'env' | 'home' | 'cwd'>;
 /** A launcher that is not told notices that its node is gone. */
 const noGearman = {
   connections: () => [],
+  hasWorkers: () => false,
   submit: () => Promise.reject(new NodepoolError('unavailable', 'a command is not connected to Gearman')),
 };
 

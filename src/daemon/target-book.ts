@@ -1,6 +1,7 @@
-/** What the Jenkins of each target last said. Kept in memory: after a restart it is asked again. */
+/** What each target last said: its Jenkins, and who takes its nodes. Kept in memory: after a restart it is asked again. */
 import type { TargetRecorder } from '../actions/target-recorder.ts';
 import type { Log } from '../lib/log.ts';
+import { offerRetryDelayMs } from '../lifecycle/limits.ts';
 import type { TargetView } from '../planning/world.ts';
 
 /** Between two questions, and after a failed one, in milliseconds. */
@@ -14,15 +15,40 @@ export interface TargetBook extends TargetRecorder {
   view(now: number): ReadonlyMap<string, TargetView>;
 }
 
-interface Page extends TargetView {
+interface Page extends Omit<TargetView, 'refusal'> {
   /** When it was first not answered, or answered. */
   readonly since: number;
 }
 
+/** Of a target that was not asked. */
+const BLANK: Page = { answer: null, problem: null, dueAt: 0, since: -Infinity };
+
+interface Refusal {
+  readonly error: string;
+  /** Times in a row. */
+  readonly count: number;
+  readonly until: number;
+}
+
 export function createTargetBook(log: Log): TargetBook {
   const pages = new Map<string, Page>();
+  const refusals = new Map<string, Refusal>();
   return {
-    view: (now) => new Map(Array.from(pages, ([name, page]) => [name, viewAt(page, now)])),
+    view: (now) => {
+      const names = new Set([...pages.keys(), ...refusals.keys()]);
+      const viewOf = (name: string): TargetView => viewAt(pages.get(name) ?? BLANK, refusals.get(name) ?? null, now);
+      return new Map(Array.from(names, (name) => [name, viewOf(name)]));
+    },
+    recordOffer: (target, { error, now }) => {
+      const last = refusals.get(target);
+      if (error === null) refusals.delete(target);
+      // Of nodes that were offered together.
+      else if (last === undefined || last.until <= now) {
+        const count = (last?.count ?? 0) + 1;
+        refusals.set(target, { error, count, until: now + offerRetryDelayMs(count) });
+        if (count === 1) log.warn({ target, error }, 'a launcher of the target refuses nodes');
+      }
+    },
     recordStatus: (target, takenAt, { isQuietingDown, computers }) => {
       if (pages.get(target)?.problem != null) log.info({ target }, 'the Jenkins of the target answers again');
       const agents = new Map(computers.map(({ name, isBusy }) => [name, { isBusy }]));
@@ -40,7 +66,7 @@ export function createTargetBook(log: Log): TargetBook {
 }
 
 /** After the clock was set back, what is from before seems to be from later than all that is recorded now. */
-function viewAt({ answer, problem, dueAt, since }: Page, now: number): TargetView {
+function viewAt({ answer, problem, dueAt, since }: Page, refusal: Refusal | null, now: number): TargetView {
   const isRecent = since <= now && now < since + COUNTS_FOR_MS;
   const counts = answer !== null && answer.takenAt <= now && (problem === null || isRecent);
   const isHoped = answer === null && isRecent;
@@ -48,5 +74,9 @@ function viewAt({ answer, problem, dueAt, since }: Page, now: number): TargetVie
     answer: counts ? answer : null,
     problem: isHoped ? null : problem,
     dueAt: Math.min(dueAt, now + ASK_EVERY_MS),
+    refusal: refusal && {
+      error: refusal.error,
+      until: Math.min(refusal.until, now + offerRetryDelayMs(refusal.count)),
+    },
   };
 }

@@ -37,6 +37,8 @@ export class GearmanConnection {
   readonly #deps: ConnectionDeps;
   readonly #closing = new AbortController();
   #session: GearmanSession | null = null;
+  /** What the server last told. */
+  #functions: readonly FunctionStatus[] = [];
   #state: ConnectionState;
 
   constructor(server: GearmanServerConfig, deps: ConnectionDeps) {
@@ -52,16 +54,23 @@ export class GearmanConnection {
 
   /** Asks the server for its queues. Rejects with `unavailable` while there is no connection. */
   async status(signal: AbortSignal): Promise<readonly FunctionStatus[]> {
-    return this.#connected().status(signal);
+    this.#functions = await this.#connected().status(signal);
+    return this.#functions;
+  }
+
+  /** Whether somebody could do such jobs when the server was last asked for its queues. */
+  hasWorkers(name: string): boolean {
+    return this.#session !== null && this.#functions.some((one) => one.name === name && one.hasWorkers);
   }
 
   /**
    * Has a worker do a job, and returns its result. Rejects with `unavailable` when there is no connection, or when it is
    * lost or the server forgets the job before the result is there: the job may be done all the same. Rejects with
-   * `command-failed` when the worker failed. While there is no worker it waits, until `signal` aborts.
+   * `command-failed` when the worker failed. While there is no worker it waits. It cannot be called back: whoever does not
+   * wait any more should still hear what became of it.
    */
-  async submit(job: Submission, signal: AbortSignal): Promise<Buffer> {
-    return this.#connected().submit(job, signal);
+  async submit(job: Submission): Promise<Buffer> {
+    return this.#connected().submit(job);
   }
 
   /** Gives up the connection for good. What waits for the server is rejected with `aborted`. */
@@ -96,7 +105,7 @@ export class GearmanConnection {
     );
     try {
       // Whatever takes connections at that port: only an answer shows that it is a Gearman server.
-      await session.status(signal);
+      this.#functions = await session.status(signal);
       this.#gain(session);
     } catch {
       // The session has ended, and says itself why.

@@ -23,11 +23,13 @@ export interface GearmanServers {
   configure(config: Pick<Config, 'gearmanServers'>): void;
   /** In the order of the configuration. Each stays the same object while its server is configured. */
   connections(): readonly GearmanConnection[];
+  /** Whether somebody could do such jobs when the servers were last asked for their queues, about a second ago. */
+  hasWorkers(name: string): boolean;
   /**
-   * Has a worker do a job, as {@link GearmanConnection.submit} does, at the first server that is connected: all daemons
-   * go to the same one, where equal jobs meet. Rejects with `unavailable` when none is.
+   * Has a worker do a job, as {@link GearmanConnection.submit} does, at the first server that has workers for it, or else
+   * the first that is connected. Rejects with `unavailable` when none is.
    */
-  submit(job: Submission, signal: AbortSignal): Promise<Buffer>;
+  submit(job: Submission): Promise<Buffer>;
   /** Ends all connections, for good. What waits for them is rejected with `aborted`. */
   close(): void;
 }
@@ -55,11 +57,13 @@ export function createGearmanServers({ clock, random, log }: GearmanServersDeps)
   return {
     configure,
     connections: () => [...connections.values()],
-    submit: async (job, signal) => {
+    hasWorkers: (name) => [...connections.values()].some((one) => one.hasWorkers(name)),
+    submit: async (job) => {
       const all = [...connections.values()];
-      const connection = all.find((one) => one.describe().connected) ?? all[0];
+      const connection =
+        all.find((one) => one.hasWorkers(job.name)) ?? all.find((one) => one.describe().connected) ?? all[0];
       if (connection === undefined) throw new NodepoolError('unavailable', 'no Gearman server is configured');
-      return connection.submit(job, signal);
+      return connection.submit(job);
     },
     close: () => configure({ gearmanServers: [] }),
   };

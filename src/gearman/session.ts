@@ -76,12 +76,10 @@ export class GearmanSession {
     return orAborted(this.#question.promise, { signal, what: `asking Gearman server ${this.#name}` });
   }
 
-  /** Submits a job and waits for its result. Aborting ends the waiting; the job cannot be called back. */
-  async submit(job: Submission, signal: AbortSignal): Promise<Buffer> {
+  /** Submits a job and waits for its result. */
+  async submit(job: Submission): Promise<Buffer> {
     if (this.#reason !== null) throw this.#reason;
-    const what = `waiting for job ${job.name}`;
-    if (signal.aborted) throw new NodepoolError('aborted', `${what} was abandoned`);
-    return orAborted(this.#jobs.submit(job), { signal, what });
+    return this.#jobs.submit(job);
   }
 
   #greet(): void {

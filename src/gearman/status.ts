@@ -9,6 +9,8 @@ export interface FunctionStatus {
   readonly name: string;
   /** Jobs that wait or are being worked on; null: the server gave no whole number. */
   readonly jobs: number | null;
+  /** Somebody is there who can do its jobs. */
+  readonly hasWorkers: boolean;
 }
 
 /** Far above any site: the largest had some thousands. */
@@ -33,7 +35,8 @@ export class StatusAnswer {
 }
 
 function readLine(line: string): FunctionStatus {
-  const [name = '', total = ''] = line.split('\t', 2).map((field) => field.trim());
+  const [name = '', total = '', , workers = ''] = line.split('\t', 4).map((field) => field.trim());
   const jobs = Number(total);
-  return { name, jobs: INTEGER.test(total) && Number.isSafeInteger(jobs) ? jobs : null };
+  const isCounted = INTEGER.test(total) && Number.isSafeInteger(jobs);
+  return { name, jobs: isCounted ? jobs : null, hasWorkers: INTEGER.test(workers) && Number(workers) > 0 };
 }

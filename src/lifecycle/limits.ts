@@ -85,6 +85,11 @@ export function providerRetryDelayMs(count: number): number {
   return Math.min(5 * MINUTE, 10 * SECOND * 2 ** (count - 1));
 }
 
+/** When nodes are offered again to a target whose launchers refused them, after `count` times in a row. */
+export function offerRetryDelayMs(count: number): number {
+  return Math.min(5 * MINUTE, SECOND * 2 ** (count - 1));
+}
+
 /** When a listing is tried again after `count` failures in a row. */
 export function listingRetryDelayMs(count: number): number {
   return Math.min(MINUTE, SECOND * 2 ** (count - 1));

@@ -43,6 +43,18 @@ export function surveyTargets(draft: Draft): TargetSurvey {
 
 /** Why a target gets no nodes now; null: it is online. */
 function findAbsence(draft: Draft, target: TargetConfig): string | null {
+  return findRefusal(draft, target) ?? findJenkinsAbsence(draft, target);
+}
+
+function findRefusal(draft: Draft, { name, assignViaGearman }: TargetConfig): string | null {
+  const { refusal = null } = draft.world.targets.get(name) ?? {};
+  if (!assignViaGearman || refusal === null || refusal.until <= draft.world.now) return null;
+  draft.wakeAt(refusal.until);
+  const offeredAt = new Date(refusal.until).toISOString();
+  return `its launchers refused a node, the next one is offered at ${offeredAt}: ${refusal.error}`;
+}
+
+function findJenkinsAbsence(draft: Draft, target: TargetConfig): string | null {
   if (!hasJenkins(target.jenkins)) return null;
   const { answer = null, problem = null } = draft.world.targets.get(target.name) ?? {};
   if (answer !== null) return answer.isQuietingDown ? 'its Jenkins is quieting down' : null;

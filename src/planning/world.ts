@@ -77,7 +77,7 @@ export interface CloudView {
   readonly limits: (CloudLimits & { readonly readAt: number }) | null;
 }
 
-/** What is known of the Jenkins of a target. */
+/** What is known of the Jenkins of a target, and of those who take its nodes. */
 export interface TargetView {
   /** What it last answered; null: nothing yet, or too long ago. */
   readonly answer: TargetAnswer | null;
@@ -85,6 +85,8 @@ export interface TargetView {
   readonly problem: string | null;
   /** When it is to be asked again. */
   readonly dueAt: number;
+  /** Its launchers refuse nodes: none is offered before `until` (epoch ms); null: they do not. */
+  readonly refusal: { readonly error: string; readonly until: number } | null;
 }
 
 export interface TargetAnswer {

@@ -17,9 +17,14 @@ export interface AssignedNode {
   readonly root: string;
 }
 
+/** The function that launchers of the target have. */
+export function assignFunction(target: string): string {
+  return `node_assign:${target}`;
+}
+
 /** The job that hands a node over to whichever launcher of the target takes it first. */
 export function assignJob(target: string, { nodename, host, label, root }: AssignedNode): Submission {
-  const name = `node_assign:${target}`;
+  const name = assignFunction(target);
   // `labels` is one name, not a list: launchers take either.
   const payload = { name: nodename, host, description: `Dynamic single use ${label} node`, labels: label, root };
   // Name and address never change; what a new configuration may change does not make it another job.

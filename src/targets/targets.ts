@@ -5,11 +5,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, JenkinsConfig, TargetConfig } from '../config/types.ts';
 import type { GearmanServers } from '../gearman/gearman-servers.ts';
+import { orAborted } from '../gearman/waiting.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, NodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { hasJenkins } from '../lifecycle/targets.ts';
-import { assignJob, parseAssignAnswer, revokeJob } from './gearman-handover.ts';
+import { assignFunction, assignJob, parseAssignAnswer, revokeJob } from './gearman-handover.ts';
 import { createJenkins, type Jenkins, type JenkinsStatus } from './jenkins/jenkins.ts';
 
 /** A node as its users get to know it. */
@@ -52,7 +53,7 @@ export interface Targets {
 export interface TargetsDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly gearman: Pick<GearmanServers, 'submit' | 'connections'>;
+  readonly gearman: Pick<GearmanServers, 'submit' | 'hasWorkers' | 'connections'>;
   /** A call to Jenkins has ended, well or badly. */
   readonly onCall: (call: { target: string; task: string; ms: number }) => void;
 }
@@ -70,9 +71,7 @@ export function createTargets(deps: TargetsDeps): Targets {
   return {
     configure: ({ targets }) => book.configure(targets),
     requireReady: (target) => {
-      const { assignViaGearman } = book.find(target).config;
-      if (!assignViaGearman || gearman.connections().some((connection) => connection.describe().connected)) return;
-      throw new NodepoolError('unavailable', 'there is no connection to a Gearman server');
+      if (book.find(target).config.assignViaGearman) requireLauncher(target, gearman);
     },
     status: (target, signal) => book.call(target, 'GetInfoTask', (jenkins) => jenkins.status(signal)),
     register: async (target, node, signal) => {
@@ -83,7 +82,7 @@ export function createTargets(deps: TargetsDeps): Targets {
     },
     unregister: async (target, { nodename, manager }, signal) => {
       const { jenkins } = book.find(target);
-      if (manager !== null) revoke(deps, { nodename, manager }, signal);
+      if (manager !== null) revoke(deps, { nodename, manager });
       if (jenkins !== null) await book.call(target, 'DeleteNodeTask', () => jenkins.removeAgent(nodename, signal));
     },
     startTest: (target, nodename, signal) => {
@@ -168,13 +167,18 @@ function openJenkins({ name, jenkins, rateMs }: TargetConfig, { clock, log }: Ta
   }
 }
 
+/** A node waits here for a launcher, not in a queue: there it could not be called back, and would be lost with the server. */
+function requireLauncher(target: string, gearman: TargetsDeps['gearman']): void {
+  const name = assignFunction(target);
+  if (gearman.hasWorkers(name)) return;
+  const isConnected = gearman.connections().some((connection) => connection.describe().connected);
+  const why = isConnected ? `no launcher has registered the function ${name}` : 'there is no connection';
+  throw new NodepoolError('unavailable', `${why} at the Gearman servers`);
+}
+
 /** Nobody waits for it: a launcher that is away has lost its nodes anyway. */
-function revoke(
-  { gearman, log }: TargetsDeps,
-  { nodename, manager }: { nodename: string; manager: string },
-  signal: AbortSignal,
-): void {
-  void gearman.submit(revokeJob(manager, nodename), signal).catch((error: unknown) => {
+function revoke({ gearman, log }: TargetsDeps, { nodename, manager }: { nodename: string; manager: string }): void {
+  void gearman.submit(revokeJob(manager, nodename)).catch((error: unknown) => {
     // The node goes all the same.
     log.debug({ node: nodename, manager, error: describeError(error) }, 'revoking a node failed');
   });
@@ -196,13 +200,21 @@ function agentOf(node: HandedNode, config: JenkinsConfig | null): Parameters<Jen
   };
 }
 
-/** Waits for a worker as long as it takes. */
+/** Waits for a launcher as long as it takes. One that takes the node when nobody waits any more is told that it is gone. */
 async function assign(
-  { gearman }: TargetsDeps,
+  deps: TargetsDeps,
   { target, node }: { target: string; node: HandedNode },
   signal: AbortSignal,
 ): Promise<string> {
   const { nodename, host, label, userHome: root } = node;
-  const job = assignJob(target, { nodename, host, label, root });
-  return parseAssignAnswer(await gearman.submit(job, signal)).manager;
+  const what = `handing over node ${nodename}`;
+  if (signal.aborted) throw new NodepoolError('aborted', `${what} was abandoned`);
+  const answer = deps.gearman.submit(assignJob(target, { nodename, host, label, root })).then(parseAssignAnswer);
+  try {
+    return (await orAborted(answer, { signal, what })).manager;
+  } catch (error) {
+    const ignore = (): void => undefined;
+    if (signal.aborted) answer.then(({ manager }) => revoke(deps, { nodename, manager }), ignore);
+    throw error;
+  }
 }

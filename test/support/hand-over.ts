@@ -30,8 +30,8 @@ export function aJenkinsTarget(
   return aTarget({ name: 'jenkins', jenkins: own, ...overrides });
 }
 
-/** What is known of the Jenkins of a target that was asked just now: its answer, or why there is none. */
+/** What is known of a target with a Jenkins that was asked just now: its answer, or why there is none. */
 export function aTargetView(answer: Partial<TargetAnswer> | null = {}, problem: string | null = null): TargetView {
   const given = answer && { takenAt: NOW, isQuietingDown: false, agents: new Map<string, Agent>(), ...answer };
-  return { answer: given, problem, dueAt: NOW + 10_000 };
+  return { answer: given, problem, dueAt: NOW + 10_000, refusal: null };
 }

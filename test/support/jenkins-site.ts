@@ -44,7 +44,11 @@ export function aJenkinsTarget(
 }
 
 /** No Gearman server is configured. */
-const noGearman = { submit: () => Promise.reject(new Error('there is no Gearman server')), connections: () => [] };
+const noGearman = {
+  hasWorkers: () => false,
+  submit: () => Promise.reject(new Error('there is no Gearman server')),
+  connections: () => [],
+};
 
 export class JenkinsSite {
   readonly site: Site;

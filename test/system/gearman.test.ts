@@ -160,7 +160,7 @@ describe('a job of ours', () => {
     const connection = await connect(server);
     server.work('f', ['cat']);
     const payload = Buffer.from('{"name": "größe"}\n\0\0RES\n.\n');
-    expect(await connection.submit({ name: 'f', unique: '1', payload }, never)).toEqual(payload);
+    expect(await connection.submit({ name: 'f', unique: '1', payload })).toEqual(payload);
   });
 
   it('is one of many, whose answers come back to their submitters, with the queues told in between', async () => {
@@ -168,7 +168,7 @@ describe('a job of ours', () => {
     const connection = await connect(server);
     for (let worker = 0; worker < 2; worker += 1) server.work('f', ['cat']);
     const numbers = Array.from({ length: 50 }, (_, index) => `${index}`);
-    const results = numbers.map((number) => connection.submit(aJob(number), never));
+    const results = numbers.map((number) => connection.submit(aJob(number)));
     const status = await connection.status(never);
     expect(status.map(({ name }) => name)).toEqual(['f']);
     expect((await Promise.all(results)).map(String)).toEqual(numbers);
@@ -179,7 +179,7 @@ describe('a job of ours', () => {
     const connection = await connect(server);
     const { begun, gate } = await makePipes();
     const worker = server.work('f', ['sh', '-c', `echo > ${begun}; cat ${gate}`]);
-    const result = connection.submit(aJob('payload'), never);
+    const result = connection.submit(aJob('payload'));
     await readFile(begun);
     await worker.stop();
     await writeFile(gate, '');
@@ -218,18 +218,18 @@ describe('a node that is handed over', () => {
     const launcher = await createLauncher(server);
     launcher.work('node_assign:zuul');
     launcher.work('node_revoke:launcher01');
-    const { manager } = parseAssignAnswer(await servers.submit(ASSIGNMENT, never));
+    const { manager } = parseAssignAnswer(await servers.submit(ASSIGNMENT));
     expect(manager).toBe('launcher01');
-    await servers.submit(revokeJob(manager, NODE.nodename), never);
+    await servers.submit(revokeJob(manager, NODE.nodename));
     expect(await launcher.told()).toEqual([ASSIGNMENT.payload, '{"name":"small-cloud-17"}']);
   });
 
   it('waits until there is a launcher', async () => {
     const server = await startServer();
     const { servers } = await openServers(server);
-    const answer = servers.submit(ASSIGNMENT, never);
+    const answer = servers.submit(ASSIGNMENT);
     const status = await servers.connections()[0]!.status(never);
-    expect(status).toEqual([{ name: 'node_assign:zuul', jobs: 1 }]);
+    expect(status).toEqual([{ name: 'node_assign:zuul', jobs: 1, hasWorkers: false }]);
     (await createLauncher(server)).work('node_assign:zuul');
     expect(parseAssignAnswer(await answer)).toEqual({ manager: 'launcher01' });
   });
@@ -237,12 +237,12 @@ describe('a node that is handed over', () => {
   it('is handed over once, when it is tried again after the server was killed while it waited', async () => {
     const server = await startServer();
     const { servers, connected } = await openServers(server);
-    const lost = servers.submit(ASSIGNMENT, never);
+    const lost = servers.submit(ASSIGNMENT);
     await Promise.all([server.kill(), expect(lost).rejects.toMatchObject({ code: 'unavailable' })]);
-    await expect(servers.submit(ASSIGNMENT, never)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(servers.submit(ASSIGNMENT)).rejects.toMatchObject({ code: 'unavailable' });
     await server.start();
     await connected();
-    const answer = servers.submit(ASSIGNMENT, never);
+    const answer = servers.submit(ASSIGNMENT);
     const launcher = await createLauncher(server);
     launcher.work('node_assign:zuul');
     await answer;
@@ -254,19 +254,19 @@ describe('a node that is handed over', () => {
     const { servers } = await openServers(server);
     const broken = server.work('node_assign:zuul', ['false']);
     const { host, port } = server.config;
-    await expect(servers.submit(ASSIGNMENT, never)).rejects.toMatchObject({
+    await expect(servers.submit(ASSIGNMENT)).rejects.toMatchObject({
       code: 'command-failed',
       message: `job node_assign:zuul at Gearman server ${host}:${port} failed`,
     });
     await broken.stop();
     (await createLauncher(server)).work('node_assign:zuul');
-    expect(parseAssignAnswer(await servers.submit(ASSIGNMENT, never))).toEqual({ manager: 'launcher01' });
+    expect(parseAssignAnswer(await servers.submit(ASSIGNMENT))).toEqual({ manager: 'launcher01' });
   });
 
   it('is handed over once when two daemons try to, and both get the answer', async () => {
     const server = await startServer();
     const daemons = [await openServers(server), await openServers(server)].map(({ servers }) => servers);
-    const answers = Promise.all(daemons.map((servers) => servers.submit(ASSIGNMENT, never)));
+    const answers = Promise.all(daemons.map((servers) => servers.submit(ASSIGNMENT)));
     // A server takes what comes over a connection in its order: when it answers this, it has taken the jobs.
     for (const servers of daemons) await servers.connections()[0]!.status(never);
     const launcher = await createLauncher(server);
@@ -281,13 +281,15 @@ describe('a node that is handed over', () => {
     const script = `echo > ${begun}; cat ${gate}; echo '{"manager": "launcher01"}'`;
     for (let launcher = 0; launcher < 2; launcher += 1) server.work('node_assign:zuul', ['sh', '-c', script]);
     const dying = (await openServers(server)).servers;
-    const lost = dying.submit(ASSIGNMENT, never);
+    const lost = dying.submit(ASSIGNMENT);
     await readFile(begun);
     dying.close();
     await expect(lost).rejects.toMatchObject({ code: 'aborted' });
     const { servers } = await openServers(server);
-    const answer = servers.submit(ASSIGNMENT, never);
-    expect(await servers.connections()[0]!.status(never)).toEqual([{ name: 'node_assign:zuul', jobs: 1 }]);
+    const answer = servers.submit(ASSIGNMENT);
+    expect(await servers.connections()[0]!.status(never)).toEqual([
+      { name: 'node_assign:zuul', jobs: 1, hasWorkers: true },
+    ]);
     await writeFile(gate, '');
     expect(parseAssignAnswer(await answer)).toEqual({ manager: 'launcher01' });
   });
@@ -295,20 +297,20 @@ describe('a node that is handed over', () => {
   it('is handed over once when the daemon dies while it waits, and the next one tries for as long as it must', async () => {
     const server = await startServer();
     const dying = await connect(server);
-    const lost = dying.submit(ASSIGNMENT, never);
+    const lost = dying.submit(ASSIGNMENT);
     expect(await dying.status(never)).toHaveLength(1);
     dying.close();
     await expect(lost).rejects.toMatchObject({ code: 'aborted' });
     while ((await server.clients('nodepool')) > 0);
     const time = createFakeClock();
     const connection = await connect(server, time);
-    const vain = connection.submit(ASSIGNMENT, never);
+    const vain = connection.submit(ASSIGNMENT);
     const launcher = await createLauncher(server);
     launcher.work('node_assign:zuul');
     // The server lets it join the job of one that is gone, and throws that away as soon as a launcher asks for work.
     while ((await connection.status(never))[0]!.jobs !== 0);
     await Promise.all([time.advance(20_000), expect(vain).rejects.toMatchObject({ code: 'unavailable' })]);
-    expect(parseAssignAnswer(await connection.submit(ASSIGNMENT, never))).toEqual({ manager: 'launcher01' });
+    expect(parseAssignAnswer(await connection.submit(ASSIGNMENT))).toEqual({ manager: 'launcher01' });
     expect(await launcher.told()).toEqual([ASSIGNMENT.payload]);
   });
 });

@@ -114,6 +114,26 @@ describe('the registration of a node', () => {
   });
 });
 
+describe('an offer to launchers', () => {
+  const offers = async (register: Targets['register']): Promise<unknown[]> => {
+    const told: unknown[] = [];
+    const targetBook = { recordOffer: (...args: unknown[]) => void told.push(args) };
+    const { perform } = bench({ targets: { register }, targetBook });
+    await Promise.allSettled([perform(action('register-node'))]);
+    return told;
+  };
+
+  it('that was refused is told of, and one that was taken; of a server that is lost nobody knows', async () => {
+    const [[target, { error, now }]] = (await offers(failing('command-failed'))) as [
+      [string, { error: string; now: number }],
+    ];
+    expect([target, typeof error, now]).toEqual(['jenkins', 'string', NOW]);
+    expect(await offers(() => Promise.resolve('launcher01'))).toEqual([['jenkins', { error: null, now: NOW }]]);
+    expect(await offers(failing('unavailable'))).toEqual([]);
+    expect(await offers(() => Promise.resolve(null))).toEqual([]);
+  });
+});
+
 describe('taking a node from its target', () => {
   const UNREGISTER = action('unregister-node');
 

@@ -26,7 +26,7 @@ describe('what is known of a target', () => {
   });
 
   it('is what its Jenkins last answered; it is asked again after ten seconds', () => {
-    expect(viewOf(written())).toEqual({ answer: ANSWER, problem: null, dueAt: NOW + 10_000 });
+    expect(viewOf(written())).toEqual({ answer: ANSWER, problem: null, dueAt: NOW + 10_000, refusal: null });
   });
 
   it('is the last answer for half a minute when there is none any more, and then only why', () => {
@@ -43,8 +43,8 @@ describe('what is known of a target', () => {
     const book = createTargetBook(silentLog);
     book.recordProblem('jenkins', { error: 'HTTP 503', now: NOW });
     book.recordProblem('jenkins', { error: 'HTTP 500', now: NOW + 29_000 });
-    expect(viewOf(book, NOW + 29_999)).toEqual({ answer: null, problem: null, dueAt: NOW + 34_000 });
-    expect(viewOf(book, NOW + 30_000)).toEqual({ answer: null, problem: 'HTTP 500', dueAt: NOW + 34_000 });
+    expect(viewOf(book, NOW + 29_999)).toMatchObject({ answer: null, problem: null, dueAt: NOW + 34_000 });
+    expect(viewOf(book, NOW + 30_000)).toMatchObject({ answer: null, problem: 'HTTP 500', dueAt: NOW + 34_000 });
   });
 
   it('is what it answers again', () => {
@@ -54,7 +54,36 @@ describe('what is known of a target', () => {
   });
 
   it('is nothing that was said before the clock was set back, and it is asked soon', () => {
-    expect(viewOf(written(), NOW - 3_600_000)).toEqual({ answer: null, problem: null, dueAt: NOW - 3_590_000 });
+    expect(viewOf(written(), NOW - 3_600_000)).toMatchObject({ answer: null, problem: null, dueAt: NOW - 3_590_000 });
+  });
+});
+
+describe('a target whose launchers refuse nodes', () => {
+  const error = 'job node_assign:zuul failed';
+  const pauseOf = (book: TargetBook, now: number): number => (book.view(now).get('zuul')?.refusal?.until ?? now) - now;
+
+  it('is left alone for a second, and longer each time, at most five minutes; nodes of one offer count once', () => {
+    const book = createTargetBook(silentLog);
+    const pauses: number[] = [];
+    let now = NOW;
+    for (let offer = 0; offer < 12; offer += 1) {
+      for (let node = 0; node < 3; node += 1) book.recordOffer('zuul', { error, now: now + node });
+      pauses.push(pauseOf(book, now));
+      now += pauses.at(-1)!;
+    }
+    expect(pauses.map((ms) => ms / 1000)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    expect(book.view(now).get('zuul')).toMatchObject({ answer: null, problem: null, refusal: { error } });
+    // The clock is set back by an hour.
+    expect(pauseOf(book, now - 3_600_000)).toBe(300_000);
+  });
+
+  it('is as good as new when one has taken a node', () => {
+    const book = createTargetBook(silentLog);
+    for (const now of [NOW, NOW + 1000]) book.recordOffer('zuul', { error, now });
+    book.recordOffer('zuul', { error: null, now: NOW + 3000 });
+    expect(pauseOf(book, NOW + 3000)).toBe(0);
+    book.recordOffer('zuul', { error, now: NOW + 4000 });
+    expect(pauseOf(book, NOW + 4000)).toBe(1000);
   });
 });
 

@@ -11,7 +11,7 @@ function count(...servers: readonly Readonly<Record<string, number | null>>[]): 
 }
 
 function table(functions: Readonly<Record<string, number | null>>): readonly FunctionStatus[] {
-  return Object.entries(functions).map(([name, jobs]) => ({ name, jobs }));
+  return Object.entries(functions).map(([name, jobs]) => ({ name, jobs, hasWorkers: false }));
 }
 
 describe('the demand of queues', () => {
@@ -69,7 +69,7 @@ describe('the demand of queues', () => {
   it('is never less than nothing, and never for a label that is not in the configuration', () => {
     const part = fc.constantFrom('', 'unit', 'docs', 'small', 'large', 'master');
     const name = fc.array(part, { maxLength: 4 }).map((parts) => ['build', ...parts].join(':'));
-    const status = fc.record({ name, jobs: fc.option(fc.integer()) });
+    const status = fc.record({ name, jobs: fc.option(fc.integer()), hasWorkers: fc.boolean() });
     fc.assert(
       fc.property(fc.array(fc.array(status)), (servers) => {
         for (const [label, nodes] of countQueueDemand(servers, LABELS)) {

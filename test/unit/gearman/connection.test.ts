@@ -72,7 +72,7 @@ describe('a connection to a Gearman server', () => {
     await until(() => isLost(scene));
     const problem = `Gearman server ${name} closed the connection`;
     expect(connection.describe()).toMatchObject({ since: clock.now(), problem });
-    expect(await failureOf(connection.submit(aJob('f'), never))).toMatchObject({
+    expect(await failureOf(connection.submit(aJob('f')))).toMatchObject({
       code: 'unavailable',
       message: problem,
     });
@@ -150,7 +150,7 @@ describe('asking for the queues', () => {
     peer.send('build:a:small\t2');
     peer.send('\t1\t0\n.');
     peer.send('\n');
-    expect(await answer).toEqual([{ name: 'build:a:small', jobs: 2 }]);
+    expect(await answer).toEqual([{ name: 'build:a:small', jobs: 2, hasWorkers: false }]);
   });
 
   it('gives the same answer to all who ask at the same time', async () => {
@@ -171,7 +171,7 @@ describe('asking for the queues', () => {
     await peer.asked();
     peer.send('f\t1\t0\t0\n.\n');
     const next = connection.status(never);
-    expect(await next).toEqual([{ name: 'f', jobs: 1 }]);
+    expect(await next).toEqual([{ name: 'f', jobs: 1, hasWorkers: false }]);
   });
 
   it.each([
@@ -228,33 +228,29 @@ describe('a job', () => {
   it('comes back with its result', async () => {
     const { connection, peer } = await openConnected();
     const job = { name: 'node_assign:zuul', unique: 'n1-of-zuul', payload: '{"name":"n1"}' };
-    const result = connection.submit(job, never);
+    const result = connection.submit(job);
     expect(await peer.submitted()).toEqual(['node_assign:zuul', 'n1-of-zuul', '{"name":"n1"}']);
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(response(T.workComplete, 'H:1', '{"manager":"m"}'));
     expect((await result).toString()).toBe('{"manager":"m"}');
   });
 
-  it('is one of a function and an id while it is not over, even when nobody waits for it any more', async () => {
+  it('is one of a function and an id while it is not over', async () => {
     const { connection, peer } = await openConnected();
-    const interrupt = new AbortController();
-    const abandoned = failureOf(connection.submit(aJob('f'), interrupt.signal));
+    const results = Promise.all(['f', 'f', 'f'].map((name) => connection.submit(aJob(name))));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:f'));
-    interrupt.abort();
-    expect(await abandoned).toMatchObject({ code: 'aborted' });
-    const results = Promise.all([connection.submit(aJob('f'), never), connection.submit(aJob('f'), never)]);
-    void failureOf(connection.submit({ ...aJob('f'), name: 'g' }, never));
+    void failureOf(connection.submit({ ...aJob('f'), name: 'g' }));
     expect((await peer.submitted())[0]).toBe('g');
     peer.send(response(T.workComplete, 'H:f', 'done'));
-    expect((await results).map(String)).toEqual(['done', 'done']);
-    void failureOf(connection.submit(aJob('f'), never));
+    expect((await results).map(String)).toEqual(['done', 'done', 'done']);
+    void failureOf(connection.submit(aJob('f')));
     expect((await peer.submitted())[0]).toBe('f');
   });
 
   it('comes back with all parts of its result, and without warnings and progress', async () => {
     const { connection, peer } = await openConnected();
-    const result = connection.submit(aJob('f'), never);
+    const result = connection.submit(aJob('f'));
     await peer.submitted();
     const packets = [
       response(T.jobCreated, 'H:1'),
@@ -271,7 +267,7 @@ describe('a job', () => {
 
   it('comes back to its submitter, in whatever order jobs end', async () => {
     const { connection, peer } = await openConnected();
-    const results = Promise.all(['a', 'b', 'c'].map((name) => connection.submit(aJob(name), never)));
+    const results = Promise.all(['a', 'b', 'c'].map((name) => connection.submit(aJob(name))));
     for (const handle of ['H:a', 'H:b', 'H:c']) {
       await peer.submitted();
       peer.send(response(T.jobCreated, handle));
@@ -298,7 +294,7 @@ describe('a job', () => {
     ],
   ])('that %s is a failed command', async (_, bytes, what) => {
     const { connection, peer, name } = await openConnected();
-    const failure = failureOf(connection.submit(aJob('f'), never));
+    const failure = failureOf(connection.submit(aJob('f')));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(bytes);
@@ -309,8 +305,8 @@ describe('a job', () => {
 
   it('that the server refuses is not confused with the next one', async () => {
     const { connection, peer, name } = await openConnected();
-    const refused = failureOf(connection.submit(aJob('f'), never));
-    const result = connection.submit(aJob('g'), never);
+    const refused = failureOf(connection.submit(aJob('f')));
+    const result = connection.submit(aJob('g'));
     peer.send(response(T.error, '0', 'Permission denied by ACL\0'));
     peer.send(response(T.jobCreated, 'H:1'));
     peer.send(response(T.workComplete, 'H:1', 'done'));
@@ -321,8 +317,8 @@ describe('a job', () => {
 
   it('is lost with the connection, whether the server has taken it or not', async () => {
     const { connection, peer, name, clock } = await openConnected();
-    const taken = failureOf(connection.submit(aJob('f'), never));
-    const submitted = failureOf(connection.submit(aJob('g'), never));
+    const taken = failureOf(connection.submit(aJob('f')));
+    const submitted = failureOf(connection.submit(aJob('g')));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     await peer.submitted();
@@ -335,7 +331,7 @@ describe('a job', () => {
 
   it('may take any time, in which the server is asked each 20 s whether it still knows it', async () => {
     const { connection, peer, clock } = await openConnected();
-    const result = connection.submit(aJob('f'), never);
+    const result = connection.submit(aJob('f'));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     await until(() => clock.nextAt() === clock.now() + ANSWER_LIMIT_MS);
@@ -354,7 +350,7 @@ describe('a job', () => {
 
   it('that the server has forgotten is given up, and is another one when it is submitted again', async () => {
     const { connection, peer, clock, name } = await openConnected();
-    const failure = failureOf(connection.submit(aJob('f'), never));
+    const failure = failureOf(connection.submit(aJob('f')));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:1'));
     await until(() => clock.nextAt() === clock.now() + ANSWER_LIMIT_MS);
@@ -363,7 +359,7 @@ describe('a job', () => {
     peer.send(response(T.statusAnswer, 'H:1', '0', '0', '0', '0'));
     const message = `job f at Gearman server ${name} was forgotten there`;
     expect(await failure).toMatchObject({ code: 'unavailable', message });
-    const result = connection.submit(aJob('f'), never);
+    const result = connection.submit(aJob('f'));
     await peer.submitted();
     peer.send(response(T.jobCreated, 'H:2'));
     peer.send(response(T.workComplete, 'H:2', 'done'));
@@ -373,36 +369,11 @@ describe('a job', () => {
   it('must be taken within 20 s', async () => {
     const scene = await openConnected();
     const { connection, peer, clock } = scene;
-    const failure = failureOf(connection.submit(aJob('f'), never));
+    const failure = failureOf(connection.submit(aJob('f')));
     await peer.submitted();
     await clock.advance(ANSWER_LIMIT_MS - 1);
     expect(isLost(scene)).toBe(false);
     await clock.advance(1);
     expect(await failure).toMatchObject({ code: 'unavailable' });
-  });
-
-  it.each([
-    ['before it is submitted', 0],
-    ['before the server has taken it', 1],
-    ['while it waits for a worker', 2],
-  ])('can be abandoned %s, which leaves the others alone', async (_, progress) => {
-    const { connection, peer } = await openConnected();
-    const interrupt = new AbortController();
-    if (progress === 0) interrupt.abort();
-    const abandoned = failureOf(connection.submit(aJob('f'), interrupt.signal));
-    if (progress > 0) await peer.submitted();
-    if (progress === 2) {
-      peer.send(response(T.jobCreated, 'H:f'));
-      peer.send(response(T.workData, 'H:f', 'a part'));
-    }
-    interrupt.abort();
-    expect(await abandoned).toMatchObject({ code: 'aborted', message: 'waiting for job f was abandoned' });
-    const result = connection.submit(aJob('g'), never);
-    expect((await peer.submitted())[0]).toBe('g');
-    if (progress === 1) peer.send(response(T.jobCreated, 'H:f'));
-    peer.send(response(T.jobCreated, 'H:g'));
-    peer.send(response(T.workComplete, 'H:f', 'too late'));
-    peer.send(response(T.workComplete, 'H:g', 'done'));
-    expect((await result).toString()).toBe('done');
   });
 });

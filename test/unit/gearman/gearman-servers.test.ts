@@ -4,7 +4,6 @@ import { PACKET_TYPES } from '../../../src/gearman/packets.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
 import { createSurroundings, failureOf, FakeGearman, response, until, type Peer } from './scene.ts';
 
-const never = new AbortController().signal;
 const JOB = { name: 'node_assign:zuul', unique: 'n1', payload: '{}' };
 
 interface Scene {
@@ -45,7 +44,7 @@ describe('a job for whichever Gearman server there is', () => {
     const here = await first.welcome();
     await isConnected(scene, 0);
     const submit = async (peer: Peer, result: string): Promise<void> => {
-      const answer = scene.servers.submit(JOB, never);
+      const answer = scene.servers.submit(JOB);
       await work(peer, result);
       expect((await answer).toString()).toBe(result);
     };
@@ -60,11 +59,32 @@ describe('a job for whichever Gearman server there is', () => {
     expect(there.unread).toBe(0);
   });
 
+  it('goes to the first one that has workers for it, when one has', async () => {
+    const [first, second] = [await FakeGearman.start(), await FakeGearman.start()];
+    const scene = openScene(first, second);
+    const here = await first.welcome(['node_assign:other']);
+    const there = await second.welcome(['build:a:b', JOB.name]);
+    await isConnected(scene, 0);
+    await isConnected(scene, 1);
+    const { servers } = scene;
+    expect(['node_assign:other', JOB.name, 'node_assign'].map((name) => servers.hasWorkers(name))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    const answer = servers.submit(JOB);
+    await work(there, 'done');
+    expect([(await answer).toString(), here.unread]).toEqual(['done', 0]);
+    there.drop();
+    await isConnected(scene, 1, false);
+    expect(servers.hasWorkers(JOB.name)).toBe(false);
+  });
+
   it('is refused while there is none, with the reason', async () => {
     const server = await FakeGearman.start();
     const scene = openScene(server);
     const peer = await server.accept();
-    const refusal = async () => failureOf(scene.servers.submit(JOB, never));
+    const refusal = async () => failureOf(scene.servers.submit(JOB));
     const early = `Gearman server ${nameOf(server)} has not answered yet`;
     expect(await refusal()).toMatchObject({ code: 'unavailable', message: early });
     await peer.asked();
@@ -85,7 +105,7 @@ describe('the connections to Gearman servers', () => {
     const peer = await first.welcome();
     await isConnected(scene, 0);
     const [connection] = scene.servers.connections();
-    const answer = scene.servers.submit(JOB, never);
+    const answer = scene.servers.submit(JOB);
     scene.servers.configure(configOf(second, first, first));
     await second.welcome();
     await isConnected(scene, 0);
@@ -100,7 +120,7 @@ describe('the connections to Gearman servers', () => {
     const scene = openScene(first);
     const peer = await first.welcome();
     await isConnected(scene, 0);
-    const failure = failureOf(scene.servers.submit(JOB, never));
+    const failure = failureOf(scene.servers.submit(JOB));
     scene.servers.configure(configOf(second));
     const message = `the connection to Gearman server ${nameOf(first)} was given up`;
     expect(await failure).toMatchObject({ code: 'aborted', message });
@@ -112,7 +132,7 @@ describe('the connections to Gearman servers', () => {
     const scene = openScene(server);
     const peer = await server.welcome();
     await isConnected(scene, 0);
-    const failure = failureOf(scene.servers.submit(JOB, never));
+    const failure = failureOf(scene.servers.submit(JOB));
     scene.servers.close();
     expect(await failure).toMatchObject({ code: 'aborted' });
     await until(() => !peer.isOpen);

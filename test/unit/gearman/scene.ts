@@ -80,11 +80,11 @@ export class FakeGearman {
     return this.#peers[index]!;
   }
 
-  /** Waits for the next connection, and answers what it begins with. */
-  async welcome(): Promise<Peer> {
+  /** Waits for the next connection, and answers what it begins with. @param functions those that have workers */
+  async welcome(functions: readonly string[] = []): Promise<Peer> {
     const peer = await this.accept();
     await peer.asked();
-    peer.send('.\n');
+    peer.send(`${functions.map((name) => `${name}\t0\t0\t1\n`).join('')}.\n`);
     return peer;
   }
 

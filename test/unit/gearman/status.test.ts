@@ -12,13 +12,15 @@ function readLines(lines: readonly string[]): ReturnType<StatusAnswer['take']> {
 describe('the answer to status', () => {
   it('ends with a full stop, and not before', () => {
     expect(readLines(['build:a:small\t2\t1\t0'])).toBeNull();
-    expect(readLines(['build:a:small\t2\t1\t0', '.'])).toEqual({ table: [{ name: 'build:a:small', jobs: 2 }] });
+    expect(readLines(['build:a:small\t2\t1\t0', '.'])).toEqual({
+      table: [{ name: 'build:a:small', jobs: 2, hasWorkers: false }],
+    });
     expect(readLines(['.'])).toEqual({ table: [] });
   });
 
   it('may end its lines as Windows does, and have blanks around and in its fields', () => {
-    const table = [{ name: 'build:my job:small', jobs: 2 }];
-    expect(readLines([' build:my job:small \t 2 \t1\t0\r', '.\r'])).toEqual({ table });
+    const table = [{ name: 'build:my job:small', jobs: 2, hasWorkers: true }];
+    expect(readLines([' build:my job:small \t 2 \t1\t 3 \r', '.\r'])).toEqual({ table });
   });
 
   it.each([
@@ -34,13 +36,24 @@ describe('the answer to status', () => {
     ['f\t+3', 3],
     ['f\t007\t0\t0', 7],
   ])('has in the line %j the number of jobs %j', (line, jobs) => {
-    expect(readLines([line, '.'])).toEqual({ table: [{ name: line.split('\t')[0], jobs }] });
+    expect(readLines([line, '.'])).toEqual({ table: [{ name: line.split('\t')[0], jobs, hasWorkers: false }] });
+  });
+
+  it.each([
+    ['f\t0\t0\t2', true],
+    ['f\t0\t0\t0', false],
+    ['f\t0\t0\tmany', false],
+    ['f\t0\t2', false],
+  ])('has in the line %j workers: %j', (line, hasWorkers) => {
+    expect(readLines([line, '.'])).toMatchObject({ table: [{ hasWorkers }] });
   });
 
   it('may be a refusal, which no function can be taken for', () => {
     const problem = 'refuses to tell its status: ERR UNKNOWN_COMMAND Unknown+server+command';
     expect(readLines(['ERR UNKNOWN_COMMAND Unknown+server+command\r'])).toEqual({ problem });
-    expect(readLines(['ERR function\t1\t0\t0', '.'])).toEqual({ table: [{ name: 'ERR function', jobs: 1 }] });
+    expect(readLines(['ERR function\t1\t0\t0', '.'])).toEqual({
+      table: [{ name: 'ERR function', jobs: 1, hasWorkers: false }],
+    });
   });
 
   it('has no more functions than any site', () => {

@@ -97,6 +97,25 @@ describe('a target that is not online', () => {
   });
 });
 
+describe('a target whose launchers have refused a node', () => {
+  const zuul = aTarget({ name: 'zuul', assignViaGearman: true });
+  const refusing = (until: number): ReadonlyMap<string, TargetView> =>
+    new Map([['zuul', { ...aTargetView(null), refusal: { error: 'the job failed', until } }]]);
+
+  it('is offered none, and gets none, until the pause is over', () => {
+    const config = aConfig({ targets: [zuul] });
+    const during = plan(situation({ config, nodes: [aNode({ target: 'zuul' })], targets: refusing(NOW + 4000) }));
+    expect(during.actions.map(({ kind }) => kind)).toEqual([]);
+    const offeredAt = new Date(NOW + 4000).toISOString();
+    expect(notesOf(during)).toContain(
+      `target zuul: gets no nodes: its launchers refused a node, the next one is offered at ${offeredAt}: the job failed`,
+    );
+    expect(during.nextWakeAt).toBe(NOW + 4000);
+    const after = plan(situation({ config, nodes: [aNode({ target: 'zuul' })], targets: refusing(NOW) }));
+    expect(after.actions.map(({ kind }) => kind)).toContain('register-node');
+  });
+});
+
 describe('a node that is READY at a target that hands nodes out', () => {
   const REGISTER = ['register-node handover:1: handover'];
 

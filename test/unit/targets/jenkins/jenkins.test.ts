@@ -40,7 +40,11 @@ describe('the status', () => {
 
   it.each([
     ['a page for logins', '<html><title>Sign in</title></html>', '200, not JSON'],
-    ['a list that lacks a part', '{"computer": [{"displayName": "a", "offline": false}]}', 'no list of computers in it'],
+    [
+      'a list that lacks a part',
+      '{"computer": [{"displayName": "a", "offline": false}]}',
+      'no list of computers in it',
+    ],
     ['something else that is JSON', '{"status": "ok"}', 'no list of computers in it'],
     ['JSON that is no object', 'null', '200, not JSON'],
   ])('is unknown when the answer is %s', async (_, body, words) => {
