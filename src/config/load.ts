@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { checkShape } from './check-shape.ts';
+import { findBadUrls, findShutOut } from './check-targets.ts';
 import { resolveDatabase, secureDburi, securePathOf, type GivenDburi, type LoadOptions } from './database.ts';
-import type { Named } from './outline.ts';
 import { configError, sortProblems, type Problem } from './problems.ts';
 import { checkReferences } from './references.ts';
 import { resolveConfig } from './resolve.ts';
@@ -55,6 +55,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   const problems = sortProblems([
     ...shape.problems,
     ...references.problems,
+    ...(options.fake ? [] : findBadUrls(references.targets, secure, file)),
     ...('problem' in database ? [database.problem] : []),
     ...secure.problems,
   ]);
@@ -74,17 +75,6 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   });
   const shutOut = findShutOut(config, references.targets, file);
   return { config, problems, warnings: sortProblems([...warned, ...shutOut]) };
-}
-
-/** Jenkins servers that have nothing to log in to nodes with. */
-function findShutOut({ targets }: Config, named: readonly Named[], file: YamlFile): readonly Problem[] {
-  const isShutOut = ({ name }: Named): boolean => {
-    const jenkins = targets.get(name)?.jenkins;
-    return jenkins?.url != null && jenkins.credentialsId === null;
-  };
-  const message =
-    'its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf';
-  return named.filter(isShutOut).map(({ path }) => file.problem([...path, 'name'], message));
 }
 
 /** A rehearsal may run on a machine without the scripts; the fake cloud does not run them. */

@@ -27,10 +27,14 @@ export interface ProviderOutline extends Named {
   readonly images: readonly ImageOutline[];
 }
 
+export interface TargetOutline extends Named {
+  readonly jenkinsUrl: string | null;
+}
+
 export interface Outline {
   readonly labels: readonly LabelOutline[];
   readonly providers: readonly ProviderOutline[];
-  readonly targets: readonly Named[];
+  readonly targets: readonly TargetOutline[];
   readonly diskimages: readonly Named[];
   readonly hasImagesDir: boolean;
 }
@@ -45,7 +49,7 @@ export function outlineOf(file: Entry): Outline {
       providers: named(entry, [...path, 'providers']),
     })),
     providers: named(file, ['providers'], (entry, path) => ({ images: imagesOf(entry, path) })),
-    targets: named(file, ['targets']),
+    targets: named(file, ['targets'], ({ jenkins }) => ({ jenkinsUrl: isMap(jenkins) ? textOf(jenkins.url) : null })),
     diskimages: named(file, ['diskimages']),
     hasImagesDir: isGiven(file['images-dir']),
   };
@@ -64,11 +68,15 @@ function named<T = unknown>(parent: Entry, path: Path, more?: (entry: Entry, pat
   const list = parent[String(path.at(-1))];
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown, index) => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const name = textOf((entry as Entry).name);
+    if (!isMap(entry)) return [];
+    const name = textOf(entry.name);
     const own = [...path, index];
-    return name === null ? [] : [{ name, path: own, ...(more?.(entry as Entry, own) as T) }];
+    return name === null ? [] : [{ name, path: own, ...(more?.(entry, own) as T) }];
   });
+}
+
+function isMap(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null;
 }
 
 function textOf(value: unknown): string | null {

@@ -7,6 +7,7 @@ import {
   type Named,
   type Outline,
   type ProviderOutline,
+  type TargetOutline,
 } from './outline.ts';
 import { firstProblems, oneLine, type Path, type Problem } from './problems.ts';
 import type { YamlFile } from './yaml-file.ts';
@@ -15,7 +16,7 @@ export interface ReferenceCheck {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
   /** Where they stand; secure.conf has sections for them. */
-  readonly targets: readonly Named[];
+  readonly targets: readonly TargetOutline[];
 }
 
 /** In a rehearsal disk images have a directory anyway. */

@@ -1,5 +1,6 @@
 /** secure.conf: the database's address, and how to log in to the Jenkins of each target. */
 import { nearName } from '../lib/near-name.ts';
+import { checkJenkinsUrl } from './addresses.ts';
 import { parseIni, type IniEntry, type IniSection } from './ini.ts';
 import { fileProblem, firstProblems, oneLine, type Position, type Problem } from './problems.ts';
 import { readTextFile } from './text-file.ts';
@@ -63,10 +64,16 @@ function secretsOf({ entries }: IniSection): JenkinsSecrets {
 interface SectionKeys {
   readonly required: readonly string[];
   readonly optional: readonly string[];
+  /** What is wrong with the value of a required key. */
+  readonly check: (key: string, value: string) => string | null;
 }
 
-const DATABASE: SectionKeys = { required: ['dburi'], optional: [] };
-const JENKINS: SectionKeys = { required: ['url', 'user', 'apikey'], optional: ['credentials'] };
+const DATABASE: SectionKeys = { required: ['dburi'], optional: [], check: () => null };
+const JENKINS: SectionKeys = {
+  required: ['url', 'user', 'apikey'],
+  optional: ['credentials'],
+  check: (key, value) => (key === 'url' ? checkJenkinsUrl(value) : null),
+};
 
 function* checkSection(section: IniSection, targets: readonly string[] | null, file: string): Generator<Problem, void> {
   const at = ({ line, column }: Position, message: string, key?: string): Problem => {
@@ -90,7 +97,7 @@ function* checkSection(section: IniSection, targets: readonly string[] | null, f
 
 function* checkKeys(
   section: IniSection,
-  { required, optional }: SectionKeys,
+  { required, optional, check }: SectionKeys,
   at: (position: Position, message: string, key: string) => Problem,
 ): Generator<Problem, void> {
   const known = [...required, ...optional];
@@ -105,8 +112,12 @@ function* checkKeys(
   }
   for (const key of required) {
     const entry = section.entries.get(key);
-    if (!entry) yield at(section, 'is missing; add it', key);
-    else if (entry.value === '') yield at(entry, 'is empty; give it a value', key);
+    if (!entry) {
+      yield at(section, 'is missing; add it', key);
+      continue;
+    }
+    const problem = entry.value === '' ? 'is empty; give it a value' : check(key, entry.value);
+    if (problem !== null) yield at(entry, problem, key);
   }
 }
 

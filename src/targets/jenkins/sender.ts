@@ -1,6 +1,7 @@
 /** Requests to one Jenkins, each when its turn has come, and what is said about those that fail. */
 import type { Clock } from '../../lib/clock.ts';
 import { NodepoolError } from '../../lib/errors.ts';
+import { isHttpAddress } from '../../lib/http-address.ts';
 import { Limiter, type LaneName } from '../../lib/limiter.ts';
 import { createExchange, type Answer } from './exchange.ts';
 import { toFault } from './faults.ts';
@@ -74,9 +75,9 @@ export function createSender({ url, user, apikey, rateMs }: JenkinsSettings, clo
 
 /** With a slash at its end, and nothing in it that is secret. */
 function readAddress(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+  if (!isHttpAddress(text)) {
     throw new NodepoolError('config', 'the url of a Jenkins is not an address that begins with http:// or https://');
   }
+  const url = new URL(text);
   return new URL(`${url.pathname.replace(/\/*$/, '')}/`, url.origin);
 }

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Config, FakeCloudConfig, ProviderConfig, ProviderImageConfig } from '../../../src/config/types.ts';
-import { BARE_SYSTEM, checkFixture, checkText, FIXTURES, good, sentences } from './files.ts';
+import { aDirectory, BARE_SYSTEM, checkFixture, checkText, FIXTURES, good, sentences } from './files.ts';
 
 const QUIET_FAKE: FakeCloudConfig = {
   bootTimeMs: 100,
@@ -390,6 +390,25 @@ describe('obsolete keys', () => {
       credentialsId: null,
       testJob: 'accept',
     });
+  });
+});
+
+describe('a wrong url of a Jenkins in the obsolete place', () => {
+  const YAML = "targets: [{ name: jenkins01, jenkins: { url: 'jenkins.example.org', user: a, apikey: hunter2 } }]";
+
+  it('is a problem', () => {
+    expect(sentences(checkText(YAML).problems)).toEqual([
+      'FILE:1:46: targets[0].jenkins.url: is not the address of a Jenkins; write https://HOST/ or http://HOST:PORT/, with a port up to 65535',
+    ]);
+  });
+
+  it('is none when secure.conf replaces it, nor in a rehearsal', () => {
+    const directory = aDirectory({
+      'secure.conf': '[jenkins "jenkins01"]\nurl = http://jenkins\nuser = a\napikey = b\n',
+    });
+
+    expect(sentences(checkText(YAML, { securePath: join(directory, 'secure.conf') }).problems)).toEqual([]);
+    expect(sentences(checkText(YAML, { fake: true }).problems)).toEqual([]);
   });
 });
 

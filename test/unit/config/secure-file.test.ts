@@ -1,9 +1,14 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkConfig } from '../../../src/config/load.ts';
+import { checkConfig, type ConfigCheck } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problems.ts';
 import { readSecureFile } from '../../../src/config/secure-file.ts';
 import { aDirectory, BARE_SYSTEM, checkFixture, checkText, FIXTURES, good, sentences } from './files.ts';
+
+function checkUrl(url: string): ConfigCheck {
+  const directory = aDirectory({ 'secure.conf': `[jenkins "ci"]\nurl = ${url}\nuser = me\napikey = hunter2\n` });
+  return checkText('targets: [{ name: ci }]', { securePath: join(directory, 'secure.conf') });
+}
 
 describe('secure.conf', () => {
   it('holds the address of the database and the login of each Jenkins', () => {
@@ -49,6 +54,27 @@ describe('secure.conf', () => {
     expect(problems.map(formatProblem)).toEqual([
       `${securePath}:3:1: database.dburi: names a kind of database that is not known; use mysql://, mariadb:// or sqlite:///`,
     ]);
+  });
+
+  it.each([
+    'jenkins.example.org',
+    'jenkins.example.org:8080',
+    'http://',
+    'ftp://jenkins.example.org/',
+    'http://me:hunter2@jenkins.example.org:99999/',
+  ])('has the url %s of a Jenkins refused, without showing it', (url) => {
+    expect(sentences(checkUrl(url).problems)).toEqual([
+      'FILE:2:1: jenkins "ci".url: is not the address of a Jenkins; write https://HOST/ or http://HOST:PORT/, with a port up to 65535',
+    ]);
+  });
+
+  it.each([
+    'http://jenkins',
+    'https://jenkins.example.org/ci/',
+    'HTTP://[::1]:8080/',
+    'http://me:hunter2@10.0.0.1:65535/',
+  ])('has the url %s of a Jenkins taken', (url) => {
+    expect(sentences(checkUrl(url).problems)).toEqual([]);
   });
 
   it('is reported with the problems of the YAML file, also when that cannot be read at all', () => {

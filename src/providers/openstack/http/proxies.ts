@@ -4,7 +4,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { NodepoolError } from '../../../lib/errors.ts';
-import { isHttpAddress } from './http-address.ts';
+import { isHttpAddress } from '../../../lib/http-address.ts';
 
 /** The proxy for an address; null: none. */
 export type ProxyChoice = (url: URL) => URL | null;

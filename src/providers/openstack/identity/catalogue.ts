@@ -1,7 +1,7 @@
 /** The catalogue that comes with a token: where each service is, and in which version it is spoken to. */
 import { NodepoolError } from '../../../lib/errors.ts';
+import { isHttpAddress } from '../../../lib/http-address.ts';
 import type { CloudAccess, ServiceName } from '../access.ts';
-import { isHttpAddress } from '../http/http-address.ts';
 import type { CatalogueService, Token } from './token.ts';
 
 const VERSION = /\/v\d+(?:\.\d+)?$/;

@@ -1,8 +1,8 @@
 /** Where Keystone's version 3 is, given any of the addresses that operators write down for it. */
 import type { Clock } from '../../../lib/clock.ts';
 import { NodepoolError } from '../../../lib/errors.ts';
+import { isHttpAddress } from '../../../lib/http-address.ts';
 import type { CloudAccess } from '../access.ts';
-import { isHttpAddress } from '../http/http-address.ts';
 import type { Outcome } from '../http/exchange.ts';
 import { toFault } from '../http/faults.ts';
 import { isRecord } from '../json.ts';
