@@ -14,13 +14,26 @@ export function findBadUrls(targets: readonly TargetOutline[], secure: SecureFil
   });
 }
 
-/** Jenkins servers that have nothing to log in to nodes with. */
-export function findShutOut({ targets }: Config, named: readonly Named[], file: YamlFile): readonly Problem[] {
-  const isShutOut = ({ name }: Named): boolean => {
-    const jenkins = targets.get(name)?.jenkins;
-    return jenkins?.url != null && jenkins.credentialsId === null;
-  };
-  const message =
-    'its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf';
-  return named.filter(isShutOut).map(({ path }) => file.problem([...path, 'name'], message));
+/** What is suspicious about targets in a configuration without problems. */
+export function* findSuspicious(
+  { targets, gearmanServers }: Config,
+  named: readonly Named[],
+  file: YamlFile,
+): Generator<Problem, void> {
+  for (const { name, path } of named) {
+    const { jenkins = null, assignViaGearman = false } = targets.get(name) ?? {};
+    if (assignViaGearman && gearmanServers.length === 0) {
+      yield file.problem([...path, 'assign-via-gearman'], UNSERVED, 'key');
+    }
+    if (jenkins?.url != null && jenkins.credentialsId === null) yield file.problem([...path, 'name'], SHUT_OUT);
+  }
 }
+
+/** Its nodes are not granted to requests either, as they are meant for Gearman. */
+const UNSERVED =
+  'there is no Gearman server, so the nodes of this target are never handed over, and no request gets them either; ' +
+  'add one to gearman-servers, or remove this';
+
+/** Our side can log in to Jenkins, but Jenkins cannot log in to nodes. */
+const SHUT_OUT =
+  'its Jenkins is not told with which credentials to log in to nodes; give their id as credentials in secure.conf';

@@ -4,6 +4,7 @@
  * may hold both; `%` escapes work in every part.
  */
 import { dirname, resolve } from 'node:path';
+import { isPort } from './addresses.ts';
 import type { DatabaseConfig } from './types.ts';
 
 /** `problem` never shows a part of the address: any may be a password that was mistyped. */
@@ -80,10 +81,6 @@ function findMysqlProblem({ user, port, database }: MysqlParts, options: Readonl
   return [...options.keys()].some(isForeign)
     ? 'has an argument after ? that is not known; only unix_socket has an effect'
     : null;
-}
-
-function isPort(text: string): boolean {
-  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
 function parseQuery(query: string): Map<string, string> {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { checkShape } from './check-shape.ts';
-import { findBadUrls, findShutOut } from './check-targets.ts';
+import { findBadUrls, findSuspicious } from './check-targets.ts';
 import { resolveDatabase, secureDburi, securePathOf, type GivenDburi, type LoadOptions } from './database.ts';
 import { configError, sortProblems, type Problem } from './problems.ts';
 import { checkReferences } from './references.ts';
@@ -73,8 +73,8 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     rehearsal: options.fake ? { imagesDir: rehearsalImages(options.path, stateDirectory(options)) } : null,
     textAt: file.textAt,
   });
-  const shutOut = findShutOut(config, references.targets, file);
-  return { config, problems, warnings: sortProblems([...warned, ...shutOut]) };
+  const suspicious = findSuspicious(config, references.targets, file);
+  return { config, problems, warnings: sortProblems([...warned, ...suspicious]) };
 }
 
 /** A rehearsal may run on a machine without the scripts; the fake cloud does not run them. */

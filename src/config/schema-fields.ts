@@ -4,6 +4,7 @@ import { checkCron } from '../lib/cron.ts';
 import { describeError } from '../lib/errors.ts';
 import { nearName } from '../lib/near-name.ts';
 import { templateFields } from '../lib/template.ts';
+import { checkHost } from './addresses.ts';
 
 /** Keys that are still accepted, with what to do instead. */
 export const obsoleteKeys = z.registry<{ readonly advice: string }>();
@@ -30,6 +31,8 @@ export function checked<T extends z.ZodType>(schema: T, check: (value: z.output<
 }
 
 export const text = z.string().min(1);
+
+export const host = checked(text, checkHost);
 
 /** The width of the columns that hold names; nothing that is looked into is longer. */
 const MAX_LENGTH = 255;

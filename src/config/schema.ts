@@ -3,8 +3,9 @@
  * checked in `references.ts`, what is derived is made in `resolve.ts`.
  */
 import * as z from 'zod';
+import { checkPublisher } from './addresses.ts';
 import { diskimage } from './schema-diskimage.ts';
-import { count, cron, delay, name, share, template, text, timeLimit, unused } from './schema-fields.ts';
+import { checked, count, cron, delay, host, name, share, template, text, timeLimit, unused } from './schema-fields.ts';
 import { provider, secret } from './schema-provider.ts';
 
 const label = z.strictObject({
@@ -43,7 +44,7 @@ const target = z.strictObject({
 });
 
 const gearmanServer = z.strictObject({
-  host: text.describe('Host name or address.'),
+  host: host.describe('Host name or address.'),
   port: z.int().min(1).max(65_535).default(4730).describe('Port.'),
 });
 
@@ -59,7 +60,7 @@ const requests = z.strictObject({
 });
 
 const api = z.strictObject({
-  host: text.default('127.0.0.1').describe('Name or address to listen on.'),
+  host: host.default('127.0.0.1').describe('Name or address to listen on.'),
   port: z.int().min(0).max(65_535).default(8005).describe('Port to listen on; 0: any free one.'),
   'rate-limit': delay.default(100).describe('Requests per second that a token may make on average; 0: any number.'),
 });
@@ -82,7 +83,10 @@ const root = z.strictObject({
     .describe('Try a new image on one node per provider before others boot from it.'),
   dburi: secret('dburi in the section database'),
   cron: crons.prefault({}).describe('Periodic work: minute hour day month weekday, and if need be second.'),
-  'zmq-publishers': z.array(text).default([]).describe('Addresses at which Jenkins servers publish their events.'),
+  'zmq-publishers': z
+    .array(checked(text, checkPublisher))
+    .default([])
+    .describe('Addresses at which Jenkins servers publish their events: tcp://HOST:PORT or ipc://PATH.'),
   'gearman-servers': z.array(gearmanServer).default([]).describe('Gearman servers whose queues show the demand.'),
   'zookeeper-servers': unused('remove it, everything is kept in the database'),
   requests: requests.prefault({}).describe('Leases of nodes that were asked for.'),

@@ -431,6 +431,22 @@ describe('labels that can never get a node', () => {
   });
 });
 
+describe('a target that is assigned nodes through Gearman', () => {
+  const YAML = 'targets:\n  - name: zuul\n    assign-via-gearman: true\n';
+
+  it('is warned of when there is no Gearman server', () => {
+    expect(sentences(checkText(YAML).warnings)).toEqual([
+      'FILE:3:5: targets[0].assign-via-gearman: there is no Gearman server, so the nodes of this target are never handed over, and no request gets them either; add one to gearman-servers, or remove this',
+    ]);
+  });
+
+  it('is not warned of when there is one, when it is not assigned any, nor in a rehearsal', () => {
+    expect(checkText(`${YAML}gearman-servers: [{ host: zuul }]`).warnings).toEqual([]);
+    expect(checkText(YAML.replace('true', 'false')).warnings).toEqual([]);
+    expect(checkText(YAML, { fake: true }).warnings).toEqual([]);
+  });
+});
+
 describe('a Jenkins that is not told how to log in to nodes', () => {
   const target = (...more: string[]): string =>
     `targets:\n  - { name: ci, jenkins: { ${["url: 'https://ci'", 'user: a', 'apikey: b', ...more].join(', ')} } }`;
