@@ -447,6 +447,34 @@ describe('a target that is assigned nodes through Gearman', () => {
   });
 });
 
+describe('a target whose Jenkins nobody can log in to', () => {
+  const target = (jenkins: string, more = ''): string =>
+    `targets:\n  - { name: jenkins01, ${more}jenkins: { ${jenkins} } }\ngearman-servers: [{ host: zuul }]\n`;
+  const SECTION = '[jenkins "jenkins01"]\nurl = http://jenkins\nuser = a\napikey = b\ncredentials = c\n';
+  const warningsOf = (yaml: string, secure = ''): string[] => {
+    const securePath = join(aDirectory({ 'secure.conf': secure }), 'secure.conf');
+    return sentences(checkText(yaml, { securePath }).warnings).filter((text) => !text.includes('obsolete'));
+  };
+
+  it('is warned of, with what becomes of its nodes meanwhile', () => {
+    expect(warningsOf(target('test-job: accept'))).toEqual([
+      'FILE:2:24: targets[0].jenkins: has no url, no user, no apikey, so no Jenkins gets the nodes of this target: they are granted to requests, without test-job; add a section [jenkins "jenkins01"] with url, user and apikey to secure.conf',
+    ]);
+    expect(warningsOf(target("url: 'http://jenkins', user: a", 'assign-via-gearman: true, '))).toEqual([
+      'FILE:2:50: targets[0].jenkins: has no apikey, so no Jenkins gets the nodes of this target: they are only offered through Gearman; add a section [jenkins "jenkins01"] with url, user and apikey to secure.conf',
+    ]);
+  });
+
+  it('is not warned of when secure.conf has its section, nor in a rehearsal', () => {
+    expect(warningsOf(target('test-job: accept'), SECTION)).toEqual([]);
+    expect(checkText(target('test-job: accept'), { fake: true }).warnings).toEqual([]);
+  });
+
+  it('is not warned of when all that is needed stands in the obsolete place', () => {
+    expect(warningsOf(target("url: 'http://jenkins', user: a, apikey: b, credentials-id: c"))).toEqual([]);
+  });
+});
+
 describe('a Jenkins that is not told how to log in to nodes', () => {
   const target = (...more: string[]): string =>
     `targets:\n  - { name: ci, jenkins: { ${["url: 'https://ci'", 'user: a', 'apikey: b', ...more].join(', ')} } }`;
