@@ -43,6 +43,7 @@ export class Stock {
 
   /** Puts nodes on a shelf, in the order in which they are to be given out, instead of what was there. */
   put({ label, targets }: Shelf, nodes: readonly ShownNode[]): void {
+    if (this.#spare === 0) return;
     // Those with subnodes have to be looked at all the same.
     const whole = nodes.filter(({ hasSubnodes }) => !hasSubnodes);
     this.#filled.set(label, { readAt: this.#clock.now(), targets: targets.join('\n'), nodes: whole });

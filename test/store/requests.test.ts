@@ -91,6 +91,20 @@ describe.each(DATABASES)('opening requests on %s', (kind) => {
     }
   });
 
+  it('one whose key comes again and again keeps the node that it has', async () => {
+    const ids = await launchReady(test.store, 6);
+    const key = { tokenId: 1, idempotencyKey: 'k' };
+    const answers: readonly OpenedRequest[] = [
+      ...[await open(key), await open(key), await open(key), await open(key)],
+      ...(await Promise.all(Array.from({ length: 4 }, () => open(key)))),
+    ];
+    expect(answers.map(({ request, isReplay, nodes }) => [request.id, isReplay, nodes.map(({ id }) => id)])).toEqual(
+      answers.map((_, index) => [answers[0]!.request.id, index > 0, [ids[0]]]),
+    );
+    await expect(open({ ...key, count: 2 })).rejects.toThrow('take a new key');
+    expect((await test.store.readPool()).nodes.filter(({ state }) => state === 'used')).toHaveLength(1);
+  });
+
   it('one that wants more nodes than there are waits, and takes none of them', async () => {
     await launchReady(test.store, 2);
     const opened = await open({ count: 3 });
