@@ -127,11 +127,15 @@ async function release({ store }: JobNewsDeps, node: NodeRecord): Promise<NodeRe
 
 async function recordStart(
   { store, log }: JobNewsDeps,
-  { id, state }: NodeRecord,
+  { id, state, heldFrom }: NodeRecord,
   { job }: JobEvent,
 ): Promise<boolean> {
-  if (state !== 'ready') return false;
   const event = { kind: 'job-started', reason: null, detail: job };
+  if (state === 'hold' && heldFrom === 'ready') {
+    // Its Jenkins goes on giving it jobs: given back, it is not READY for another one.
+    return store.patch('node', id, { state }, { jobName: job, heldFrom: 'used' }, event);
+  }
+  if (state !== 'ready') return false;
   const patch = { reason: null, jobName: job };
   const isNews = await store.moveNode({ id, from: 'ready', to: 'used', by: 'event', patch, event });
   if (isNews) log.info({ node: id, job }, 'job started');
@@ -154,6 +158,8 @@ async function writeEnd(deps: JobNewsDeps, { id, state }: NodeRecord, event: Job
   const { store } = deps;
   const patch = endOf(deps, event);
   if (state === 'used') return store.patch('node', id, { state, jobDoneAt: null }, patch, describeEnd(event));
+  if (state === 'hold')
+    return store.patch('node', id, { state, jobDoneAt: null }, { ...patch, heldFrom: 'used' }, describeEnd(event));
   if (state !== 'ready') return false;
   // The news of its start got lost.
   return store.moveNode({ id, from: state, to: 'used', by: 'event', patch, event: describeEnd(event) });

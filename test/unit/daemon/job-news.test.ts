@@ -141,9 +141,22 @@ describe('news of a job', () => {
     expect(await scene(late).after(told('finalized', { status: 'FAILURE' }))).toEqual([
       { ...RUNNING, jobDoneAt: NOW - 70_000 },
     ]);
-    for (const state of ['building', 'hold', 'delete'] as const) {
+    for (const state of ['building', 'delete'] as const) {
       const node = aNode({ id: 1, state, nodename: 'small-cloud-1' });
       expect(await scene(node).after(STARTED, ENDED)).toEqual([{ ...FRESH, state }]);
+    }
+  });
+
+  it('of a node that is held keep it from being READY for another job when it is given back', async () => {
+    const held = aNode({ id: 1, state: 'hold', heldFrom: 'ready', nodename: 'small-cloud-1' });
+    for (const [events, job] of [
+      [[STARTED], { jobName: 'unit', jobDoneAt: null }],
+      [[ENDED], { jobName: 'unit', jobResult: 'SUCCESS', jobDoneAt: NOW }],
+      [[STARTED, ENDED, ENDED], { jobName: 'unit', jobResult: 'SUCCESS', jobDoneAt: NOW }],
+    ] as const) {
+      const { after, rows } = scene(held);
+      await after(...events);
+      expect(rows.nodes).toMatchObject([{ state: 'hold', heldFrom: 'used', ...job }]);
     }
   });
 
