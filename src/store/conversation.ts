@@ -22,7 +22,7 @@ export interface Statements {
 }
 
 export interface Transaction extends Statements {
-  /** Ends it, in one packet with what is sent before. Otherwise it ends when its work does. */
+  /** Ends it, in one packet with what is sent before; what is sent after it is refused. Otherwise it ends with its work. */
   commit(): Promise<void>;
 }
 
@@ -59,12 +59,21 @@ export class Conversation implements Transaction {
 
   async commit(): Promise<void> {
     if (this.#isCommitted) return;
+    const committed = this.run('COMMIT');
     this.#isCommitted = true;
-    await this.run('COMMIT');
+    await committed;
+  }
+
+  /** Of what has failed, whether or not its end was sent as well. */
+  async rollback(): Promise<void> {
+    this.#isCommitted = false;
+    await this.run('ROLLBACK');
   }
 
   #send(statement: Statement): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      // It would take effect by itself, even where the rest is taken back.
+      if (this.#isCommitted) throw new Error(`a statement after the end of its transaction: ${statement.sql}`);
       if (this.#waiting.length === 0) queueMicrotask(() => void this.#flush());
       this.#waiting.push({ resolve, reject, ...statement });
     });

@@ -111,7 +111,7 @@ export class Database implements Statements {
         return result;
       } catch (error) {
         // A rollback can fail only with its connection, and then the server rolls back by itself.
-        await statements.run('ROLLBACK').catch((failure: unknown) => discard(connection, failure));
+        await statements.rollback().catch((failure: unknown) => discard(connection, failure));
         throw error;
       }
     });
@@ -144,7 +144,7 @@ export class Database implements Statements {
     }
   }
 
-  #statementsOn(connection: Connection): Transaction {
+  #statementsOn(connection: Connection): Conversation {
     const { knex } = this.#deps;
     const options = { knex, connection, timeoutMs: this.#timeoutMs };
     return new Conversation(this.dialect === 'mysql' ? mysqlExchange(options) : sqliteExchange(options));

@@ -48,8 +48,8 @@ export async function endRequests(
   const unknown = ids.filter((id) => !known.has(id));
   const [, read] = await Promise.all([
     writeEndings(deps, [...ended.values()], nodes),
-    unknown.length === 0 ? null : readWithNodes(deps.statements, unknown),
-    deps.statements.commit(),
+    // To read nodes takes more than one exchange: then the end comes after it, by itself.
+    unknown.length === 0 ? deps.statements.commit().then(() => null) : readWithNodes(deps.statements, unknown),
   ]);
   return decisions.map((decision, index) => {
     const id = ids[index]!;

@@ -120,8 +120,8 @@ async function grantAndRead(
   const unknown = ids.filter((id) => !known.has(id));
   const [, found] = await Promise.all([
     writeGrants(deps, grants),
-    unknown.length === 0 ? null : readWithNodes(statements, unknown),
-    statements.commit(),
+    // To read nodes takes more than one exchange: then the end comes after it, by itself.
+    unknown.length === 0 ? statements.commit().then(() => null) : readWithNodes(statements, unknown),
   ]);
   putLeft(deps.stock, { made, offers, grants });
   return new Map([...known, ...(found ?? [])]);

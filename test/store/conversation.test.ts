@@ -54,6 +54,18 @@ describe.each(DATABASES)('statements on %s', (kind) => {
     expect(await names(database)).toEqual(['c']);
   });
 
+  it('that come after the end of their transaction are refused: nobody could take them back', async () => {
+    const database = open();
+    const work = database.transaction(async (statements) => {
+      await Promise.all([...addTo(statements, 'a'), statements.commit()]);
+      await Promise.all(addTo(statements, 'late'));
+    });
+    await expect(work).rejects.toThrow('a statement after the end of its transaction: INSERT INTO job');
+    expect(await names(database)).toEqual(['a']);
+    await database.transaction((statements) => Promise.all(addTo(statements, 'c')));
+    expect(await names(database)).toEqual(['a', 'c']);
+  });
+
   it('that match another number of rows than they must do so too', async () => {
     const database = open();
     await Promise.all(addTo(database, 'a', 'b'));
