@@ -16,17 +16,26 @@ const BEAT = ':\n\n';
 export function createEventStream({ subscription, render, onEnd }: StreamDeps): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let isCancelled = false;
+  const tell = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const batch = await subscription.next();
+    const data = await Promise.all((batch ?? []).map(render));
+    if (isCancelled) return;
+    if (batch !== null) {
+      const events = batch.map(({ request }, index) => `event: request\nid: ${request.id}\ndata: ${data[index]}\n\n`);
+      controller.enqueue(encoder.encode(events.join('') || BEAT));
+    } else {
+      onEnd();
+      controller.close();
+    }
+  };
   return new ReadableStream({
     pull: async (controller) => {
-      const batch = await subscription.next();
-      const data = await Promise.all((batch ?? []).map(render));
-      if (isCancelled) return;
-      if (batch !== null) {
-        const events = batch.map(({ request }, index) => `event: request\nid: ${request.id}\ndata: ${data[index]}\n\n`);
-        controller.enqueue(encoder.encode(events.join('') || BEAT));
-      } else {
+      try {
+        await tell(controller);
+      } catch (error) {
+        // The stream is broken from now on, and one that is broken is not cancelled.
         onEnd();
-        controller.close();
+        throw error;
       }
     },
     cancel: () => {

@@ -267,6 +267,18 @@ describe('the watch', () => {
     for (const listener of listeners) await listener.close();
   });
 
+  it('gives the place of a listener away whose events cannot be shown', async () => {
+    const scene = await openScene();
+    await open(scene);
+    const broken = new Error('no plan');
+    scene.explanations.get = () => {
+      throw broken;
+    };
+    const response = await scene.fetch(EVENTS, scene.user);
+    await expect(response.text()).rejects.toBe(broken);
+    expect(scene.clock.nextAt()).toBeNull();
+  });
+
   it('opens no stream for HEAD, which nobody would end', async () => {
     const scene = await openScene();
     const id = await open(scene);
