@@ -6,6 +6,7 @@ import type { ApiEnv } from './environment.ts';
 import type { RouteParts } from './request-routes.ts';
 import type { RequestWatch } from './request-watch.ts';
 import { followAllRoute, followRoute } from './routes.ts';
+import type { Interest } from './subscription.ts';
 
 export function addEventRoutes({ app, guard, handlers }: RouteParts, watch: RequestWatch): void {
   const maySee = guard('requests', 'read', 'admin');
@@ -31,6 +32,6 @@ export function addEventRoutes({ app, guard, handlers }: RouteParts, watch: Requ
   app.openapi({ ...followAllRoute, middleware: [maySee] }, (c) => follow(c, null));
 }
 
-function interestOf(caller: Caller): { maySee: Caller['maySee']; isAllowed: () => Promise<boolean> } {
-  return { maySee: caller.maySee, isAllowed: caller.isStillGood };
+function interestOf({ token, maySee, isStillGood }: Caller): Omit<Interest, 'id'> {
+  return { tokenId: token.id, maySee, isAllowed: isStillGood };
 }

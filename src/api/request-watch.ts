@@ -15,6 +15,8 @@ const LOOK_MS = 250;
 /** Silence for longer makes proxies, and our own server, think that nobody is there. */
 const BEAT_MS = 15_000;
 const MOST_LISTENERS = 200;
+/** So that there is room for others, whatever the owner of one token does. */
+const MOST_OF_TOKEN = 100;
 /** Requests that may have come and gone between two looks, beyond those that were seen before. */
 const UNSEEN = 100;
 
@@ -53,11 +55,12 @@ export class RequestWatch {
     this.#deps = deps;
   }
 
-  /** Begins with the present state. Throws `unavailable` when there are too many already. */
+  /**
+   * Begins with the present state. Throws `too-many-requests` when the token has too many already, and `unavailable` when
+   * all together have.
+   */
   async listen(interest: Interest): Promise<Subscription> {
-    if (this.#listeners.size >= MOST_LISTENERS) {
-      throw new HttpError('unavailable', 'too many follow requests already; try again', retryAfter(LOOK_MS));
-    }
+    this.#requireRoom(interest);
     const subscription = new Subscription(interest);
     this.#listeners.add(subscription);
     try {
@@ -82,6 +85,17 @@ export class RequestWatch {
 
   close(): void {
     for (const subscription of this.#listeners) this.leave(subscription);
+  }
+
+  #requireRoom({ tokenId }: Interest): void {
+    const own = [...this.#listeners].filter(({ interest }) => interest.tokenId === tokenId);
+    if (own.length >= MOST_OF_TOKEN) {
+      const text = 'too many follow requests with this token already; /api/v1/events tells of all at once';
+      throw new HttpError('too-many-requests', text, retryAfter(LOOK_MS));
+    }
+    if (this.#listeners.size >= MOST_LISTENERS) {
+      throw new HttpError('unavailable', 'too many follow requests already; try again', retryAfter(LOOK_MS));
+    }
   }
 
   async #present({ id }: Interest, known: Sight['known']): Promise<readonly RequestWithNodes[]> {

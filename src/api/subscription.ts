@@ -9,6 +9,8 @@ const BATCH = 50;
 export interface Interest {
   /** Row id of the request; null: all that may be seen. */
   readonly id: number | null;
+  /** Whose it is. */
+  readonly tokenId: number;
   maySee(request: RequestWithNodes['request']): boolean;
   /** Asked from time to time: the listener may have lost its rights. */
   isAllowed(): Promise<boolean>;

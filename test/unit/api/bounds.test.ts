@@ -42,7 +42,7 @@ describe('what strangers can make the daemon remember', () => {
   });
 
   it('of changes for one listener is ten thousand: it is sent away to begin anew', async () => {
-    const all = { id: null, maySee: () => true, isAllowed: () => Promise.resolve(true) };
+    const all = { id: null, tokenId: 1, maySee: () => true, isAllowed: () => Promise.resolve(true) };
     const found = (id: number): RequestWithNodes => ({
       request: aRequest({ id }),
       nodes: [],

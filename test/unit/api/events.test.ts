@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { NodepoolError } from '../../../src/lib/errors.ts';
 import type { RequestView } from '../../../src/requests/view.ts';
+import type { ApiToken } from '../../support/api-pool.ts';
 import { REQUESTS, openScene, type Scene } from './scene.ts';
 
 const LOOK_MS = 250;
@@ -52,6 +53,12 @@ async function listen(scene: Scene, path: string, token = scene.user): Promise<L
   onTestFinished(() => listener.close());
   await settle();
   return listener;
+}
+
+async function listenOften(scene: Scene, times: number, token: ApiToken): Promise<Listener[]> {
+  const listeners = [];
+  for (let count = 0; count < times; count++) listeners.push(new Listener(await scene.fetch(EVENTS, token)));
+  return listeners;
 }
 
 /** Lets what is under way go on until it waits for the clock. */
@@ -256,14 +263,25 @@ describe('the watch', () => {
     expect((await listen(scene, EVENTS)).states).toEqual([`${id} waiting`]);
   });
 
-  it('takes two hundred listeners, and one more when one has gone', async () => {
+  it('takes a hundred listeners of a token, and one more when one has gone', async () => {
     const scene = await openScene({ api: { host: '127.0.0.1', port: 0, rateLimit: 0 } });
-    const listeners = [];
-    for (let count = 0; count < 200; count++) listeners.push(new Listener(await scene.fetch(EVENTS, scene.user)));
+    const listeners = await listenOften(scene, 100, scene.user);
     const { status, headers, body } = await scene.call('GET', EVENTS);
-    expect([status, headers.get('Retry-After'), body.error.code]).toEqual([503, '1', 'unavailable']);
+    expect([status, headers.get('Retry-After'), body.error.code]).toEqual([429, '1', 'too-many-requests']);
+    await listen(scene, EVENTS, await scene.token(['requests']));
     await listeners[0]!.close();
     await listen(scene, EVENTS);
+    for (const listener of listeners) await listener.close();
+  });
+
+  it('takes two hundred listeners of all tokens, and one more when one has gone', async () => {
+    const scene = await openScene({ api: { host: '127.0.0.1', port: 0, rateLimit: 0 } });
+    const [other, late] = [await scene.token(['read']), await scene.token(['read'])];
+    const listeners = [...(await listenOften(scene, 100, scene.user)), ...(await listenOften(scene, 100, other))];
+    const { status, headers, body } = await scene.call('GET', EVENTS, { token: late });
+    expect([status, headers.get('Retry-After'), body.error.code]).toEqual([503, '1', 'unavailable']);
+    await listeners[0]!.close();
+    await listen(scene, EVENTS, late);
     for (const listener of listeners) await listener.close();
   });
 
