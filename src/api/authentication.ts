@@ -21,24 +21,21 @@ export function createAuthentication({ tokens, clock }: { tokens: Store['tokens'
   const cache = new TokenCache({ tokens, clock });
   const failures = new FailureLimit(clock);
 
-  const refuse = (address: string): HttpError => {
-    failures.count(address);
-    return new HttpError('unauthorized', 'the token is unknown or has expired', {
-      'WWW-Authenticate': `${REALM}, error="invalid_token"`,
-    });
-  };
-
   return {
     identify: async (header, address) => {
       if (header === undefined) throw nobody();
       const secret = BEARER.exec(header)?.[1] ?? '';
+      if (!isSecret(secret)) throw unknown();
       const hash = hashSecret(secret);
-      // Several clients may share an address: one that comes with the wrong token must not shut out the others.
-      const waitMs = cache.wasGood(hash) ? 0 : failures.waitMs(address);
+      // Nobody guesses a secret: the limit keeps look-ups from the database. Behind a proxy all clients share an address,
+      // and one that comes again and again with a wrong token, which is looked up once, must not shut out the others.
+      const isRemembered = cache.remembers(hash);
+      const waitMs = isRemembered || cache.wasGood(hash) ? 0 : failures.waitMs(address);
       if (waitMs > 0) throw new HttpError('too-many-requests', 'too many wrong tokens from here', retryAfter(waitMs));
-      const token = isSecret(secret) ? await cache.find(hash) : null;
-      if (token === null) throw refuse(address);
-      return createCaller(token, async () => (await cache.find(hash)) !== null);
+      const token = await cache.find(hash);
+      if (token !== null) return createCaller(token, async () => (await cache.find(hash)) !== null);
+      if (!isRemembered) failures.count(address);
+      throw unknown();
     },
   };
 }
@@ -46,4 +43,9 @@ export function createAuthentication({ tokens, clock }: { tokens: Store['tokens'
 function nobody(): HttpError {
   const message = 'a token is needed: Authorization: Bearer np_...; nodepool token create makes one';
   return new HttpError('unauthorized', message, { 'WWW-Authenticate': REALM });
+}
+
+function unknown(): HttpError {
+  const challenge = { 'WWW-Authenticate': `${REALM}, error="invalid_token"` };
+  return new HttpError('unauthorized', 'the token is unknown or has expired', challenge);
 }

@@ -1,4 +1,4 @@
-/** Keeps an address that tries wrong tokens from having each of them looked up. */
+/** Keeps an address that tries ever other wrong tokens from having each of them looked up. */
 import type { Clock } from '../lib/clock.ts';
 
 const WINDOW_MS = 60_000;

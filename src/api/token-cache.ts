@@ -1,9 +1,11 @@
-/** Looks up tokens by the digests of their secrets, each at most once in a few seconds. */
+/** Looks up tokens by the digests of their secrets: a good one once in a few seconds, any other once a minute. */
 import type { Clock } from '../lib/clock.ts';
 import type { Store, TokenRecord } from '../store/store.ts';
 
 /** A token that was removed works for so long at most. */
 const KEEP_MS = 5000;
+/** Secrets are random: one that nobody has now will be nobody's later. */
+const KEEP_UNKNOWN_MS = 60_000;
 const MOST_ENTRIES = 1000;
 
 interface Entry {
@@ -25,16 +27,30 @@ export class TokenCache {
 
   /** The token with this digest; null: there is none, or it has expired. */
   async find(hash: string): Promise<TokenRecord | null> {
-    const now = this.#clock.now();
-    const known = this.#entries.get(hash);
-    const entry = known !== undefined && Math.abs(now - known.at) < KEEP_MS ? known : this.#lookUp(hash);
+    const entry = this.#fresh(hash) ?? this.#lookUp(hash);
     const token = await entry.token;
-    return token === null || (token.expiresAt !== null && token.expiresAt <= now) ? null : token;
+    return token !== null && this.#isGood(token) ? token : null;
+  }
+
+  /** Whether the database is not asked for this one now. */
+  remembers(hash: string): boolean {
+    return this.#fresh(hash) !== null;
   }
 
   /** Whether it was good the last time that it was looked at, however long ago. */
   wasGood(hash: string): boolean {
     return this.#entries.get(hash)?.wasGood ?? false;
+  }
+
+  #isGood({ expiresAt }: TokenRecord): boolean {
+    return expiresAt === null || expiresAt > this.#clock.now();
+  }
+
+  #fresh(hash: string): Entry | null {
+    const entry = this.#entries.get(hash);
+    if (entry === undefined) return null;
+    const keepMs = entry.wasGood ? KEEP_MS : KEEP_UNKNOWN_MS;
+    return Math.abs(this.#clock.now() - entry.at) < keepMs ? entry : null;
   }
 
   #lookUp(hash: string): Entry {
@@ -47,7 +63,8 @@ export class TokenCache {
     try {
       const token = await this.#tokens.findByHash(hash);
       const entry = this.#entries.get(hash);
-      if (entry !== undefined) this.#entries.set(hash, { ...entry, wasGood: token !== null });
+      const wasGood = token !== null && this.#isGood(token);
+      if (entry !== undefined) this.#entries.set(hash, { ...entry, wasGood });
       return token;
     } catch (error) {
       // The next one is to ask the database again.

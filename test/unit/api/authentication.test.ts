@@ -92,11 +92,15 @@ describe('a token', () => {
     expect(scene.lookups()).toBe(2);
   });
 
-  it('that is unknown is remembered as such just as long', async () => {
+  it('that is unknown is looked up once a minute', async () => {
     const scene = await openScene();
     const unknown = { ...scene.user, headers: { Authorization: `Bearer np_${'A'.repeat(43)}` } };
-    for (let call = 0; call < 5; call++) await scene.call('GET', REQUESTS, { token: unknown });
-    expect(scene.lookups()).toBe(1);
+    const attempt = async () => (await scene.call('GET', REQUESTS, { token: unknown })).status;
+    expect([await attempt(), await attempt()]).toEqual([401, 401]);
+    await scene.clock.advance(59_999);
+    expect([await attempt(), scene.lookups()]).toEqual([401, 1]);
+    await scene.clock.advance(1);
+    expect([await attempt(), scene.lookups()]).toEqual([401, 2]);
   });
 
   it('appears in no answer and no line of the log', async () => {
@@ -128,6 +132,52 @@ describe('wrong tokens', () => {
     expect(await attempt(21)).toBe(429);
     await scene.clock.advance(1);
     expect([await attempt(22), scene.lookups()]).toEqual([401, 21]);
+  });
+
+  it.each<{ which: string; spoil: (scene: Scene, tokens: readonly ApiToken[]) => Promise<unknown> }>([
+    {
+      which: 'were taken away',
+      spoil: ({ store }, tokens) => Promise.all(tokens.map(({ id }) => store.tokens.remove(id))),
+    },
+    { which: 'have expired', spoil: ({ clock }) => clock.advance(60_000) },
+  ])('that $which and come every second shut out nobody who shares the address', async ({ spoil }) => {
+    const scene = await openScene();
+    const tokens: ApiToken[] = [];
+    for (let count = 0; count < 5; count++) tokens.push(await scene.token(['requests'], { expiresAt: NOW + 60_000 }));
+    const statuses = async () => {
+      const all = [];
+      for (const token of tokens) all.push((await scene.call('GET', REQUESTS, { token })).status);
+      return all;
+    };
+    expect(await statuses()).toEqual(tokens.map(() => 200));
+    await spoil(scene, tokens);
+    await scene.clock.advance(5000);
+    for (let second = 0; second < 90; second++) {
+      expect(await statuses()).toEqual(tokens.map(() => 401));
+      await scene.clock.advance(1000);
+    }
+    expect(scene.lookups()).toBe(3 * tokens.length);
+    expect((await scene.call('GET', REQUESTS)).status).toBe(200);
+  });
+
+  it('that are known to be wrong are told so, however many others came', async () => {
+    const scene = await openScene();
+    for (let number = 0; number < 20; number++)
+      await scene.call('GET', REQUESTS, { token: null, headers: wrong(number) });
+    for (const [number, status] of [
+      [0, 401],
+      [19, 401],
+      [20, 429],
+    ] as const)
+      expect((await scene.call('GET', REQUESTS, { token: null, headers: wrong(number) })).status).toBe(status);
+  });
+
+  it('that cannot be tokens count for nothing', async () => {
+    const scene = await openScene();
+    const attempt = async (headers: Readonly<Record<string, string>>) =>
+      (await scene.call('GET', REQUESTS, { token: null, headers })).status;
+    for (let count = 0; count < 30; count++) expect(await attempt({ Authorization: 'Bearer changeme' })).toBe(401);
+    expect([await attempt(wrong(1)), scene.lookups()]).toEqual([401, 1]);
   });
 
   it('do not shut out a good one that shares the address, even when it is looked up again', async () => {
