@@ -7,7 +7,7 @@ import type { NodeRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import { proofOf } from './conversation.ts';
 import type { Statements, Value } from './database.ts';
-import { describeGranted, IS_FREE, nodeGrant, type GrantDeps } from './grant-nodes.ts';
+import { describeGranted, nodeGrant, type GrantDeps } from './grant-nodes.ts';
 import { insertRequests, keyOf, readRequests, type Opening } from './new-requests.ts';
 import type { ShownNode } from './read-requests.ts';
 import { placeholders } from './sql.ts';
@@ -69,12 +69,8 @@ async function requireNewAndFirst(
 
 async function takeNodes(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {
   const pairs = sales.flatMap(({ key, nodes }) => nodes.map(({ node }) => [node.id, key] as const));
-  const set = nodeGrant(pairs, REQUEST_ID, now);
-  await statements.run(
-    `UPDATE node SET ${set.sql} WHERE id IN (${placeholders(pairs.length)}) AND ${IS_FREE}`,
-    [...set.values, ...pairs.map(([id]) => id)],
-    pairs.length,
-  );
+  const { sql, values } = nodeGrant(pairs, REQUEST_ID, now);
+  await statements.run(sql, values, pairs.length);
 }
 
 async function writeEvents(statements: Statements, sales: readonly Sale[], now: number): Promise<void> {

@@ -82,21 +82,11 @@ async function lockWaiting(deps: GrantDeps, ids: readonly number[]): Promise<Map
 }
 
 async function lockFree(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, NodeFacts>> {
-  const columns = 'id, state, request_id, register_ms, provider_name, label_name';
-  type Row = readonly [
-    id: number,
-    state: number,
-    requestId: number | null,
-    registerAt: number | null,
-    provider: string,
-    label: string,
-  ];
+  type Row = readonly [id: number, isFree: number | null, provider: string, label: string];
+  const columns = `id, ${IS_FREE}, provider_name, label_name`;
   const rows = await lockRows<Row>(deps, { table: 'node', columns, ids });
-  // One that its target may know of has a user already.
-  const free = rows.filter(
-    ([, state, requestId, registerAt]) => state === STATE_CODES.ready && requestId === null && registerAt === null,
-  );
-  return new Map(free.map(([id, , , , provider, label]) => [id, { id, provider, label }]));
+  const free = rows.filter(([, isFree]) => isFree === 1);
+  return new Map(free.map(([id, , provider, label]) => [id, { id, provider, label }]));
 }
 
 interface Rows {
@@ -124,14 +114,17 @@ export async function writeGrants({ statements, now }: GrantDeps, grants: readon
   if (grants.length === 0) return;
   const pairs = grants.flatMap(({ requestId, nodes }) => nodes.map(({ id }) => [id, requestId] as const));
   await Promise.all([
-    ...chunks(pairs, CHUNK).map((chunk) => writeNodes(statements, chunk, now)),
+    ...chunks(pairs, CHUNK).map((chunk) => {
+      const { sql, values } = nodeGrant(chunk, '?', now);
+      return statements.run(sql, values, chunk.length);
+    }),
     ...chunks(grants, CHUNK).map((chunk) => writeRequests(statements, chunk, now)),
     writeEntries(statements, grants.flatMap(describeGrant), now),
   ]);
 }
 
 /**
- * What a grant sets of nodes.
+ * Grants nodes, as far as they are free.
  * @param pairs ids of nodes, each with what tells its request
  * @param requestId SQL that makes the id of a request of that
  */
@@ -141,14 +134,18 @@ export function nodeGrant(
   now: number,
 ): Sql {
   const cases = pairs.map(() => `WHEN ? THEN ${requestId}`).join(' ');
+  const ids = pairs.map(([id]) => id);
   return {
     // A row that foreign SQL inserted gets its creation time for good: before `state_time`, as MySQL assigns in order.
-    sql: `created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1`,
-    values: [...pairs.flat(), STATE_CODES.used, toSeconds(now)],
+    sql: `UPDATE node SET created_ms = COALESCE(created_ms, COALESCE(state_time, 0) * 1000), request_id = CASE id ${cases} END, state = ?, state_time = ?, reason = 'request', revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND ${IS_FREE}`,
+    values: [...pairs.flat(), STATE_CODES.used, toSeconds(now), ...ids],
   };
 }
 
-/** Of a node that may be granted: nobody has it, or may know of it, and nothing is known against it. */
+/**
+ * Of a node that may be granted: nobody has it, or may know of it, and nothing is known against it. An expression instead
+ * of `request_id IS NULL`, for MySQL could look that up in its index, and lock all nodes there that nobody has.
+ */
 export const IS_FREE = `state = ${STATE_CODES.ready} AND COALESCE(request_id, 0) = 0 AND check_failures = 0 AND register_ms IS NULL`;
 
 /** A request that gets nodes which have no subnodes, as it is then. */
@@ -170,19 +167,6 @@ async function writeRequests(statements: Statements, grants: readonly WholeGrant
     `UPDATE request SET state = ?, state_time = ?, granted_ms = ?, expires_ms = ? + ttl_ms, revision = revision + 1 WHERE id IN (${placeholders(ids.length)}) AND state + 0 = ?`,
     [granted, toSeconds(now), now, now, ...ids, waiting],
     ids.length,
-  );
-}
-
-async function writeNodes(
-  statements: Statements,
-  pairs: readonly (readonly [node: number, request: number])[],
-  now: number,
-): Promise<void> {
-  const set = nodeGrant(pairs, '?', now);
-  await statements.run(
-    `UPDATE node SET ${set.sql} WHERE id IN (${placeholders(pairs.length)}) AND state = ? AND COALESCE(request_id, 0) = 0`,
-    [...set.values, ...pairs.map(([id]) => id), STATE_CODES.ready],
-    pairs.length,
   );
 }
 

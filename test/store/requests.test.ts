@@ -385,6 +385,25 @@ describe.each(DATABASES)('granting nodes to those who wait on %s', (kind) => {
     expect(await test.store.events.latest(['granted'], 10)).toHaveLength(5);
   });
 
+  it('a node that failed a check, or that its target may know of, is left alone', async () => {
+    const [one, two, three] = [await wait(), await wait(), await wait()];
+    const [failed, registered, free] = await launchReady(test.store, 3);
+    await query(test.knex, 'UPDATE node SET check_failures = 1 WHERE id = ?', [failed!]);
+    await query(test.knex, 'UPDATE node SET register_ms = 1 WHERE id = ?', [registered!]);
+    const grants = [
+      { requestId: one, nodeIds: [failed!] },
+      { requestId: two, nodeIds: [registered!] },
+      { requestId: three, nodeIds: [free!] },
+    ];
+    expect(await test.store.requests.grant(grants)).toEqual([three]);
+    const { nodes } = await test.store.readPool();
+    expect(nodes.map(({ requestId, state }) => [state, requestId])).toEqual([
+      ['ready', null],
+      ['ready', null],
+      ['used', three],
+    ]);
+  });
+
   it('more than fit one statement are granted together', async () => {
     const ids = await Promise.all(Array.from({ length: 450 }, () => wait()));
     const nodes = await launchReady(test.store, 450);
