@@ -17,16 +17,16 @@ export function explainRequest(world: World, notes: readonly Note[], id: number)
   const place = survey.places.get(id);
   if (place === undefined) return null;
   const { request, position, nodesAhead, obstacle } = place;
-  let stock = survey.stocks.get(request.label);
-  if (stock === undefined) survey.stocks.set(request.label, (stock = takeStock(world, notes, request.label)));
-  const needed = nodesAhead + request.count - stock.ready;
+  let outlook = survey.outlooks.get(request.label);
+  if (outlook === undefined) survey.outlooks.set(request.label, (outlook = outlookOf(world, notes, request.label)));
+  const needed = nodesAhead + request.count - outlook.ready;
   return {
     position,
     nodesAhead,
-    ready: stock.ready,
-    building: stock.arrivals.length,
-    why: obstacle === null ? stock.obstacles : [obstacle],
-    expectedAt: obstacle === null ? expect(world.now, needed, stock) : null,
+    ready: outlook.ready,
+    building: outlook.arrivals.length,
+    why: obstacle === null ? outlook.obstacles : [obstacle],
+    expectedAt: obstacle === null ? expect(world.now, needed, outlook) : null,
   };
 }
 
@@ -34,14 +34,14 @@ export function explainRequest(world: World, notes: readonly Note[], id: number)
 interface Survey {
   readonly places: ReadonlyMap<number, Place>;
   /** By label, of those that were asked for. */
-  readonly stocks: Map<string, Stock>;
+  readonly outlooks: Map<string, Outlook>;
 }
 
 const surveysOf = new WeakMap<readonly Note[], Survey>();
 
 function surveyOf(world: World, notes: readonly Note[]): Survey {
   let survey = surveysOf.get(notes);
-  if (survey === undefined) surveysOf.set(notes, (survey = { places: findPlaces(world, notes), stocks: new Map() }));
+  if (survey === undefined) surveysOf.set(notes, (survey = { places: findPlaces(world, notes), outlooks: new Map() }));
   return survey;
 }
 
@@ -69,7 +69,7 @@ function findPlaces({ requests }: World, notes: readonly Note[]): ReadonlyMap<nu
   return places;
 }
 
-interface Stock {
+interface Outlook {
   /** Nodes that requests can have. */
   readonly ready: number;
   /** When each node that is being launched will be ready, earliest first. */
@@ -82,7 +82,7 @@ interface Stock {
   readonly obstacles: readonly string[];
 }
 
-function takeStock(world: World, notes: readonly Note[], label: string): Stock {
+function outlookOf(world: World, notes: readonly Note[], label: string): Outlook {
   const { config, now } = world;
   const open = new Set(openTargets(config));
   const nodes = world.nodes.filter((node) => node.label === label && open.has(node.target));
@@ -124,7 +124,7 @@ function leaseEnds({ nodes, requests, now }: World, providers: ReadonlySet<strin
 }
 
 /** When the `needed`-th node of the label may be READY. */
-function expect(now: number, needed: number, { launchMs, arrivals, ends }: Stock): number | null {
+function expect(now: number, needed: number, { launchMs, arrivals, ends }: Outlook): number | null {
   if (needed <= 0) return now;
   if (launchMs === null) return null;
   const launched = arrivals[needed - 1];

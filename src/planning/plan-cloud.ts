@@ -28,7 +28,7 @@ export function planListings(draft: Draft): void {
   }
 }
 
-interface Wish {
+interface ListingNeed {
   readonly action: Omit<ActionOf<'list-servers'>, 'reason'> | Omit<ActionOf<'list-images'>, 'reason'>;
   /** The newest one. */
   readonly listing: Listing<unknown>;
@@ -38,7 +38,7 @@ interface Wish {
   readonly cleanupAt: number;
 }
 
-function planListing(draft: Draft, { action, listing, neededAt, cleanupAt }: Wish): void {
+function planListing(draft: Draft, { action, listing, neededAt, cleanupAt }: ListingNeed): void {
   if (!listing.known) {
     if (listing.error !== null) draft.note(`provider ${action.provider}`, describeSilence(action.kind, listing.error));
     return orderAt(draft, listing.retryAt, { ...action, reason: 'listing-needed' });
@@ -48,7 +48,7 @@ function planListing(draft: Draft, { action, listing, neededAt, cleanupAt }: Wis
 }
 
 /** What is there already waits for it, too, and has nothing else to say so. */
-function describeSilence(kind: Wish['action']['kind'], error: string): string {
+function describeSilence(kind: ListingNeed['action']['kind'], error: string): string {
   return kind === 'list-servers'
     ? `its servers cannot be listed, so that nothing is created or given up there: ${error}`
     : `its images cannot be listed, so that none is saved or given up there: ${error}`;

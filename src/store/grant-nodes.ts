@@ -1,6 +1,6 @@
 /** Granting nodes to requests: the one place where a READY node becomes somebody's. That happens once in its life. */
 import { toSeconds } from '../lib/clock.ts';
-import type { NodeGrant } from '../lifecycle/hand-out.ts';
+import type { Asker, NodeGrant } from '../lifecycle/hand-out.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
@@ -47,38 +47,33 @@ export async function grantNodes(deps: GrantDeps, grants: readonly NodeGrant[]):
   return whole.map(({ requestId }) => requestId);
 }
 
-interface Wish {
-  readonly label: string;
-  readonly count: number;
-}
-
-interface Stock {
-  readonly waiting: Map<number, Wish>;
+interface Locked {
+  readonly waiting: Map<number, Asker>;
   readonly free: Map<number, NodeFacts>;
 }
 
 /**
- * Takes what the grant needs out of `stock`; null: it is not there. An id may have been given out again for another row
- * since the grant was planned: so the row has to fit.
+ * Takes what the grant needs out of what is locked; null: it is not there. An id may have been given out again for another
+ * row since the grant was planned: so the row has to fit.
  */
-function takeWhole({ requestId, nodeIds }: NodeGrant, { waiting, free }: Stock): WholeGrant | null {
-  const wish = waiting.get(requestId);
-  if (wish?.count !== nodeIds.length || new Set(nodeIds).size !== nodeIds.length) return null;
-  const nodes = nodeIds.flatMap((id) => free.get(id) ?? []).filter(({ label }) => label === wish.label);
+function takeWhole({ requestId, nodeIds }: NodeGrant, { waiting, free }: Locked): WholeGrant | null {
+  const asker = waiting.get(requestId);
+  if (asker?.count !== nodeIds.length || new Set(nodeIds).size !== nodeIds.length) return null;
+  const nodes = nodeIds.flatMap((id) => free.get(id) ?? []).filter(({ label }) => label === asker.label);
   if (nodes.length !== nodeIds.length) return null;
   waiting.delete(requestId);
   for (const id of nodeIds) free.delete(id);
-  return { requestId, label: wish.label, nodes };
+  return { requestId, label: asker.label, nodes };
 }
 
 // Only ids are conditions here and below, for MySQL locks what it reads on the way, and the gaps in between: in an index by
 // state that is where others insert. (`state + 0` cannot be looked up in one.)
 
-async function lockWaiting(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, Wish>> {
+async function lockWaiting(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, Asker>> {
   const columns = 'id, state, label_name, node_count';
   const rows = await lockRows<readonly [number, number, string, number]>(deps, { table: 'request', columns, ids });
   const waiting = rows.filter(([, state]) => state === REQUEST_STATE_CODES.waiting);
-  return new Map(waiting.map(([id, , label, count]) => [id, { label, count }]));
+  return new Map(waiting.map(([id, , label, count]) => [id, { id, label, count }]));
 }
 
 async function lockFree(deps: GrantDeps, ids: readonly number[]): Promise<Map<number, NodeFacts>> {

@@ -36,7 +36,7 @@ export function createLeases({ database, clock }: { database: Database; clock: C
   };
 }
 
-interface Wish {
+interface Claim {
   readonly holder: string;
   readonly names: readonly string[];
   readonly isDead: (lease: Lease) => boolean;
@@ -44,8 +44,8 @@ interface Wish {
   readonly expiresAt: number;
 }
 
-async function keepLeases(database: Database, wish: Wish): Promise<ReadonlyMap<string, Lease>> {
-  const { holder, names, isDead, now, expiresAt } = wish;
+async function keepLeases(database: Database, claim: Claim): Promise<ReadonlyMap<string, Lease>> {
+  const { holder, names, isDead, now, expiresAt } = claim;
   if (names.length === 0) return new Map();
   const among = `name IN (${placeholders(names.length)})`;
   await database.run(`UPDATE lease SET expires_at = ? WHERE holder = ? AND ${among}`, [expiresAt, holder, ...names]);

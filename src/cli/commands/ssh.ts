@@ -8,13 +8,13 @@ export interface SshOptions {
   readonly print?: true;
 }
 
-interface Wish extends SshOptions {
+interface SshCall extends SshOptions {
   readonly id: number;
   /** Words that ssh hands on to the node's shell; none: a session. */
   readonly command: readonly string[];
 }
 
-export async function openSsh(session: Session, { id, command, print }: Wish): Promise<void> {
+export async function openSsh(session: Session, { id, command, print }: SshCall): Promise<void> {
   const config = await session.loadConfig();
   // The session may last for hours: the database is not kept open for it.
   const node = await session.withStore((store) => findNode(store, id));
