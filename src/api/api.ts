@@ -3,8 +3,6 @@ import type { Config } from '../config/types.ts';
 import { createApp, type AppDeps } from './app.ts';
 import { Listener } from './listener.ts';
 
-export type ApiDeps = AppDeps;
-
 export interface Api {
   /** Called on each pass: listens where the configuration says. A place that cannot be had is tried again. */
   configure(config: Config): void;
@@ -13,7 +11,7 @@ export interface Api {
   close(): Promise<void>;
 }
 
-export function createApi(deps: ApiDeps): Api {
+export function createApi(deps: AppDeps): Api {
   const { app, endStreams } = createApp(deps);
   const listener = new Listener({ fetch: app.fetch, clock: deps.clock, log: deps.log });
   return {

@@ -4,6 +4,7 @@ import { NODE_MOVES, type NodeState } from '../lifecycle/node-states.ts';
 import { REQUEST_ENDS, type RequestEnd } from '../lifecycle/records.ts';
 import { REQUEST_MOVES, type RequestState } from '../lifecycle/request-states.ts';
 import type { GrantedNodeView, RequestView, ServerView, WaitingView } from '../requests/view.ts';
+import { HIGHEST_PRIORITY } from '../requests/wish.ts';
 import { ERROR_STATUS, type ErrorBody, type HttpErrorCode } from './http-error.ts';
 
 /** Row ids are signed 32-bit integers in the database. */
@@ -30,7 +31,7 @@ export const openBody = z
       label: text.openapi({ description: 'What kind of nodes.', example: 'ubuntu-24.04' }),
       count: wholeNumber.default(1).openapi({ description: 'How many; all of them are granted, or none.' }),
       priority: wholeNumber.default(0).openapi({
-        description: 'From -100 to 100. A request goes ahead of older ones by ten minutes for each step.',
+        description: `From -${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}. A request goes ahead of older ones by ten minutes for each step.`,
       }),
       ttl: ttl('the grant'),
       requestor: text.nullish().openapi({ description: 'Who asks, in words; without it, the name of the token.' }),

@@ -1,11 +1,11 @@
 /** The commands about requests, tokens and jobs, like those in `catalogue.ts`. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { SCOPES } from '../requests/tokens.ts';
+import { SCOPES, type Scope } from '../requests/tokens.ts';
 import type { WishOptions } from './acquire-nodes.ts';
 import type { JobOptions } from './commands/jobs.ts';
 import type { ListOptions } from './commands/request-views.ts';
 import type { ExtendOptions, ReleaseOptions, RequestOptions } from './commands/requests.ts';
-import type { Scope, TokenOptions } from './commands/tokens.ts';
+import type { TokenOptions } from './commands/tokens.ts';
 import {
   collectId,
   outputOption,

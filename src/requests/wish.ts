@@ -19,8 +19,8 @@ export interface Wish {
 
 /** Priorities go from minus this to this. */
 export const HIGHEST_PRIORITY = 100;
-export const LONGEST_REQUESTOR = 255;
-export const LONGEST_REASON = 1000;
+const LONGEST_REQUESTOR = 255;
+const LONGEST_REASON = 1000;
 const SHORTEST_TTL_MS = 1000;
 
 /** The request that the wish becomes. Throws `refused` with what is wrong about it, and what to do. */

@@ -1,13 +1,11 @@
 import { NodepoolError } from '../../lib/errors.ts';
-import { createSecret, hashSecret, type SCOPES } from '../../requests/tokens.ts';
+import { createSecret, hashSecret, type Scope } from '../../requests/tokens.ts';
 import type { TokenRecord } from '../../store/store.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawFacts, renderListing, type Column } from '../output/listing.ts';
 import { ageInSeconds, formatTime } from '../output/time.ts';
 import type { Session } from '../session.ts';
-
-export type Scope = keyof typeof SCOPES;
 
 export interface TokenOptions extends OutputOptions {
   readonly scope?: readonly Scope[];
