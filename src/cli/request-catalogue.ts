@@ -44,7 +44,7 @@ export function defineTokenCommands(program: Command, session: Session): void {
     .action(async (options: OutputOptions) => (await import('./commands/tokens.ts')).listTokens(session, options));
   group
     .command('revoke')
-    .description('have a token work no more')
+    .description('revoke a token')
     .argument('<id>', 'id of the token', parseId)
     .action(async (id: number) => (await import('./commands/tokens.ts')).revokeToken(session, id));
 }

@@ -246,7 +246,7 @@ export const INTENT_KINDS = [
 ] as const;
 export type IntentKind = (typeof INTENT_KINDS)[number];
 
-/** An operator's request that the daemon answers. */
+/** A question or order of the command line, which the daemon answers. */
 export interface IntentRecord {
   readonly id: number;
   readonly kind: IntentKind;
