@@ -19,7 +19,7 @@ export function keyOf({ tokenId, idempotencyKey }: NewRequest, random: Random): 
   return idempotencyKey === null ? random.hex(32) : digestKey('request', String(tokenId), idempotencyKey);
 }
 
-export function wishOf({ label, count, priority, requestor, reason, ttlMs }: NewRequest): string {
+export function wishDigest({ label, count, priority, requestor, reason, ttlMs }: NewRequest): string {
   return digestKey(label, requestor, reason, JSON.stringify([count, priority, ttlMs]));
 }
 
@@ -46,7 +46,7 @@ export async function insertRequests(
     const { label, count, priority, requestor, reason, tokenId, ttlMs } = request;
     const wish = [clip(label), count, priority, requestRank(now, priority), clip(requestor), reason, tokenId, ttlMs];
     const times = [toSeconds(now), now, isGranted ? now : null, isGranted ? now + ttlMs : null];
-    return [keys[index]!, wishOf(request), batch, ...wish, REQUEST_STATE_CODES[state], ...times];
+    return [keys[index]!, wishDigest(request), batch, ...wish, REQUEST_STATE_CODES[state], ...times];
   });
   const row = `(${placeholders(rows[0]!.length)})`;
   const keep = KEEP[database.dialect];

@@ -7,7 +7,7 @@ import type { RequestRecord } from '../lifecycle/records.ts';
 import { REQUEST_STATE_CODES } from '../lifecycle/request-states.ts';
 import type { Statements } from './database.ts';
 import { describeGranted, grantNodes, IS_FREE, writeGrants, type GrantDeps, type WholeGrant } from './grant-nodes.ts';
-import { insertRequests, keyOf, readRequests, wishOf, type Opening } from './new-requests.ts';
+import { insertRequests, keyOf, readRequests, wishDigest, type Opening } from './new-requests.ts';
 import { readWithNodes, SHOWN_COLUMNS, shownFromRow, type ShownNode, type ShownRow } from './read-requests.ts';
 import { placeholders } from './sql.ts';
 import type { Shelf, Stock } from './stock.ts';
@@ -39,7 +39,7 @@ export async function openRequests(
   const opened = openings.map(({ request }, index): Answer | Error => {
     const row = rows.get(keys[index]!);
     if (row === undefined) return new Error('a request with this key is in a state that this version does not know');
-    if (row.wish !== wishOf(request)) return reusedKey();
+    if (row.wish !== wishDigest(request)) return reusedKey();
     const { id } = row.request;
     const isReplay = row.batch !== batch || made.has(id);
     if (!isReplay) made.set(id, row.request);
