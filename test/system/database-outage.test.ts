@@ -7,6 +7,7 @@ import { systemRandom } from '../../src/lib/random.ts';
 import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import type { RequestView } from '../../src/requests/view.ts';
 import type { DaemonProcess, LogLine } from '../support/daemon-process.ts';
 import { createMariadbDatabase, MariadbServer } from '../support/mariadb.ts';
 import { aLabelEntry, aProviderEntry, aSetEntry, RealPool, until } from '../support/real-pool.ts';
@@ -73,6 +74,18 @@ describe('a daemon whose database goes away', () => {
       const ids = (await pool.full({ small: 2 })).map(({ id }) => id);
       return ids.includes(first?.id ?? 0) ? null : (expect(ids).toContain(second?.id) ?? true);
     });
+    expect(daemon.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('costs nobody a request: who waits goes on waiting, in the same place', async () => {
+    pool = await openPool();
+    pool.configure({ labels: [aLabelEntry({ 'min-ready': 0 })] });
+    const waiting = pool.ask<RequestView>('request', 'small', '--wait');
+    await until('it waits', async () => ((await pool.database.store.readPool()).requests.length > 0 ? true : null));
+    await takeDatabaseAway(3);
+    const daemon = pool.start();
+    expect(await waiting).toMatchObject({ id: 1, state: 'granted', nodes: [{ state: 'used' }] });
+    expect(await pool.ask('request-list')).toMatchObject([{ id: 1, state: 'granted' }]);
     expect(daemon.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
