@@ -4,9 +4,9 @@ import { byName, toMs, type TextAt } from './convert.ts';
 import { deepFreeze } from './freeze.ts';
 import { resolveDiskimage } from './resolve-diskimage.ts';
 import { resolveProvider } from './resolve-provider.ts';
-import type { ConfigFile, TargetEntry } from './schema.ts';
+import { USUAL_TTL_S, type ConfigFile, type TargetEntry } from './schema.ts';
 import type { SecureFile } from './secure-file.ts';
-import type { ApiConfig, Config, DatabaseConfig, JenkinsConfig, TargetConfig } from './types.ts';
+import type { ApiConfig, Config, DatabaseConfig, JenkinsConfig, RequestsConfig, TargetConfig } from './types.ts';
 
 export interface ResolveInput {
   readonly entries: ConfigFile;
@@ -57,10 +57,14 @@ export function resolveConfig(input: ResolveInput): Config {
     diskimages: byName(
       entries.diskimages.map((entry, index) => resolveDiskimage(entry, { index, directory, providers, textAt })),
     ),
-    requests: { ttlMs: toMs(entries.requests.ttl), maxTtlMs: toMs(entries.requests['max-ttl']) },
+    requests: resolveRequests(entries),
     api: resolveApi(entries, fake),
     eventRetentionMs: Math.round(entries['event-retention'] * DAY_MS),
   });
+}
+
+function resolveRequests({ requests: { ttl = USUAL_TTL_S, 'max-ttl': most } }: ConfigFile): RequestsConfig {
+  return { ttlMs: toMs(Math.min(ttl, most)), maxTtlMs: toMs(most) };
 }
 
 /** The port belongs to the pool that the configuration is for: a rehearsal takes any. */

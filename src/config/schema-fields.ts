@@ -21,12 +21,16 @@ export function obsolete<T extends z.ZodType>(schema: T, advice: string): T {
   return marked;
 }
 
-/** `check` returns what is wrong with a value and what to do, or null. */
-export function checked<T extends z.ZodType>(schema: T, check: (value: z.output<T>) => string | null): T {
+/** `check` returns what is wrong with a value, or with what is at `path` in it, and what to do; or null. */
+export function checked<T extends z.ZodType>(
+  schema: T,
+  check: (value: z.output<T>) => string | null,
+  path: readonly string[] = [],
+): T {
   return schema.check(({ value, issues }) => {
     if (issues.length > 0) return;
     const message = check(value);
-    if (message !== null) issues.push({ code: 'custom', input: value, message });
+    if (message !== null) issues.push({ code: 'custom', input: value, path: [...path], message });
   });
 }
 
@@ -47,6 +51,9 @@ const MAX_SECONDS = 2_000_000;
 
 /** A time limit in seconds, down to a millisecond. */
 export const timeLimit = z.number().min(0.001).max(MAX_SECONDS);
+
+/** How long a lease lasts, in seconds; a request for less than the least is refused as well. */
+export const leaseTime = z.number().min(1).max(MAX_SECONDS);
 
 /** An age in seconds. It is compared with the time, no timer runs for it: up to a hundred years. */
 export const age = z

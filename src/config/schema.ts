@@ -5,7 +5,20 @@
 import * as z from 'zod';
 import { checkPublisher } from './addresses.ts';
 import { diskimage } from './schema-diskimage.ts';
-import { checked, count, cron, delay, host, name, share, template, text, timeLimit, unused } from './schema-fields.ts';
+import {
+  checked,
+  count,
+  cron,
+  delay,
+  host,
+  leaseTime,
+  name,
+  share,
+  template,
+  text,
+  timeLimit,
+  unused,
+} from './schema-fields.ts';
 import { provider, secret } from './schema-provider.ts';
 
 const label = z.strictObject({
@@ -54,10 +67,26 @@ const crons = z.strictObject({
   check: cron.default('*/15 * * * *').describe('When to check that ready nodes still answer.'),
 });
 
-const requests = z.strictObject({
-  ttl: timeLimit.default(14_400).describe('Seconds that nodes are leased for when a request does not say.'),
-  'max-ttl': timeLimit.default(604_800).describe('Seconds that a lease may last without being extended.'),
+/** How long a lease lasts when nobody says anything, in seconds. */
+export const USUAL_TTL_S = 14_400;
+
+const requestsKeys = z.strictObject({
+  // Its default gives way to a shorter max-ttl, so it is filled in when both are known.
+  ttl: leaseTime
+    .optional()
+    .meta({ default: USUAL_TTL_S })
+    .describe('Seconds that nodes are leased for when a request does not say; at most max-ttl.'),
+  'max-ttl': leaseTime.default(604_800).describe('Seconds that a lease may last without being extended.'),
 });
+
+const requests = checked(
+  requestsKeys,
+  ({ ttl, 'max-ttl': most }) =>
+    ttl !== undefined && ttl > most
+      ? `is ${ttl} but must be at most ${most}, which is max-ttl; lower it or raise max-ttl`
+      : null,
+  ['ttl'],
+);
 
 const api = z.strictObject({
   host: host.default('127.0.0.1').describe('Name or address to listen on.'),

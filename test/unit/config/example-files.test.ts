@@ -85,6 +85,7 @@ describe('the JSON schema', () => {
     expect(keys.get('labels.min-ready')).toMatchObject({ type: 'integer', minimum: -1, default: 2 });
     expect(keys.get('providers.launch-timeout')).toMatchObject({ type: 'number', default: 3600 });
     expect(keys.get('providers.fake.boot-time')).toMatchObject({ default: 0.1 });
+    expect(keys.get('requests.ttl')).toMatchObject({ type: 'number', minimum: 1, default: 14_400 });
   });
 });
 

@@ -116,6 +116,8 @@ const FAULTS = [
       'FILE:24:18: providers[0].fake.boot-time: is no finite number but must be a number; change it',
       'FILE:25:19: providers[0].fake.fail-boots: is 1.1 but must be at most 1; lower it',
       'FILE:28:11: targets[0].rate: is -1 but must be at least 0; raise it',
+      'FILE:30:8: requests.ttl: is 0.5 but must be at least 1; raise it',
+      'FILE:31:12: requests.max-ttl: is 0 but must be at least 1; raise it',
     ],
   },
   {
@@ -132,6 +134,11 @@ const FAULTS = [
     fixture: 'list-at-top.yaml',
     reports: 'a list where the map of keys should be',
     problems: ['FILE:1:1: the file is not a map of keys to values; write one key per line'],
+  },
+  {
+    fixture: 'long-leases.yaml',
+    reports: 'leases that last longer than any may',
+    problems: ['FILE:2:8: requests.ttl: is 100 but must be at most 50, which is max-ttl; lower it or raise max-ttl'],
   },
   {
     fixture: 'merge-of-text.yaml',
@@ -315,6 +322,12 @@ providers:
     images: [{ name: a, min-ram: 1, base-image: b, setup: c, meta: { ${key}: 'x' } }]`);
     const problem = `FILE:5:68: providers[0].images[0].meta: has the key ${key}, which clouds set themselves; remove it`;
     expect(sentences(problems)).toEqual(isTaken ? [] : [problem]);
+  });
+
+  it('holds a lease to the usual max-ttl where none is given', () => {
+    expect(sentences(checkText('requests: { ttl: 604801 }').problems)).toEqual([
+      'FILE:1:18: requests.ttl: is 604801 but must be at most 604800, which is max-ttl; lower it or raise max-ttl',
+    ]);
   });
 
   it('takes meta entries of 255 characters, but not of 256', () => {

@@ -163,6 +163,16 @@ targets: [{ name: zuul, rate: 1 }]`),
     expect(config.targets.get('zuul')?.rateMs).toBe(1000);
   });
 
+  it.each([
+    ['requests: {}', 14_400],
+    ['requests: { max-ttl: 14400 }', 14_400],
+    ['requests: { max-ttl: 3600 }', 3600],
+    ['requests: { ttl: 3600, max-ttl: 3600 }', 3600],
+    ['requests: { ttl: 604800 }', 604_800],
+  ])('leave no lease longer than max-ttl, said or unsaid: %s', (yaml, seconds) => {
+    expect(good(checkText(yaml)).requests.ttlMs).toBe(seconds * 1000);
+  });
+
   it('that are meant as texts count as they are written', () => {
     const config = good(checkFixture('loose-texts.yaml'));
 
