@@ -3,18 +3,19 @@ import { homedir } from 'node:os';
 import { isatty } from 'node:tty';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
+import { systemErrorReason } from '../lib/system-error.ts';
 import { isAlive } from '../process/process-table.ts';
 import { readVersion } from '../process/version.ts';
 import type { TextStream } from './context.ts';
 import { createContext } from './create-context.ts';
 import { runProgram } from './program.ts';
 
-/** A reader that goes away, as `head` does, ends the output but not the work, and is not an error. */
+/** What cannot be written ends the output but not the work. A reader that goes away, as `head` does, is no error. */
 function openStream(stream: NodeJS.WriteStream): TextStream {
   let isOpen = true;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
     isOpen = false;
+    if (error.code !== 'EPIPE') reportLost(error);
   });
   return {
     write: (text) => {
@@ -27,11 +28,18 @@ function openStream(stream: NodeJS.WriteStream): TextStream {
   };
 }
 
+/** Somebody counts on the output, so the exit code must not say that all is well. A failure of the command goes first. */
+function reportLost(error: Error): void {
+  stderr.write(`nodepool: cannot write the output: ${systemErrorReason(error)}\n`);
+  process.exitCode ??= 1;
+}
+
 const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+const stderr = openStream(process.stderr);
 const context = createContext({
   stdout: openStream(process.stdout),
-  stderr: openStream(process.stderr),
+  stderr,
   // Not `process.stdin.isTTY`: to look at that opens the stream, which belongs to the programs that are run here.
   isInteractive: isatty(0) && isatty(1),
   env: process.env,
@@ -48,4 +56,5 @@ const context = createContext({
   },
 });
 
-process.exitCode = await runProgram(context, process.argv.slice(2));
+const code = await runProgram(context, process.argv.slice(2));
+if (code !== 0) process.exitCode = code;

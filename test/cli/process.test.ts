@@ -1,7 +1,7 @@
 /** The program as a process: what only shows there. It runs what `npm run build` has made. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ import type { DatabaseConfig } from '../../src/config/types.ts';
 import { anotherStore, openFreshDatabase, type DatabaseKind, type OpenedDatabase } from '../support/with-database.ts';
 
 const program = fileURLToPath(new URL('../../bin/nodepool', import.meta.url));
+
+const NO_SPACE = 'nodepool: cannot write the output: no space left on device\n';
 
 let directory: string;
 
@@ -21,6 +23,14 @@ afterEach(() => rmSync(directory, { recursive: true }));
 function run(args: readonly string[], file = program): { code: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   return { code: status, stdout, stderr };
+}
+
+/** The standard output is the file. */
+function runInto(path: string, args: readonly string[]): { code: number | null; stderr: string } {
+  const file = openSync(path, 'w');
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', file, 'pipe'] });
+  closeSync(file);
+  return { code: status, stderr };
 }
 
 function dburi(config: DatabaseConfig, password = ''): string {
@@ -67,6 +77,10 @@ describe('nodepool', () => {
 
   it('ends with exit code 2 on wrong usage', () => {
     expect(run(['no-such-command'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it.each([['--help'], ['--version'], ['config-schema']])('%s into a full disk fails, with one sentence', (option) => {
+    expect(runInto('/dev/full', [option])).toEqual({ code: 1, stderr: NO_SPACE });
   });
 
   it('says what to do when it is not built', () => {
@@ -121,6 +135,14 @@ describe.each<DatabaseKind>(['SQLite', 'MariaDB'])('nodepool on %s', (kind) => {
     const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
     expect(stdout).toMatch(/^\+[-+]+\+\nexit code 0\n$/);
     expect(stderr).toBe('');
+  });
+
+  it('does its work also when the disk is too full to tell of it', async () => {
+    const args = ['-c', config, 'job-create', 'unit'];
+    expect(runInto('/dev/full', args)).toEqual({ code: 1, stderr: NO_SPACE });
+    const store = anotherStore(database);
+    expect((await store.readPool()).jobs).toMatchObject([{ name: 'unit' }]);
+    await store.close();
   });
 
   it('stops waiting at Ctrl-C, with exit code 130', async () => {
