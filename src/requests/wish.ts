@@ -2,6 +2,7 @@
 import type { Config, LabelConfig } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import { nearName } from '../lib/near-name.ts';
+import { LONGEST_NAME, LONGEST_REASON, oneLineFault } from '../lib/one-line.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import type { NewRequest } from '../store/store.ts';
 
@@ -19,8 +20,6 @@ export interface Wish {
 
 /** Priorities go from minus this to this. */
 export const HIGHEST_PRIORITY = 100;
-const LONGEST_REQUESTOR = 255;
-const LONGEST_REASON = 1000;
 const SHORTEST_TTL_MS = 1000;
 
 /** The request that the wish becomes. Throws `refused` with what is wrong about it, and what to do. */
@@ -28,7 +27,7 @@ export function checkWish(wish: Wish, config: Config): NewRequest {
   const label = requireLabel(wish.label, config);
   requireRoom(label, wish.count, config);
   requireNumber('priority', wish.priority, { least: -HIGHEST_PRIORITY, most: HIGHEST_PRIORITY });
-  requireText('requestor', wish.requestor, LONGEST_REQUESTOR);
+  requireText('requestor', wish.requestor, LONGEST_NAME);
   if (wish.reason !== null) requireText('reason', wish.reason, LONGEST_REASON);
   return { ...wish, ttlMs: checkTtl(wish.ttlMs, config) };
 }
@@ -82,8 +81,8 @@ function requireNumber(name: string, value: number, { least, most, unit = '' }: 
 }
 
 function requireText(name: string, text: string, longest: number): void {
-  if (text.length === 0 || text.length > longest) throw refusal(`${name} must have 1 to ${longest} characters`);
-  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) throw refusal(`${name} must be one line without control characters`);
+  const fault = oneLineFault(text, longest);
+  if (fault !== null) throw refusal(`${name} ${fault}`);
 }
 
 function sayName(name: string): string {

@@ -5,6 +5,7 @@ import { holdAny, holdNode, unholdNode, type Holder, type Holding } from '../hol
 import { requireLabel } from '../labels.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderListing } from '../output/listing.ts';
+import { requireLine } from '../require-line.ts';
 import type { Session } from '../session.ts';
 
 export interface HoldOptions extends OutputOptions {
@@ -16,11 +17,12 @@ export interface HoldOptions extends OutputOptions {
 }
 
 export async function hold(session: Session, ids: readonly number[], options: HoldOptions): Promise<void> {
-  const { label, count, output } = options;
+  const { label, count, reason: comment = null, output } = options;
   requireChoice(ids, options);
+  requireLine('the reason', comment);
   const { now } = session.context.clock;
   const holding: Holding = {
-    comment: options.reason ?? null,
+    comment,
     until: options.for === undefined ? null : now() + options.for,
   };
   if (label === undefined) return changeEach(session, { ids, output }, (holder, id) => holdNode(holder, id, holding));

@@ -1,7 +1,9 @@
 import { NodepoolError } from '../../lib/errors.ts';
+import { LONGEST_REASON } from '../../lib/one-line.ts';
 import type { PauseRecord } from '../../lifecycle/records.ts';
 import type { Store } from '../../store/store.ts';
 import { requireAnyImage } from '../image-targets.ts';
+import { requireLine } from '../require-line.ts';
 import type { Session } from '../session.ts';
 
 export interface PauseOptions {
@@ -19,6 +21,7 @@ export async function pauseImage(
   place: Place,
   { reason = null }: { reason?: string | null },
 ): Promise<void> {
+  requireLine('the reason', reason, LONGEST_REASON);
   requireAnyImage(await session.loadConfig(), place);
   await session.withStore((store) => store.pauses.set({ ...place, reason }));
   session.print(`Image ${describe(place)} is paused: nothing of it is built or uploaded by itself.\n`);

@@ -7,6 +7,7 @@ import type { OutputOptions } from '../options.ts';
 import { renderListing, type Column } from '../output/listing.ts';
 import { formatTime } from '../output/time.ts';
 import { joinWithOr } from '../records.ts';
+import { requireLine } from '../require-line.ts';
 import type { Session } from '../session.ts';
 
 export interface JobOptions extends OutputOptions {
@@ -26,7 +27,8 @@ export async function listJobs(session: Session, { output }: OutputOptions): Pro
 
 export async function createJob(session: Session, name: string, options: JobOptions): Promise<void> {
   const { holdOnFailure, label = null, reason = null, for: holdMs = null, until, output } = options;
-  if (name === '') throw new NodepoolError('usage', 'the name of a job is empty; "*" is any job');
+  requireLine('the name of a job', name);
+  requireLine('the reason', reason);
   if (label !== null) requireLabel(await session.loadConfig(), label);
   const expiresAt = until === undefined ? null : session.context.clock.now() + until;
   await session.withStore(async (store) => {

@@ -5,6 +5,7 @@ import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawFacts, renderListing, type Column } from '../output/listing.ts';
 import { ageInSeconds, formatTime } from '../output/time.ts';
+import { requireLine } from '../require-line.ts';
 import type { Session } from '../session.ts';
 
 export interface TokenOptions extends OutputOptions {
@@ -16,13 +17,10 @@ export interface TokenOptions extends OutputOptions {
 /** What a token may do of which nothing is said. */
 const USUAL_SCOPES: readonly Scope[] = ['requests'];
 
-/** As the column takes it, on one line. */
-const NAME = /^[^\p{Cc}\p{Zl}\p{Zp}]{1,255}$/u;
-
 export async function createToken(session: Session, name: string, options: TokenOptions): Promise<void> {
   const { clock, random } = session.context;
   const { scope: scopes = USUAL_SCOPES, expires, output } = options;
-  if (!NAME.test(name)) throw new NodepoolError('usage', 'the name of a token is one line of at most 255 characters');
+  requireLine('the name of a token', name);
   await session.withStore(async (store) => {
     const secret = createSecret(random);
     const expiresAt = expires === undefined ? null : clock.now() + expires;

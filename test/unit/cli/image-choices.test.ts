@@ -93,6 +93,16 @@ describe('image-pause', () => {
   });
 
   it.each([
+    ['y'.repeat(1001), 'have 1 to 1000 characters'],
+    ['', 'have 1 to 1000 characters'],
+    ['a\nb', 'be one line without control characters'],
+  ])('refuses a reason that cannot be kept as it is: %j', async (reason, rule) => {
+    const stderr = `nodepool: the reason must ${rule}\n`;
+    expect(await pool.run(['image-pause', 'trusty', '--reason', reason])).toEqual({ code: 2, stdout: '', stderr });
+    expect(await pauses()).toEqual([]);
+  });
+
+  it.each([
     [['trsty'], 'there is no image trsty (did you mean trusty?)'],
     [['ubuntu', 'rax'], 'provider rax has no image ubuntu (there are: trusty)'],
     [['trusty', 'raxx'], 'there is no provider raxx (did you mean rax?)'],

@@ -40,6 +40,23 @@ describe('job-create', () => {
     expect((await pool.store.readPool()).jobs).toMatchObject([{ holdOnFailure: 1 }, { holdOnFailure: 2 }]);
   });
 
+  it.each([
+    [['x'.repeat(256)], 'the name of a job must have 1 to 255 characters'],
+    [[''], 'the name of a job must have 1 to 255 characters'],
+    [['a\nb'], 'the name of a job must be one line without control characters'],
+    [['a', '--reason', 'y'.repeat(256)], 'the reason must have 1 to 255 characters'],
+    [['a', '--reason', 'a\u2028b'], 'the reason must be one line without control characters'],
+  ])('refuses what it could not keep as it is: %j', async (args, sentence) => {
+    expect(await pool.run(['job-create', ...args])).toEqual({ code: 2, stdout: '', stderr: `nodepool: ${sentence}\n` });
+    expect((await pool.store.readPool()).jobs).toEqual([]);
+  });
+
+  it('keeps the longest name and reason whole', async () => {
+    const [name, reason] = ['x'.repeat(255), 'y'.repeat(255)];
+    await pool.run(['job-create', name, '--reason', reason]);
+    expect((await pool.store.readPool()).jobs).toMatchObject([{ name, reason }]);
+  });
+
   it('refuses a label that the configuration does not have', async () => {
     const { code, stdout, stderr } = await pool.run(['job-create', 'gate-unit', '--label', 'smal']);
     expect([code, stdout, stderr]).toEqual([1, '', 'nodepool: there is no label smal (did you mean small?)\n']);

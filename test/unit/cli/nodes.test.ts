@@ -38,6 +38,17 @@ describe('hold', () => {
     });
   });
 
+  it.each([
+    ['y'.repeat(256), 'have 1 to 255 characters'],
+    ['', 'have 1 to 255 characters'],
+    ['a\tb', 'be one line without control characters'],
+  ])('refuses a reason that no comment can hold as it is: %j', async (reason, rule) => {
+    const id = await pool.ready();
+    const stderr = `nodepool: the reason must ${rule}\n`;
+    expect(await pool.run(['hold', String(id), '--reason', reason])).toEqual({ code: 2, stdout: '', stderr });
+    expect(await node(id)).toMatchObject({ state: 'ready', comment: null });
+  });
+
   it('remembers that a node was used', async () => {
     const id = await pool.ready();
     await use(id);

@@ -56,12 +56,14 @@ describe('token create', () => {
     for (const secret of secrets) expect(secret).toMatch(/^np_[\w-]{43}$/);
   });
 
-  it.each(['', 'two\nlines', 'x'.repeat(256)])('refuses the name %j', async (name) => {
-    expect(await pool.run(['token', 'create', name])).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: 'nodepool: the name of a token is one line of at most 255 characters\n',
-    });
+  it.each([
+    ['', 'have 1 to 255 characters'],
+    ['x'.repeat(256), 'have 1 to 255 characters'],
+    ['two\nlines', 'be one line without control characters'],
+  ])('refuses the name %j', async (name, rule) => {
+    const stderr = `nodepool: the name of a token must ${rule}\n`;
+    expect(await pool.run(['token', 'create', name])).toEqual({ code: 2, stdout: '', stderr });
+    expect(await pool.store.tokens.list()).toEqual([]);
   });
 });
 
