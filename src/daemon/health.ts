@@ -6,7 +6,7 @@ import type { Log } from '../lib/log.ts';
 export interface Health {
   passed(): void;
   failed(error: unknown): void;
-  /** What is wrong, in a sentence; null: nothing. */
+  /** What is wrong, in a sentence for everybody, so without addresses and users; null: nothing. */
   problem(): string | null;
   /** Epoch milliseconds at the end of the last pass, whether or not it worked. */
   lastPassAt(): number;
@@ -35,7 +35,7 @@ export function createHealth({ clock, log }: { clock: Clock; log: Log }): Health
           'a pass failed; nothing new is started until the database answers',
         );
       isFailing = true;
-      failure = `the last pass failed: ${describeError(error)}`;
+      failure = 'the last look at the pool failed; the log says why';
       // Being killed by the watchdog would not bring the database back, and would cut off scripts that run.
       lastPassAt = clock.now();
     },
