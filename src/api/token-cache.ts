@@ -1,9 +1,8 @@
 /** Looks up tokens by the digests of their secrets: a good one once in a few seconds, any other once a minute. */
 import type { Clock } from '../lib/clock.ts';
+import { REVOKED_WORKS_MS } from '../requests/tokens.ts';
 import type { Store, TokenRecord } from '../store/store.ts';
 
-/** A token that was removed works for so long at most. */
-const KEEP_MS = 5000;
 /** Secrets are random: one that nobody has now will be nobody's later. */
 const KEEP_UNKNOWN_MS = 60_000;
 const MOST_ENTRIES = 1000;
@@ -49,7 +48,7 @@ export class TokenCache {
   #fresh(hash: string): Entry | null {
     const entry = this.#entries.get(hash);
     if (entry === undefined) return null;
-    const keepMs = entry.wasGood ? KEEP_MS : KEEP_UNKNOWN_MS;
+    const keepMs = entry.wasGood ? REVOKED_WORKS_MS : KEEP_UNKNOWN_MS;
     return Math.abs(this.#clock.now() - entry.at) < keepMs ? entry : null;
   }
 

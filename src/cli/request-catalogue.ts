@@ -1,6 +1,6 @@
 /** The commands about requests, tokens and jobs, like those in `catalogue.ts`. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { SCOPES, type Scope } from '../requests/tokens.ts';
+import { REVOKED_TOKEN, SCOPES, type Scope } from '../requests/tokens.ts';
 import type { WishOptions } from './acquire-nodes.ts';
 import type { JobOptions } from './commands/jobs.ts';
 import type { ListOptions } from './commands/request-views.ts';
@@ -44,7 +44,7 @@ export function defineTokenCommands(program: Command, session: Session): void {
     .action(async (options: OutputOptions) => (await import('./commands/tokens.ts')).listTokens(session, options));
   group
     .command('revoke')
-    .description('revoke a token')
+    .description(`revoke a token: it ${REVOKED_TOKEN}`)
     .argument('<id>', 'id of the token', parseId)
     .action(async (id: number) => (await import('./commands/tokens.ts')).revokeToken(session, id));
 }

@@ -10,6 +10,12 @@ export const SCOPES = {
 } as const;
 export type Scope = keyof typeof SCOPES;
 
+/** A token that is revoked works on for so long at most: the daemon does not look it up for each call. */
+export const REVOKED_WORKS_MS = 5000;
+
+/** What that means, for people. */
+export const REVOKED_TOKEN = `works no more, after ${REVOKED_WORKS_MS / 1000} seconds at the latest`;
+
 /** By the prefix people, and programs that look for secrets in the wrong places, know what it is. */
 const PREFIX = 'np_';
 const SECRET_BYTES = 32;

@@ -1,5 +1,5 @@
 import { NodepoolError } from '../../lib/errors.ts';
-import { createSecret, hashSecret, type Scope } from '../../requests/tokens.ts';
+import { createSecret, hashSecret, REVOKED_TOKEN, type Scope } from '../../requests/tokens.ts';
 import type { TokenRecord } from '../../store/store.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
@@ -41,7 +41,7 @@ export async function listTokens(session: Session, { output }: OutputOptions): P
 export async function revokeToken(session: Session, id: number): Promise<void> {
   const isRemoved = await session.withStore((store) => store.tokens.remove(id));
   if (!isRemoved) throw new NodepoolError('not-found', `there is no token ${id}`);
-  session.print(`Token ${id} is revoked.\n`);
+  session.print(`Token ${id} is revoked: it ${REVOKED_TOKEN}.\n`);
 }
 
 interface NewToken {

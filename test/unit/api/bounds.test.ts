@@ -3,9 +3,25 @@ import { FailureLimit } from '../../../src/api/failure-limit.ts';
 import { RateLimit } from '../../../src/api/rate-limit.ts';
 import { Subscription } from '../../../src/api/subscription.ts';
 import { TokenCache } from '../../../src/api/token-cache.ts';
+import { REVOKED_TOKEN, REVOKED_WORKS_MS } from '../../../src/requests/tokens.ts';
 import type { RequestWithNodes, TokenRecord } from '../../../src/store/store.ts';
 import { aRequest } from '../../support/builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
+
+describe('a token that is revoked', () => {
+  it('works on for five seconds at most, as its owner is told', async () => {
+    const clock = createFakeClock();
+    let stored: Partial<TokenRecord> | null = { id: 1, expiresAt: null };
+    const cache = new TokenCache({ tokens: { findByHash: () => Promise.resolve(stored) } as never, clock });
+    expect(await cache.find('hash')).not.toBeNull();
+    stored = null;
+    await clock.advance(REVOKED_WORKS_MS - 1);
+    expect(await cache.find('hash')).not.toBeNull();
+    await clock.advance(1);
+    expect(await cache.find('hash')).toBeNull();
+    expect(REVOKED_TOKEN).toContain('5 seconds');
+  });
+});
 
 describe('what strangers can make the daemon remember', () => {
   it('of tokens is a thousand, and the first to be forgotten is the oldest', async () => {

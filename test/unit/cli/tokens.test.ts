@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemRandom } from '../../../src/lib/random.ts';
 import { hashSecret } from '../../../src/requests/tokens.ts';
@@ -79,7 +80,8 @@ describe('token list and token revoke', () => {
 | 2  | boss | admin, read | 00:00:00:00 |                          |
 +----+------+-------------+-------------+--------------------------+
 `);
-    expect(await pool.run(['token', 'revoke', '1'])).toEqual({ code: 0, stdout: 'Token 1 is revoked.\n', stderr: '' });
+    const stdout = 'Token 1 is revoked: it works no more, after 5 seconds at the latest.\n';
+    expect(await pool.run(['token', 'revoke', '1'])).toEqual({ code: 0, stdout, stderr: '' });
     expect(JSON.parse((await pool.run(['token', 'list', '-o', 'json'])).stdout)).toEqual([
       { id: 2, name: 'boss', scopes: ['admin', 'read'], age: 0, expires_at: null },
     ]);
@@ -88,5 +90,13 @@ describe('token list and token revoke', () => {
       stdout: '',
       stderr: 'nodepool: there is no token 1\n',
     });
+  });
+
+  it('tell beforehand that a revoked one works on for a moment', async () => {
+    const { stdout } = await pool.run(['token', 'revoke', '--help']);
+    const told = 'revoke a token: it works no more, after 5 seconds at the latest';
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(told);
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+    expect(readme).toMatch(/`nodepool token revoke ID` \|[^\n]* works no more, after 5 seconds at the latest/);
   });
 });
