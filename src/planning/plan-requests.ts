@@ -82,7 +82,8 @@ function chooseGrants(draft: Draft): readonly NodeGrant[] {
   return handOut(askers, candidates);
 }
 
-function isCandidate(draft: Draft, node: NodeRecord, open: ReadonlySet<string>): boolean {
+/** Whether a node can be granted now. */
+export function isCandidate(draft: Draft, node: NodeRecord, open: ReadonlySet<string>): boolean {
   if (node.state !== 'ready' || node.checkFailures > 0 || !open.has(node.target) || !isFree(node)) return false;
   // One that is to go is not given away in the same breath.
   return !draft.isRetiring(node.id);

@@ -1,181 +1,179 @@
 /**
- * Makes room for requests that would wait for ever: nodes that are READY for nobody in particular (`min-ready`) may hold
- * all places of a provider. When a request has waited for a while and no place is about to be free for it, the oldest of
- * these nodes go, and no new ones take their places until it has its nodes. Only for requests, whose waiting is known;
- * the original left such places to their labels.
+ * Makes room for requests that would wait for ever. Places of a provider may be held by nodes that are READY for nobody in
+ * particular (`min-ready`), or that are kept for requests which wait for the rest of their sets, each for places that the
+ * others hold. When a request has waited for a while, and no place is about to be free for it, nodes go. Only for requests,
+ * whose waiting is known; the original left such places to their labels.
+ *
+ * Those who have waited for long are seen to in the order of their ranks, over all labels:
+ *
+ * 1. Each counts on what is free, and on what goes already.
+ * 2. For what it lacks all the same, nodes go that nobody waits for, the oldest first.
+ * 3. For the rest, nodes go that are kept for requests behind it, those of the last in the line first, but only if it then
+ *    has its whole set. Otherwise it waits for what is in use, and nobody behind it gets what it could have of them.
+ *
+ * What somebody counts on who will have his set is not launched for those behind him ({@link Room.closedFrom}): it would
+ * be made free for the first in the line and taken by the second, again and again.
  */
 import type { LabelConfig } from '../config/types.ts';
-import { groupBy } from '../lib/group-by.ts';
-import type { NodeRecord } from '../lifecycle/records.ts';
-import { openTargets } from '../lifecycle/targets.ts';
-import type { Launch } from './actions.ts';
-import { add, countFitting, NOTHING, subtract, times, type Amounts } from './amounts.ts';
+import { add, countFitting, RESOURCES, subtract, times, type Amounts } from './amounts.ts';
 import type { ImageChoice } from './choose-image.ts';
-import type { Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
-import { hopefulProviders, nodeCost, sumCosts } from './offers.ts';
-import { servable } from './plan-requests.ts';
-
-/** How long a request waits before others' idle nodes go for it, in milliseconds. */
-const PATIENCE_MS = 120_000;
+import { hopefulProviders, nodeCost } from './offers.ts';
+import { openPlots, type Plot } from './plots.ts';
+import type { Line } from './turns.ts';
 
 /** A label for whose requests room is made. */
 export interface Overdue {
   readonly label: LabelConfig;
-  /** Nodes that they lack. */
+  /** Nodes that those lack which have waited for long. */
   readonly missing: number;
   /** Where room may be made, the best place first. */
   readonly providers: readonly string[];
 }
 
-/** Labels of which requests have waited for long, and lack nodes that nobody has launched. */
-export function findOverdue(draft: Draft, deficits: readonly Deficit[], images: ImageChoice): readonly Overdue[] {
-  const { config } = draft.world;
-  const young = countYoung(draft);
-  return deficits.flatMap(({ label: name, forRequests }) => {
-    const label = config.labels.get(name);
-    // What is there or on its way is for those who have waited longest.
-    const missing = forRequests - (young.get(name) ?? 0);
-    if (missing <= 0 || label === undefined) return [];
-    const providers = hopefulProviders(draft, label, images);
-    return providers.length === 0 ? [] : [{ label, missing, providers }];
+export interface Room {
+  readonly overdue: readonly Overdue[];
+  /** By provider: the first place in the line for which nothing may be launched there. */
+  readonly closedFrom: ReadonlyMap<string, number>;
+}
+
+const NO_ROOM: Room = { overdue: [], closedFrom: new Map() };
+
+export function planRoom(draft: Draft, line: Line, images: ImageChoice): Room {
+  if (!line.turns.some(({ isOverdue }) => isOverdue)) return NO_ROOM;
+  const plots = openPlots(draft, line);
+  const fields = new Map<string, Field>();
+  line.turns.forEach(({ label, lacking, isOverdue }, index) => {
+    if (lacking === 0) return;
+    let field = fields.get(label);
+    if (field === undefined) fields.set(label, (field = openField(draft, label, { plots, images })));
+    const claim = isOverdue ? makeRoom(draft, field, { index, lacking }) : NO_CLAIM;
+    closePlots(field, claim, index);
   });
+  const closedFrom = new Map(Array.from(plots, ([provider, plot]) => [provider, plot.closedFrom]));
+  return { overdue: [...fields.values()].filter(({ missing }) => missing > 0), closedFrom };
 }
 
-/** Nodes per label that requests want which have not waited for long. The plan wakes when they have. */
-function countYoung(draft: Draft): ReadonlyMap<string, number> {
-  const { now } = draft.world;
-  const young = new Map<string, number>();
-  for (const { label, count, createdAt } of servable(draft)) {
-    // One "from the future" was made before the clock was set back.
-    if (now >= createdAt + PATIENCE_MS || createdAt > now) continue;
-    draft.wakeAt(createdAt + PATIENCE_MS);
-    young.set(label, (young.get(label) ?? 0) + count);
-  }
-  return young;
+/** Where the nodes of a label can be. */
+interface Field {
+  readonly label: LabelConfig;
+  missing: number;
+  readonly providers: readonly string[];
+  readonly plots: readonly Plot[];
+  /** Those of `plots` where room may be made. */
+  readonly grounds: readonly Ground[];
+  /** What is there is not enough for more of its requests. */
+  isUsedUp: boolean;
 }
 
-/** Leaves out what would be launched for `min-ready` where somebody has waited for long for the place. */
-export function yieldPlaces(
-  draft: Draft,
-  deficits: readonly Deficit[],
-  overdue: readonly Overdue[],
-): readonly Deficit[] {
-  if (overdue.length === 0) return deficits;
-  const spare = findSpare(draft, overdue);
-  return deficits.map((deficit) => {
-    const { amount, forDemand, dropped } = deficit;
-    const label = draft.world.config.labels.get(deficit.label);
-    if (amount <= forDemand || label === undefined) return deficit;
-    let kept = forDemand;
-    for (const provider of label.providers) {
-      const cost = nodeCost(draft, label, provider);
-      const left = spare.get(provider) ?? NOTHING;
-      const count = Math.min(amount - kept, countFitting(left, cost));
-      spare.set(provider, subtract(left, times(cost, count)));
-      kept += count;
+interface Ground {
+  readonly plot: Plot;
+  /** What a node takes there. */
+  readonly cost: Amounts;
+}
+
+interface Surroundings {
+  readonly plots: ReadonlyMap<string, Plot>;
+  readonly images: ImageChoice;
+}
+
+function openField(draft: Draft, name: string, { plots, images }: Surroundings): Field {
+  const label = draft.world.config.labels.get(name) as LabelConfig;
+  const providers = hopefulProviders(draft, label, images);
+  const plotAt = (provider: string): Plot => plots.get(provider) as Plot;
+  return {
+    label,
+    missing: 0,
+    providers,
+    plots: label.providers.map(plotAt),
+    grounds: providers.map((provider) => ({ plot: plotAt(provider), cost: nodeCost(draft, label, provider) })),
+    isUsedUp: providers.length === 0,
+  };
+}
+
+/** What a request counts on. */
+interface Claim {
+  /** It will have all of its nodes by that. */
+  readonly isSure: boolean;
+  /** All of that is free now. */
+  readonly isFree: boolean;
+  readonly plots: readonly Plot[];
+}
+
+const NO_CLAIM: Claim = { isSure: false, isFree: false, plots: [] };
+
+interface Want {
+  /** Its place in the line. */
+  readonly index: number;
+  readonly lacking: number;
+}
+
+/** What there is for a request: at first what nobody has to go for, at last all that may go. */
+const withGoing = ({ room }: Plot): Amounts => room;
+const withIdle = ({ room, idle }: Plot): Amounts => add(room, idle);
+const withKept = (plot: Plot): Amounts => add(withIdle(plot), plot.kept);
+
+function makeRoom(draft: Draft, field: Field, { index, lacking }: Want): Claim {
+  const { grounds, label } = field;
+  if (grounds.length > 0) field.missing += lacking;
+  if (field.isUsedUp) return NO_CLAIM;
+  for (const { plot } of grounds) passBy(plot, index);
+  const isSure = lacking <= grounds.reduce((sum, { plot, cost }) => sum + countFitting(withKept(plot), cost), 0);
+  field.isUsedUp = !isSure;
+  const used = new Set<Ground>();
+  let left = lacking;
+  for (const reach of [withGoing, withIdle, withKept]) {
+    for (const ground of grounds) {
+      const count = Math.min(left, countFitting(reach(ground.plot), ground.cost));
+      if (count === 0) continue;
+      // Nobody’s place in the line is lost for a set that is not complete all the same.
+      if (isSure || reach !== withKept) retire(draft, ground, { count, label: label.name });
+      countOn(ground, count);
+      used.add(ground);
+      left -= count;
     }
-    return { ...deficit, amount: kept, dropped: dropped + amount - kept };
-  });
-}
-
-/** What is free at each provider beyond what those need who have waited for long, wherever they may get it. */
-function findSpare(draft: Draft, overdue: readonly Overdue[]): Map<string, Amounts> {
-  const spare = new Map(Array.from(draft.ledgers(), ([name, { left }]) => [name, left]));
-  for (const { label, missing, providers } of overdue) {
-    for (const name of providers)
-      spare.set(name, subtract(spare.get(name) ?? NOTHING, times(nodeCost(draft, label, name), missing)));
   }
-  return spare;
+  return { isSure, isFree: [...used].every(isCovered), plots: Array.from(used, ({ plot }) => plot) };
 }
 
-/** @param launches those of this plan */
-export function planRoom(draft: Draft, overdue: readonly Overdue[], launches: readonly Launch[]): void {
-  if (!draft.world.switches.deletes || overdue.length === 0) return;
-  const plots = openPlots(draft, launches);
-  for (const { label, missing, providers } of overdue) {
-    const launched = launches.filter((launch) => launch.label === label.name && launch.reason === 'request').length;
-    let lacking = missing - launched;
-    for (const provider of providers) {
-      const plot = plots.get(provider);
-      if (lacking > 0 && plot !== undefined) lacking -= makeRoom(draft, label, { plot, lacking });
-    }
+/** What is kept for those before a place in the line, and at it, nobody behind may have. */
+function passBy(plot: Plot, index: number): void {
+  for (let first = plot.movable[0]; first !== undefined && first.turn <= index; first = plot.movable[0]) {
+    plot.movable.shift();
+    plot.kept = subtract(plot.kept, first.cost);
   }
 }
 
-/** A provider with what is there for those who need room. */
-interface Plot {
-  readonly provider: string;
-  /** What is free, or will be when what goes is gone, less what was made free for somebody. */
-  room: Amounts;
-  /** READY nodes that nobody waits for, the oldest first. */
-  idle: readonly NodeRecord[];
-}
-
-function openPlots(draft: Draft, launches: readonly Launch[]): ReadonlyMap<string, Plot> {
-  const { nodes } = draft.world;
-  const idle = groupBy(findIdle(draft), ({ provider }) => provider);
-  // What goes already makes room by itself.
-  const going = groupBy(
-    nodes.filter((node) => isGoing(draft, node)),
-    ({ provider }) => provider,
-  );
-  return new Map(
-    [...draft.ledgers().keys()].map((provider) => {
-      const room = add(leftAfter(draft, provider, launches), sumCosts(draft, going.get(provider) ?? []));
-      return [provider, { provider, room, idle: idle.get(provider) ?? [] }];
-    }),
-  );
-}
-
-/** Answers for how many nodes there is room, or will be when what has to go is gone. */
-function makeRoom(draft: Draft, label: LabelConfig, { plot, lacking }: { plot: Plot; lacking: number }): number {
-  const cost = nodeCost(draft, label, plot.provider);
-  // Nobody goes for a set that does not fit all the same.
-  const count = Math.min(lacking, countFitting(add(plot.room, sumCosts(draft, plot.idle)), cost));
-  let gone = 0;
-  for (; countFitting(plot.room, cost) < count; gone += 1) {
-    const node = plot.idle[gone]!;
-    plot.room = add(plot.room, sumCosts(draft, [node]));
+/** Lets nodes go until there is room for so many nodes. */
+function retire(draft: Draft, { plot, cost }: Ground, { count, label }: { count: number; label: string }): void {
+  while (countFitting(plot.room, cost) < count) {
+    const node = plot.movable.pop()!;
+    plot.room = add(plot.room, node.cost);
+    if (node.turn === Infinity) plot.idle = subtract(plot.idle, node.cost);
+    else plot.kept = subtract(plot.kept, node.cost);
     const subject = `node:${node.id}` as const;
-    const end = { detail: `label ${label.name}`, isFailure: false, consoleOf: null };
+    const end = { detail: `label ${label}`, isFailure: false, consoleOf: null };
     draft.order({ kind: 'retire-node', subject, reason: 'room-needed', nodeId: node.id, ...end });
   }
-  plot.idle = plot.idle.slice(gone);
+}
+
+function countOn({ plot, cost }: Ground, count: number): void {
   plot.room = subtract(plot.room, times(cost, count));
-  return count;
+  plot.free = subtract(plot.free, times(cost, count));
 }
 
-function leftAfter(draft: Draft, provider: string, launches: readonly Launch[]): Amounts {
-  const left = draft.ledgers().get(provider)?.left ?? NOTHING;
-  return launches
-    .filter((launch) => launch.provider === provider)
-    .reduce(
-      (rest, { label }) => subtract(rest, nodeCost(draft, draft.world.config.labels.get(label)!, provider)),
-      left,
-    );
+function isCovered({ plot: { free }, cost }: Ground): boolean {
+  return RESOURCES.every((resource) => cost[resource] === 0 || free[resource] >= 0);
 }
 
-function isGoing(draft: Draft, { id, state, serverId, attemptAt }: NodeRecord): boolean {
-  if (state !== 'delete') return draft.isRetiring(id);
-  // The places of servers that are known to be gone are free.
-  return serverId !== null || attemptAt !== null;
-}
-
-/** READY nodes that nobody waits for, the oldest first. */
-function findIdle(draft: Draft): readonly NodeRecord[] {
-  const { config, demand, targets, nodes } = draft.world;
-  const open = new Set(openTargets(config));
-  const requested = new Set(servable(draft).map(({ label }) => label));
-  const isWanted = ({ label, target }: NodeRecord): boolean =>
-    (open.has(target) && requested.has(label)) ||
-    // Nodes of open targets serve jobs in queues only where there are no others.
-    ((demand.get(label) ?? 0) > 0 && (!open.has(target) || open.size === config.targets.size));
-  const isInUse = ({ target, nodename, registerAt }: NodeRecord): boolean => {
-    if (config.targets.get(target)?.assignViaGearman === true) return registerAt !== null;
-    return targets.get(target)?.answer?.agents.get(nodename ?? '')?.isBusy === true;
-  };
-  return nodes
-    .filter((node) => node.state === 'ready' && !draft.isRetiring(node.id) && !isWanted(node) && !isInUse(node))
-    .toSorted((a, b) => a.stateAt - b.stateAt || a.id - b.id);
+/** Who goes without at a place that is promised waits until those have it who were promised it, and all behind him. */
+function closePlots(field: Field, { isSure, isFree, plots }: Claim, index: number): void {
+  if (!isSure || !isFree) {
+    for (const plot of field.plots) if (plot.isPromised) plot.closedFrom = Math.min(plot.closedFrom, index);
+  }
+  if (!isSure) return;
+  for (const plot of plots) {
+    plot.isPromised = true;
+    if (!isFree) plot.closedFrom = Math.min(plot.closedFrom, index + 1);
+  }
 }

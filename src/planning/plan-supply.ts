@@ -12,9 +12,11 @@ import type { Round } from './memory.ts';
 import { findObstacle, hopefulProviders, orderOf } from './offers.ts';
 import { findProbation } from './places.ts';
 import { countRequested } from './plan-requests.ts';
-import { findOverdue, planRoom, yieldPlaces } from './plan-room.ts';
+import { planRoom } from './plan-room.ts';
 import { surveyTargets, type TargetSurvey } from './plan-targets.ts';
 import { describeLeft, estimate, freeServers } from './quota.ts';
+import { lineUp } from './turns.ts';
+import { yieldPlaces, type Wish } from './yield-places.ts';
 import { chooseZones } from './zones.ts';
 
 export function planSupply(draft: Draft): readonly Round[] {
@@ -23,27 +25,24 @@ export function planSupply(draft: Draft): readonly Round[] {
   const survey = surveyTargets(draft);
   const targets = targetsInUse(draft, survey);
   const images = chooseImages(draft.world);
-  const counted = findDeficits(draft, targets);
-  const overdue = findOverdue(draft, counted, images);
-  const deficits = yieldPlaces(draft, counted, overdue).filter(({ amount, dropped }) => amount > 0 || dropped > 0);
-  if (deficits.length === 0) return [];
+  const wishes = findWishes(draft, targets, images);
+  if (wishes.length === 0) return [];
   noteNothingToGive(draft);
   const allocation = allocate({
     providers: Array.from(draft.ledgers().values(), (ledger) => ({
       name: ledger.provider,
       available: freeServers(ledger),
     })),
-    requests: deficits.map((deficit) => openRequest(draft, deficit, images)),
+    requests: wishes.map((wish) => openRequest(draft, wish, images)),
     targets: countTargetLoads(draft.world.nodes, survey.online, targets.open),
     rounds: memory.rounds,
   });
   noteShares(draft, allocation.shares);
-  const launches = openLaunches(draft, allocation.grants, { deficits, images, targets });
+  const launches = openLaunches(draft, allocation.grants, { wishes, images, targets });
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
-  noteShortages(draft, deficits, launches);
-  planRoom(draft, overdue, launches);
+  noteShortages(draft, wishes, launches);
   // Where nothing could be given there was no division: waits that passes alone count would all end up equal.
   return allocation.grants.length === 0 ? memory.rounds : allocation.rounds;
 }
@@ -52,6 +51,14 @@ function targetsInUse({ world: { config } }: Draft, { online, counted }: TargetS
   const open = new Set(openTargets(config));
   const hasServed = [...config.targets.values()].some(isServed);
   return { counted, open, hasServed, canServe: online.some((name) => !open.has(name)) };
+}
+
+/** What is to be launched for each label, and what is not although it is missing. */
+function findWishes(draft: Draft, targets: TargetsInUse, images: ImageChoice): readonly Wish[] {
+  const line = lineUp(draft);
+  const room = planRoom(draft, line, images);
+  const wishes = yieldPlaces(draft, findDeficits(draft, targets), { line, room });
+  return wishes.filter(({ amount, dropped, deferred }) => amount > 0 || dropped > 0 || deferred > 0);
 }
 
 function findDeficits(draft: Draft, targets: TargetsInUse): readonly Deficit[] {
@@ -79,8 +86,8 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function openRequest(draft: Draft, deficit: Deficit, images: ImageChoice): AllocationRequest {
-  const { label: name, amount, forDemand } = deficit;
+function openRequest(draft: Draft, wish: Wish, images: ImageChoice): AllocationRequest {
+  const { label: name, amount, forDemand, closed } = wish;
   const label = draft.world.config.labels.get(name) as LabelConfig;
   const places = new Map<string, number>();
   let room = 0;
@@ -88,26 +95,35 @@ function openRequest(draft: Draft, deficit: Deficit, images: ImageChoice): Alloc
     const obstacle = findObstacle(draft, label, { provider, images });
     const offer = estimate(draft, orderOf(label, provider));
     if (obstacle !== null) draft.note(`label ${name} at ${provider}`, obstacle);
-    else {
+    else if (!closed.has(provider)) {
       places.set(provider, offer.places);
       room += offer.room;
     }
   }
-  const forRequests = Math.min(deficit.forRequests, amount);
+  const forRequests = Math.min(wish.forRequests, amount);
   const forQueues = Math.min(forDemand, amount) - forRequests;
   // Nothing is kept for what merely is to be READY.
-  const keepAt = forDemand > 0 && room === 0 ? (hopefulProviders(draft, label, images)[0] ?? null) : null;
+  const keepAt = forDemand > 0 && room === 0 ? findKeeper(draft, label, { closed, images }) : null;
   return { label: name, amount, forRequests, forQueues, places, keepAt };
 }
 
+/** Where places are kept for a label until one of its nodes fits; null: nowhere. */
+function findKeeper(
+  draft: Draft,
+  label: LabelConfig,
+  { closed, images }: Pick<Wish, 'closed'> & { readonly images: ImageChoice },
+): string | null {
+  return hopefulProviders(draft, label, images).find((provider) => !closed.has(provider)) ?? null;
+}
+
 interface Supplies {
-  readonly deficits: readonly Deficit[];
+  readonly wishes: readonly Wish[];
   readonly images: ImageChoice;
   readonly targets: TargetsInUse;
 }
 
-function openLaunches(draft: Draft, grants: readonly Grant[], { deficits, images, targets }: Supplies): Launch[] {
-  const reasons = new Map(deficits.map((deficit) => [deficit.label, createReasons(deficit, targets)]));
+function openLaunches(draft: Draft, grants: readonly Grant[], { wishes, images, targets }: Supplies): Launch[] {
+  const reasons = new Map(wishes.map((wish) => [wish.label, createReasons(wish, targets)]));
   const launches: Launch[] = [];
   for (const grant of grants) {
     const { label: name, provider, target } = grant;
@@ -140,9 +156,9 @@ function createReasons(
   };
 }
 
-function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: readonly Launch[]): void {
+function noteShortages(draft: Draft, wishes: readonly Wish[], launches: readonly Launch[]): void {
   const launched = groupBy(launches, ({ label }) => label);
-  for (const { label: name, amount, dropped, room } of deficits) {
+  for (const { label: name, amount, dropped, deferred, room } of wishes) {
     const label = draft.world.config.labels.get(name) as LabelConfig;
     if (label.providers.length === 0) {
       draft.note(`label ${name}`, 'no provider may supply it');
@@ -151,10 +167,12 @@ function noteShortages(draft: Draft, deficits: readonly Deficit[], launches: rea
     const left = label.providers.map((provider) => describeProvider(draft, label, provider)).join('; ');
     const count = amount - (launched.get(name)?.length ?? 0);
     const why =
-      amount + dropped > room
+      amount + dropped + deferred > room
         ? `do not fit: there is room for ${room}`
         : 'give way to requests that have waited for long';
     if (dropped > 0) draft.noteSpare(`label ${name}`, `${dropped} more for min-ready ${why} (${left})`);
+    if (deferred > 0)
+      draft.note(`label ${name}`, `${deferred} more give way to requests whose turn is before (${left})`);
     if (count > 0) draft.note(`label ${name}`, `${count} of ${amount} missing nodes are not launched now (${left})`);
   }
 }

@@ -1,0 +1,100 @@
+/**
+ * The line of all requests that wait, whatever their labels: what each of them has, and what it lacks. The nodes of a label
+ * go to its requests in the order of their ranks, as they will be granted: READY ones first, then those on their way.
+ */
+import { isFree } from '../lifecycle/hand-out.ts';
+import type { NodeState } from '../lifecycle/node-states.ts';
+import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
+import { openTargets } from '../lifecycle/targets.ts';
+import type { Draft } from './draft.ts';
+import { isCandidate, servable } from './plan-requests.ts';
+
+/** How long a request waits before room is made for it, in milliseconds. */
+const PATIENCE_MS = 120_000;
+
+/** A request whose turn comes behind those before it in the line. */
+export interface Turn {
+  readonly label: string;
+  /** Nodes that it wants and that nobody has launched. */
+  readonly lacking: number;
+  /** It has waited for long. */
+  readonly isOverdue: boolean;
+  /** READY nodes that wait for the others of its set. */
+  readonly kept: readonly NodeRecord[];
+}
+
+export interface Line {
+  readonly turns: readonly Turn[];
+  /** Ids of READY nodes that are for somebody in the line, or are granted by this plan. */
+  readonly taken: ReadonlySet<number>;
+}
+
+/** What there is of a label for requests. */
+interface Stock {
+  /** Those that can be granted now. */
+  readonly ready: NodeRecord[];
+  /** READY ones that are given already. */
+  given: number;
+  /** Others, which will be READY. */
+  coming: number;
+  /** Somebody waits for more than there is: nobody of the label overtakes. */
+  isShort: boolean;
+}
+
+export function lineUp(draft: Draft): Line {
+  const taken = new Set<number>();
+  const stocks = takeStock(draft, taken);
+  const turns = servable(draft).map((request) => {
+    const stock = stocks.get(request.label) as Stock;
+    const nodes = stock.ready.slice(stock.given, stock.given + request.count);
+    for (const { id } of nodes) taken.add(id);
+    stock.given += nodes.length;
+    const coming = Math.min(stock.coming, request.count - nodes.length);
+    stock.coming -= coming;
+    const lacking = request.count - nodes.length - coming;
+    stock.isShort ||= nodes.length < request.count;
+    return {
+      label: request.label,
+      lacking,
+      isOverdue: lacking > 0 && isOverdue(draft, request),
+      kept: stock.isShort ? nodes : [],
+    };
+  });
+  return { turns, taken };
+}
+
+/** Those that will be READY, a READY one if its next check goes well. */
+const IS_COMING = {
+  building: true,
+  test: true,
+  ready: true,
+  used: false,
+  hold: false,
+  delete: false,
+} as const satisfies Record<NodeState, boolean>;
+
+function takeStock(draft: Draft, taken: Set<number>): Map<string, Stock> {
+  const open = new Set(openTargets(draft.world.config));
+  const stocks = new Map<string, Stock>();
+  for (const { label } of servable(draft))
+    if (!stocks.has(label)) stocks.set(label, { ready: [], given: 0, coming: 0, isShort: false });
+  for (const node of draft.world.nodes) {
+    const stock = stocks.get(node.label);
+    if (stock === undefined) continue;
+    if (isCandidate(draft, node, open)) stock.ready.push(node);
+    else if (IS_COMING[node.state] && open.has(node.target) && isFree(node) && !draft.isRetiring(node.id)) {
+      stock.coming += 1;
+      taken.add(node.id);
+    }
+  }
+  return stocks;
+}
+
+/** The plan wakes when it will be. */
+function isOverdue(draft: Draft, { createdAt }: RequestRecord): boolean {
+  const { now } = draft.world;
+  // One "from the future" was made before the clock was set back.
+  if (now >= createdAt + PATIENCE_MS || createdAt > now) return true;
+  draft.wakeAt(createdAt + PATIENCE_MS);
+  return false;
+}
