@@ -3,7 +3,17 @@ import type { NodeRecord, RequestRecord } from '../../../src/lifecycle/records.t
 import { explainRequest } from '../../../src/planning/explain-request.ts';
 import type { Explanation } from '../../../src/planning/explanation.ts';
 import { plan } from '../../../src/planning/plan.ts';
-import { aConfig, aLabel, aNode, aProvider, aRequest, aTarget, NOW, readyImagesOf } from '../../support/builders.ts';
+import {
+  aConfig,
+  aLabel,
+  aNode,
+  aProvider,
+  aRequest,
+  aSubnode,
+  aTarget,
+  NOW,
+  readyImagesOf,
+} from '../../support/builders.ts';
 import { aJenkinsTarget } from '../../support/hand-over.ts';
 import { ago, minutes, situation, type Situation } from '../../support/planned.ts';
 
@@ -142,6 +152,57 @@ describe('when its nodes may be expected', () => {
     const expectedFor = (count: number): number | null | undefined =>
       explain({ nodes, requests: [...leases, waiting({ count })] })?.expectedAt;
     expect([expectedFor(1), expectedFor(2), expectedFor(3)]).toEqual([NOW + minutes(11), NOW + minutes(21), null]);
+  });
+
+  describe('where leases hold all places', () => {
+    const TOOK = 60_000;
+    const config = aConfig({
+      labels: [aLabel({ minReady: 0 }), aLabel({ name: 'other', minReady: 0 }), aLabel({ name: 'set', subnodes: 2 })],
+      providers: [aProvider({ maxServers: 4 })],
+    });
+    /** Four nodes of `other`, of which a lease ends each ten seconds. */
+    const leases = [1, 2, 3, 4].map((id) => aRequest({ id, state: 'granted', expiresAt: NOW + 10_000 * id }));
+    const nodes = leases.map(({ id }) => came(id, TOOK, { label: 'other', state: 'used', requestId: id }));
+    const expectedFor = (id: number, requests: readonly RequestRecord[], from = nodes): number | null | undefined => {
+      const after = explain({ config, nodes: from, requests: [...leases, ...requests] }, id)?.expectedAt;
+      return after === null || after === undefined ? after : after - NOW;
+    };
+
+    it('is told of a label of which there is no node: a launch takes as long as others there', () => {
+      expect(expectedFor(7, [waiting()])).toBe(10_000 + TOOK);
+      const unknown = nodes.map((node) => ({ ...node, reachableAt: null }));
+      // The end of the lease is all that anybody knows.
+      expect(expectedFor(7, [waiting()], unknown)).toBe(10_000);
+    });
+
+    it('promises the end of each lease once, to the first in the line of all labels', () => {
+      const line = [
+        waiting({ id: 8, label: 'other', count: 2, createdAt: ago(3000) }),
+        waiting({ createdAt: ago(2000) }),
+        waiting({ id: 9, label: 'other', createdAt: ago(1000) }),
+        waiting({ id: 10, createdAt: ago(500) }),
+      ];
+      expect([8, 7, 9, 10].map((id) => expectedFor(id, line))).toEqual([
+        20_000 + TOOK,
+        30_000 + TOOK,
+        40_000 + TOOK,
+        null,
+      ]);
+    });
+
+    it('counts the servers of a set, not its nodes', () => {
+      expect(expectedFor(7, [waiting({ label: 'set' })])).toBe(30_000 + TOOK);
+      const sets = [came(1, TOOK, { label: 'set', state: 'used', requestId: 2, subnodes: [aSubnode(), aSubnode()] })];
+      expect(expectedFor(7, [waiting({ count: 3 })], [...sets, nodes[0]!])).toBe(20_000 + TOOK);
+    });
+
+    it('is behind what goes already, and places that are free are for the first in the line', () => {
+      const going = came(1, TOOK, { label: 'other', state: 'delete', deleteAt: NOW });
+      expect(expectedFor(7, [waiting()], [going, ...nodes.slice(1)])).toBe(TOOK);
+      const line = [waiting({ id: 8, label: 'other', createdAt: ago(90_000) }), waiting()];
+      expect(expectedFor(7, line, [going, ...nodes.slice(1)])).toBe(20_000 + TOOK);
+      expect(expectedFor(7, line, nodes.slice(2))).toBe(TOOK);
+    });
   });
 
   it('is not known while nobody knows how long a launch takes', () => {
