@@ -94,6 +94,15 @@ export function hopefulProviders(draft: Draft, label: LabelConfig, images: Image
   return hopeful.toSorted((a, b) => (a.lack === b.lack ? 0 : a.lack - b.lack)).map(({ provider }) => provider);
 }
 
+/** How many nodes of a label fit beside what is held and what others have, once everything else is gone. */
+export function countReachable(draft: Draft, label: LabelConfig): number {
+  const movable = sumMovable(draft);
+  return label.providers.reduce((sum, provider) => {
+    const left = draft.ledgers().get(provider)?.left ?? NOTHING;
+    return sum + countFitting(add(left, movable.get(provider) ?? NOTHING), nodeCost(draft, label, provider));
+  }, 0);
+}
+
 const movableOf = new WeakMap<Draft, ReadonlyMap<string, Amounts>>();
 
 /** What nodes take at each provider that will go some time without an operator's doing. */

@@ -108,7 +108,8 @@ interface Want {
   readonly lacking: number;
 }
 
-/** What there is for a request: at first what nobody has to go for, at last all that may go. */
+/** What there is for a request: at first what is free, at last all that may go for it. */
+const withFree = ({ free }: Plot): Amounts => free;
 const withGoing = ({ room }: Plot): Amounts => room;
 const withIdle = ({ room, idle }: Plot): Amounts => add(room, idle);
 const withKept = (plot: Plot): Amounts => add(withIdle(plot), plot.kept);
@@ -122,7 +123,7 @@ function makeRoom(draft: Draft, field: Field, { index, lacking }: Want): Claim {
   field.isUsedUp = !isSure;
   const used = new Set<Ground>();
   let left = lacking;
-  for (const reach of [withGoing, withIdle, withKept]) {
+  for (const reach of [withFree, withGoing, withIdle, withKept]) {
     for (const ground of grounds) {
       const count = Math.min(left, countFitting(reach(ground.plot), ground.cost));
       if (count === 0) continue;

@@ -1,12 +1,17 @@
 /**
  * The line of all requests that wait, whatever their labels: what each of them has, and what it lacks. The nodes of a label
  * go to its requests in the order of their ranks, as they will be granted: READY ones first, then those on their way.
+ *
+ * Behind all others are those that cannot have their sets as long as nodes are held, and whoever waits behind them for the
+ * same label: what they have so far would be of use to nobody.
  */
+import type { LabelConfig } from '../config/types.ts';
 import { isFree } from '../lifecycle/hand-out.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
 import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import type { Draft } from './draft.ts';
+import { countReachable } from './offers.ts';
 import { isCandidate, servable } from './plan-requests.ts';
 
 /** How long a request waits before room is made for it, in milliseconds. */
@@ -44,7 +49,7 @@ interface Stock {
 export function lineUp(draft: Draft): Line {
   const taken = new Set<number>();
   const stocks = takeStock(draft, taken);
-  const turns = servable(draft).map((request) => {
+  const turns = inOrder(draft).map((request) => {
     const stock = stocks.get(request.label) as Stock;
     const nodes = stock.ready.slice(stock.given, stock.given + request.count);
     for (const { id } of nodes) taken.add(id);
@@ -61,6 +66,24 @@ export function lineUp(draft: Draft): Line {
     };
   });
   return { turns, taken };
+}
+
+/** Whoever can be served before who cannot for the time being, else by rank. */
+function inOrder(draft: Draft): readonly RequestRecord[] {
+  const reachable = new Map<string, number>();
+  const stuck = new Set<string>();
+  const behind: RequestRecord[] = [];
+  const before = servable(draft).filter((request) => {
+    const { label: name, count } = request;
+    let most = reachable.get(name);
+    // There are only labels of the configuration among those that can be served.
+    if (most === undefined)
+      reachable.set(name, (most = countReachable(draft, draft.world.config.labels.get(name) as LabelConfig)));
+    if (count > most) stuck.add(name);
+    if (stuck.has(name)) behind.push(request);
+    return !stuck.has(name);
+  });
+  return [...before, ...behind];
 }
 
 /** Those that will be READY, a READY one if its next check goes well. */

@@ -64,6 +64,31 @@ describe('requests of two labels that hold half of a provider each', () => {
   });
 });
 
+describe('a request that cannot have its set while a node is held', () => {
+  /** The set wants all four places, of which one is held; two single nodes would fit. */
+  function stuck(): { pool: SimulatedPool; whole: number; pair: number } {
+    const pool = settled({ labels: [label('a'), label('b')], providers: [aProvider({ maxServers: 4 })] });
+    const before = pool.request({ label: 'a' });
+    pool.run(minutes(1));
+    const [held] = pool.nodes;
+    pool.patchNode(held!.id, { state: 'hold', requestId: null });
+    const whole = pool.request({ label: 'b', count: 4, priority: 1 });
+    pool.run(minutes(1));
+    pool.release(before);
+    return { pool, whole, pair: pool.request({ label: 'a', count: 2 }) };
+  }
+
+  it('stands in nobody’s way, and has its turn when the node is released', () => {
+    const { pool, whole, pair } = stuck();
+    expect(readyOf(pool, 'b')).toBe(3);
+    expect(waitFor(pool, pair)).toBeLessThan(minutes(4));
+    expect(waiting(pool)).toEqual([whole]);
+    for (const { id, state } of pool.nodes) if (state === 'hold') pool.patchNode(id, { state: 'delete' });
+    pool.release(pair);
+    expect(waitFor(pool, whole)).toBeLessThan(minutes(4));
+  });
+});
+
 describe('requests that share two providers', () => {
   it('are all served, whatever they hold while they wait', () => {
     const providers = ['a', 'b'].map((name) => aProvider({ name, maxServers: 6 }));
