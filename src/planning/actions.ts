@@ -20,7 +20,7 @@ export const REASONS = {
   'test-failed': 'it did not pass its acceptance test',
   'auto-hold': 'a job has failed on it whose nodes are to be held',
   'hold-expired': 'it was held for as long as was asked',
-  'room-needed': 'work waits for its place, and nothing waits for it',
+  'room-needed': 'a request whose turn is before waits for its place',
   handover: 'its target has to know of it',
   'handover-lost': 'it may have been handed over, and nobody knows to whom',
   'job-seen': 'its Jenkins shows what no event told',

@@ -258,3 +258,146 @@ describe('while a request has waited for long', () => {
     expect(launched(world)).toEqual(['idle@cloud/any>zuul for demand']);
   });
 });
+
+describe('a node that is kept for a request behind', () => {
+  const PLACES = 4;
+  const labels = [wanted(), aLabel({ name: 'other', minReady: 0 }), aLabel({ name: 'last', minReady: 0 }), IDLE];
+  const config = { labels, providers: [aProvider({ maxServers: PLACES })] };
+  const kept = (id: number, label = 'other', overrides: Partial<NodeRecord> = {}): NodeRecord =>
+    aNode({ id, label, stateAt: ago(minutes(10) - id * 1000), ...overrides });
+  const first = (overrides: Partial<RequestRecord> = {}): RequestRecord => waiting({ count: 3, ...overrides });
+  const behind = (overrides: Partial<RequestRecord> = {}): RequestRecord =>
+    aRequest({ id: 8, label: 'other', count: PLACES, createdAt: ago(minutes(1)), ...overrides });
+  const held = (overrides: Omit<Situation, 'config'> & { config?: ConfigOverrides } = {}): World =>
+    full({
+      config,
+      nodes: [kept(1), kept(2), kept(3, 'wanted'), kept(4, 'wanted')],
+      requests: [first(), behind()],
+      ...overrides,
+    });
+  const going = (...ids: number[]): string[] => ids.map((id) => `retire-node node:${id}: room-needed (label wanted)`);
+
+  it('goes for the first in the line, the oldest one, and no more than it lacks', () => {
+    expect(retired(held())).toEqual(going(1));
+    expect(retired(held({ requests: [first({ count: 4 }), behind()] }))).toEqual(going(1, 2));
+  });
+
+  it('stays until the first in the line has waited for two minutes', () => {
+    const early = held({ requests: [first({ createdAt: ago(minutes(2) - 1) }), behind()] });
+    expect([retired(early), restOf(early)]).toEqual([[], 1]);
+  });
+
+  it('stays for one that is behind, however long both have waited', () => {
+    const before = behind({ createdAt: ago(minutes(3)), count: 4 });
+    expect(retired(held({ requests: [first(), before] }))).toEqual(
+      [3, 4].map((id) => `retire-node node:${id}: room-needed (label other)`),
+    );
+    const urgent = behind({ priority: 1, createdAt: ago(1000) });
+    expect(retired(held({ requests: [first(), urgent] }))).toEqual([]);
+  });
+
+  it('goes after those that nobody waits for, and before those kept for requests further ahead', () => {
+    const nodes = [kept(1), kept(2, 'last'), kept(3, 'idle'), kept(4, 'wanted')];
+    const requests = [behind({ id: 9, label: 'last', count: 4, createdAt: ago(1000) }), behind({ count: 4 })];
+    const lacking = (count: number): string[] => retired(held({ nodes, requests: [first({ count }), ...requests] }));
+    expect([lacking(2), lacking(3), lacking(4)]).toEqual([going(3), going(3, 2), going(3, 2, 1)]);
+  });
+
+  it('stays when its request is granted in the same breath', () => {
+    expect(retired(held({ requests: [first(), behind({ count: 2 })] }))).toEqual([]);
+    // What is more than that goes.
+    expect(retired(held({ requests: [first(), behind({ count: 1 })] }))).toEqual(going(2));
+  });
+
+  it('stays when the first in the line would not have its set all the same', () => {
+    const inUse = [kept(1), kept(2, 'last', { state: 'used' }), kept(3, 'wanted'), kept(4, 'wanted')];
+    const whole = first({ count: 4 });
+    expect(retired(held({ nodes: inUse, requests: [whole, behind({ count: 2 })] }))).toEqual([]);
+    // Nor does it go for one between the two: it will be for the first.
+    const between = behind({ id: 9, label: 'last', createdAt: ago(minutes(2)), count: 1 });
+    expect(retired(held({ nodes: inUse, requests: [whole, between, behind({ count: 2 })] }))).toEqual([]);
+  });
+
+  it('stays when jobs in queues want nodes of its label, or places are about to be free', () => {
+    expect(retired(held({ demand: new Map([['other', 1]]) }))).toEqual([]);
+    const nodes = [kept(1), kept(2, 'last', { state: 'delete', deleteAt: NOW }), kept(3, 'wanted'), kept(4, 'wanted')];
+    expect(retired(held({ nodes }))).toEqual([]);
+  });
+
+  it('goes where the label of the first in the line can be, and nowhere else', () => {
+    const providers = ['cloud', 'else'].map((name) => aProvider({ name, maxServers: 2 }));
+    const both = ['cloud', 'else'];
+    const spread = [wanted({ providers: ['else'] }), aLabel({ name: 'other', minReady: 0, providers: both })];
+    const nodes = [1, 2, 3, 4].map((id) => kept(id, 'other', { provider: id < 3 ? 'cloud' : 'else', attempt: 1 }));
+    const requests = [first({ count: 1 }), behind({ count: 4 }), behind({ id: 9, count: 4 })];
+    const world = held({ config: { labels: spread, providers }, nodes, requests });
+    // All four are there for the second: it is granted, and nothing goes.
+    expect(retired(world)).toEqual([]);
+    const short = nodes.map((node) => (node.id === 1 ? { ...node, state: 'used' as const } : node));
+    expect(retired({ ...world, nodes: short })).toEqual(going(3));
+  });
+
+  it('goes for each place that a set of servers takes', () => {
+    const sets = [wanted({ subnodes: 2 }), aLabel({ name: 'other', minReady: 0 })];
+    const nodes = [kept(1), kept(2)];
+    const requests = [first({ count: 1 }), behind({ count: 4 })];
+    expect(retired(held({ config: { ...config, labels: sets }, nodes, requests }))).toEqual(going(1));
+    expect(retired(held({ config: { ...config, labels: sets }, nodes: [...nodes, kept(3)], requests }))).toEqual(
+      going(1, 2),
+    );
+  });
+});
+
+describe('a place that comes free for the first in the line', () => {
+  const labels = [wanted(), aLabel({ name: 'other', minReady: 0 })];
+  const one = aNode({ id: 1, label: 'other' });
+  const leaving = (id: number): NodeRecord => aNode({ id, label: 'other', state: 'delete', deleteAt: NOW });
+  const first = (overrides: Partial<RequestRecord> = {}): RequestRecord => waiting({ count: 3, ...overrides });
+  const behind = aRequest({ id: 8, label: 'other', count: 4, createdAt: ago(minutes(2)) });
+  const contested = (overrides: Omit<Situation, 'config'> & { config?: ConfigOverrides } = {}): World =>
+    full({
+      config: { labels, providers: [aProvider({ maxServers: 4 })] },
+      nodes: [one, leaving(2), leaving(3)],
+      requests: [first(), behind],
+      ...overrides,
+    });
+  const LAUNCH = 'wanted@cloud/any>zuul for request';
+
+  it('is not taken by those behind it', () => {
+    expect(launched(contested())).toEqual([LAUNCH]);
+    expect(notesOf(plan(contested()))).toContain(
+      'label other: 3 more give way to requests whose turn is before (cloud has 1 server free of 4)',
+    );
+  });
+
+  it('is shared as ever while it has not waited for long, and with jobs in queues', () => {
+    const young = contested({
+      requests: [first({ createdAt: ago(1000) }), { ...behind, createdAt: ago(1000) }],
+      nodes: [one, leaving(2)],
+    });
+    expect(launched(young).toSorted()).toEqual(['other@cloud/any>zuul for request', LAUNCH]);
+    const queued = contested({ demand: new Map([['other', 20]]), requests: [first()], nodes: [one] });
+    expect(
+      launched(queued)
+        .map((launch) => launch.split(' for ')[1])
+        .toSorted(),
+    ).toContain('demand');
+  });
+
+  it('is for those behind it when it needs no more', () => {
+    const enough = contested({ requests: [first({ count: 1 }), behind], nodes: [one] });
+    expect(launched(enough)).toContain(LAUNCH);
+    const building = aNode({ id: 5, label: 'wanted', state: 'building' });
+    const served = contested({ requests: [first({ count: 1 }), behind], nodes: [one, building] });
+    expect(launched(served)).toEqual(Array.from({ length: 2 }, () => 'other@cloud/any>zuul for request'));
+  });
+
+  it('is one of its own providers: places elsewhere go to whoever wants them', () => {
+    const providers = ['cloud', 'else'].map((name) => aProvider({ name, maxServers: 4 }));
+    const everywhere = [wanted({ providers: ['cloud'] }), { ...labels[1]!, providers: ['cloud', 'else'] }];
+    expect(launched(contested({ config: { labels: everywhere, providers } })).toSorted()).toEqual([
+      ...Array.from({ length: 3 }, () => 'other@else/any>zuul for request'),
+      LAUNCH,
+    ]);
+  });
+});
