@@ -16,7 +16,7 @@ import { openLedgers, type Ledger } from './ledger.ts';
 import type { World } from './world.ts';
 
 /** What requests can have of a label. */
-export interface Stock {
+export interface Outlook {
   /** READY nodes. */
   readonly ready: number;
   /** When each node that is being launched was begun, earliest first. */
@@ -24,7 +24,7 @@ export interface Stock {
 }
 
 /** By label, of those of which there are nodes. */
-export function takeStocks({ config, nodes }: World): ReadonlyMap<string, Stock> {
+export function outlooksOf({ config, nodes }: World): ReadonlyMap<string, Outlook> {
   const open = new Set(openTargets(config));
   const groups = groupBy(
     nodes.filter(({ target }) => open.has(target)),
@@ -43,7 +43,7 @@ export function takeStocks({ config, nodes }: World): ReadonlyMap<string, Stock>
 export interface Prospect {
   /** In the order of their turns. */
   readonly waiting: readonly RequestRecord[];
-  readonly stocks: ReadonlyMap<string, Stock>;
+  readonly outlooks: ReadonlyMap<string, Outlook>;
   /** Whether nodes of a label can be launched at a provider now, as far as that is known. */
   readonly canLaunch: (label: string, provider: string) => boolean;
 }
@@ -51,12 +51,12 @@ export interface Prospect {
 /** Epoch milliseconds by id of the request; null: nobody can tell. */
 export function expectNodes(
   world: World,
-  { waiting, stocks, canLaunch }: Prospect,
+  { waiting, outlooks, canLaunch }: Prospect,
 ): ReadonlyMap<number, number | null> {
   const yards = openYards(world);
   const openSource = (name: string): Source => {
     const { providers = [], subnodes = 0 } = world.config.labels.get(name) ?? {};
-    const { ready = 0, building = [] } = stocks.get(name) ?? {};
+    const { ready = 0, building = [] } = outlooks.get(name) ?? {};
     return {
       launchMs: launchTime(world.nodes, name, providers),
       ready,

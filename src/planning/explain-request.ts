@@ -2,17 +2,17 @@
 import { byRank } from '../lifecycle/hand-out.ts';
 import type { RequestRecord } from '../lifecycle/records.ts';
 import type { Note } from './actions.ts';
-import { expectNodes, takeStocks, type Stock } from './expectations.ts';
+import { expectNodes, outlooksOf, type Outlook } from './expectations.ts';
 import type { Explanation } from './explanation.ts';
 import type { World } from './world.ts';
 
 /** null: no such request waits. */
 export function explainRequest(world: World, notes: readonly Note[], id: number): Explanation | null {
-  const { places, stocks, expected, obstacles } = surveyOf(world, notes);
+  const { places, outlooks, expected, obstacles } = surveyOf(world, notes);
   const place = places.get(id);
   if (place === undefined) return null;
   const { request, position, nodesAhead, obstacle } = place;
-  const { ready = 0, building = [] } = stocks.get(request.label) ?? {};
+  const { ready = 0, building = [] } = outlooks.get(request.label) ?? {};
   let why = obstacles.get(request.label);
   if (why === undefined) obstacles.set(request.label, (why = obstaclesOf(notes, request.label)));
   return {
@@ -29,7 +29,7 @@ export function explainRequest(world: World, notes: readonly Note[], id: number)
 interface Survey {
   readonly places: ReadonlyMap<number, Place>;
   /** By label. */
-  readonly stocks: ReadonlyMap<string, Stock>;
+  readonly outlooks: ReadonlyMap<string, Outlook>;
   /** When each may expect its nodes; those that wait in vain are not in it. */
   readonly expected: ReadonlyMap<number, number | null>;
   /** By label, of those that were asked for. */
@@ -46,12 +46,12 @@ function surveyOf(world: World, notes: readonly Note[]): Survey {
 
 function makeSurvey(world: World, notes: readonly Note[]): Survey {
   const places = findPlaces(world, notes);
-  const stocks = takeStocks(world);
+  const outlooks = outlooksOf(world);
   const waiting = [...places.values()].filter(({ obstacle }) => obstacle === null).map(({ request }) => request);
   const closed = new Set(notes.filter(({ isShare }) => isShare !== true).map(({ about }) => about));
   const canLaunch = (label: string, provider: string): boolean => !closed.has(`label ${label} at ${provider}`);
-  const expected = expectNodes(world, { waiting, stocks, canLaunch });
-  return { places, stocks, expected, obstacles: new Map() };
+  const expected = expectNodes(world, { waiting, outlooks, canLaunch });
+  return { places, outlooks, expected, obstacles: new Map() };
 }
 
 interface Place {

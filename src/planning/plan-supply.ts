@@ -16,7 +16,7 @@ import { planRoom } from './plan-room.ts';
 import { surveyTargets, type TargetSurvey } from './plan-targets.ts';
 import { describeLeft, estimate, freeServers } from './quota.ts';
 import { lineUp } from './turns.ts';
-import { yieldPlaces, type Wish } from './yield-places.ts';
+import { yieldPlaces, type Need } from './yield-places.ts';
 import { chooseZones } from './zones.ts';
 
 export function planSupply(draft: Draft): readonly Round[] {
@@ -25,24 +25,24 @@ export function planSupply(draft: Draft): readonly Round[] {
   const survey = surveyTargets(draft);
   const targets = targetsInUse(draft, survey);
   const images = chooseImages(draft.world);
-  const wishes = findWishes(draft, targets, images);
-  if (wishes.length === 0) return [];
+  const needs = findNeeds(draft, targets, images);
+  if (needs.length === 0) return [];
   noteNothingToGive(draft);
   const allocation = allocate({
     providers: Array.from(draft.ledgers().values(), (ledger) => ({
       name: ledger.provider,
       available: freeServers(ledger),
     })),
-    requests: wishes.map((wish) => openRequest(draft, wish, images)),
+    requests: needs.map((need) => openRequest(draft, need, images)),
     targets: countTargetLoads(draft.world.nodes, survey.online, targets.open),
     rounds: memory.rounds,
   });
   noteShares(draft, allocation.shares);
-  const launches = openLaunches(draft, allocation.grants, { wishes, images, targets });
+  const launches = openLaunches(draft, allocation.grants, { needs, images, targets });
   if (launches.length > 0) {
     draft.order({ kind: 'launch-nodes', subject: 'supply', reason: launches[0]?.reason ?? 'min-ready', launches });
   }
-  noteShortages(draft, wishes, launches);
+  noteShortages(draft, needs, launches);
   // Where nothing could be given there was no division: waits that passes alone count would all end up equal.
   return allocation.grants.length === 0 ? memory.rounds : allocation.rounds;
 }
@@ -54,11 +54,11 @@ function targetsInUse({ world: { config } }: Draft, { online, counted }: TargetS
 }
 
 /** What is to be launched for each label, and what is not although it is missing. */
-function findWishes(draft: Draft, targets: TargetsInUse, images: ImageChoice): readonly Wish[] {
+function findNeeds(draft: Draft, targets: TargetsInUse, images: ImageChoice): readonly Need[] {
   const line = lineUp(draft);
   const room = planRoom(draft, line, images);
-  const wishes = yieldPlaces(draft, findDeficits(draft, targets), { line, room });
-  return wishes.filter(({ amount, dropped, deferred }) => amount > 0 || dropped > 0 || deferred > 0);
+  const needs = yieldPlaces(draft, findDeficits(draft, targets), { line, room });
+  return needs.filter(({ amount, dropped, deferred }) => amount > 0 || dropped > 0 || deferred > 0);
 }
 
 function findDeficits(draft: Draft, targets: TargetsInUse): readonly Deficit[] {
@@ -86,8 +86,8 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function openRequest(draft: Draft, wish: Wish, images: ImageChoice): AllocationRequest {
-  const { label: name, amount, forDemand, closed } = wish;
+function openRequest(draft: Draft, need: Need, images: ImageChoice): AllocationRequest {
+  const { label: name, amount, forDemand, closed } = need;
   const label = draft.world.config.labels.get(name) as LabelConfig;
   const places = new Map<string, number>();
   let room = 0;
@@ -100,7 +100,7 @@ function openRequest(draft: Draft, wish: Wish, images: ImageChoice): AllocationR
       room += offer.room;
     }
   }
-  const forRequests = Math.min(wish.forRequests, amount);
+  const forRequests = Math.min(need.forRequests, amount);
   const forQueues = Math.min(forDemand, amount) - forRequests;
   // Nothing is kept for what merely is to be READY.
   const keepAt = forDemand > 0 && room === 0 ? findKeeper(draft, label, { closed, images }) : null;
@@ -111,19 +111,19 @@ function openRequest(draft: Draft, wish: Wish, images: ImageChoice): AllocationR
 function findKeeper(
   draft: Draft,
   label: LabelConfig,
-  { closed, images }: Pick<Wish, 'closed'> & { readonly images: ImageChoice },
+  { closed, images }: Pick<Need, 'closed'> & { readonly images: ImageChoice },
 ): string | null {
   return hopefulProviders(draft, label, images).find((provider) => !closed.has(provider)) ?? null;
 }
 
 interface Supplies {
-  readonly wishes: readonly Wish[];
+  readonly needs: readonly Need[];
   readonly images: ImageChoice;
   readonly targets: TargetsInUse;
 }
 
-function openLaunches(draft: Draft, grants: readonly Grant[], { wishes, images, targets }: Supplies): Launch[] {
-  const reasons = new Map(wishes.map((wish) => [wish.label, createReasons(wish, targets)]));
+function openLaunches(draft: Draft, grants: readonly Grant[], { needs, images, targets }: Supplies): Launch[] {
+  const reasons = new Map(needs.map((need) => [need.label, createReasons(need, targets)]));
   const launches: Launch[] = [];
   for (const grant of grants) {
     const { label: name, provider, target } = grant;
@@ -156,9 +156,9 @@ function createReasons(
   };
 }
 
-function noteShortages(draft: Draft, wishes: readonly Wish[], launches: readonly Launch[]): void {
+function noteShortages(draft: Draft, needs: readonly Need[], launches: readonly Launch[]): void {
   const launched = groupBy(launches, ({ label }) => label);
-  for (const { label: name, amount, dropped, deferred, room } of wishes) {
+  for (const { label: name, amount, dropped, deferred, room } of needs) {
     const label = draft.world.config.labels.get(name) as LabelConfig;
     if (label.providers.length === 0) {
       draft.note(`label ${name}`, 'no provider may supply it');

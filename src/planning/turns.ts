@@ -35,7 +35,7 @@ export interface Line {
 }
 
 /** What there is of a label for requests. */
-interface Stock {
+interface Lot {
   /** Those that can be granted now. */
   readonly ready: NodeRecord[];
   /** READY ones that are given already. */
@@ -48,21 +48,21 @@ interface Stock {
 
 export function lineUp(draft: Draft): Line {
   const taken = new Set<number>();
-  const stocks = takeStock(draft, taken);
+  const lots = sortIntoLots(draft, taken);
   const turns = inOrder(draft).map((request) => {
-    const stock = stocks.get(request.label) as Stock;
-    const nodes = stock.ready.slice(stock.given, stock.given + request.count);
+    const lot = lots.get(request.label) as Lot;
+    const nodes = lot.ready.slice(lot.given, lot.given + request.count);
     for (const { id } of nodes) taken.add(id);
-    stock.given += nodes.length;
-    const coming = Math.min(stock.coming, request.count - nodes.length);
-    stock.coming -= coming;
+    lot.given += nodes.length;
+    const coming = Math.min(lot.coming, request.count - nodes.length);
+    lot.coming -= coming;
     const lacking = request.count - nodes.length - coming;
-    stock.isShort ||= nodes.length < request.count;
+    lot.isShort ||= nodes.length < request.count;
     return {
       label: request.label,
       lacking,
       isOverdue: lacking > 0 && isOverdue(draft, request),
-      kept: stock.isShort ? nodes : [],
+      kept: lot.isShort ? nodes : [],
     };
   });
   return { turns, taken };
@@ -96,21 +96,21 @@ const IS_COMING = {
   delete: false,
 } as const satisfies Record<NodeState, boolean>;
 
-function takeStock(draft: Draft, taken: Set<number>): Map<string, Stock> {
+function sortIntoLots(draft: Draft, taken: Set<number>): Map<string, Lot> {
   const open = new Set(openTargets(draft.world.config));
-  const stocks = new Map<string, Stock>();
+  const lots = new Map<string, Lot>();
   for (const { label } of servable(draft))
-    if (!stocks.has(label)) stocks.set(label, { ready: [], given: 0, coming: 0, isShort: false });
+    if (!lots.has(label)) lots.set(label, { ready: [], given: 0, coming: 0, isShort: false });
   for (const node of draft.world.nodes) {
-    const stock = stocks.get(node.label);
-    if (stock === undefined) continue;
-    if (isCandidate(draft, node, open)) stock.ready.push(node);
+    const lot = lots.get(node.label);
+    if (lot === undefined) continue;
+    if (isCandidate(draft, node, open)) lot.ready.push(node);
     else if (IS_COMING[node.state] && open.has(node.target) && isFree(node) && !draft.isRetiring(node.id)) {
-      stock.coming += 1;
+      lot.coming += 1;
       taken.add(node.id);
     }
   }
-  return stocks;
+  return lots;
 }
 
 /** The plan wakes when it will be. */

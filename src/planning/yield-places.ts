@@ -7,7 +7,7 @@ import { nodeCost } from './offers.ts';
 import type { Overdue, Room } from './plan-room.ts';
 import type { Line } from './turns.ts';
 
-export interface Wish extends Deficit {
+export interface Need extends Deficit {
   /** Nodes for requests that are left out because it is the turn of others. */
   readonly deferred: number;
   /** Providers where none of them is launched now. */
@@ -21,14 +21,14 @@ interface Queue {
 
 const OPEN: ReadonlySet<string> = new Set();
 
-export function yieldPlaces(draft: Draft, deficits: readonly Deficit[], { line, room }: Queue): readonly Wish[] {
+export function yieldPlaces(draft: Draft, deficits: readonly Deficit[], { line, room }: Queue): readonly Need[] {
   if (room.overdue.length === 0) return deficits.map((deficit) => ({ deferred: 0, closed: OPEN, ...deficit }));
   const lacks = findLacks(line);
   const spare = findSpare(draft, room.overdue);
   return deficits.map((deficit) => {
     const label = draft.world.config.labels.get(deficit.label) as LabelConfig;
-    const wish = awaitTurn(deficit, { label, lacks: lacks.get(label.name) ?? [], room });
-    return yieldSpare(draft, wish, { label, spare });
+    const need = awaitTurn(deficit, { label, lacks: lacks.get(label.name) ?? [], room });
+    return yieldSpare(draft, need, { label, spare });
   });
 }
 
@@ -57,7 +57,7 @@ interface Waiting {
 }
 
 /** Leaves out requests whose turn is behind that of others for whom places are kept. Jobs in queues have no such turn. */
-function awaitTurn(deficit: Deficit, { label: { providers }, lacks, room }: Waiting): Wish {
+function awaitTurn(deficit: Deficit, { label: { providers }, lacks, room }: Waiting): Need {
   const { forRequests, forDemand, amount } = deficit;
   const first = lacks[0]?.index ?? -1;
   const closedFrom = (provider: string): number => room.closedFrom.get(provider) ?? Infinity;
@@ -84,9 +84,9 @@ interface Leftovers {
 }
 
 /** Leaves out what `min-ready` would take from those who have waited for long. */
-function yieldSpare(draft: Draft, wish: Wish, { label, spare }: Leftovers): Wish {
-  const { amount, forDemand, dropped } = wish;
-  if (amount <= forDemand) return wish;
+function yieldSpare(draft: Draft, need: Need, { label, spare }: Leftovers): Need {
+  const { amount, forDemand, dropped } = need;
+  if (amount <= forDemand) return need;
   let kept = forDemand;
   for (const provider of label.providers) {
     const cost = nodeCost(draft, label, provider);
@@ -95,7 +95,7 @@ function yieldSpare(draft: Draft, wish: Wish, { label, spare }: Leftovers): Wish
     spare.set(provider, subtract(left, times(cost, count)));
     kept += count;
   }
-  return { ...wish, amount: kept, dropped: dropped + amount - kept };
+  return { ...need, amount: kept, dropped: dropped + amount - kept };
 }
 
 /** What is free at each provider beyond what those need who have waited for long, wherever they may get it. */
