@@ -59,7 +59,8 @@ export async function setupImage(
     return failSlot(context, slot, { reason: 'script-interrupted', error: lostKey, counts: false, signal });
   // It cannot be repeated, so that it starts is recorded first.
   const started = { kind: 'setup-started', reason: 'next-step' };
-  if (!(await store.patch('image', imageId, { state: 'building' }, { setupAt: clock.now() }, started))) return;
+  const guard = { state: 'building', setupAt: null } as const;
+  if (!(await store.patch('image', imageId, guard, { setupAt: clock.now() }, started))) return;
   try {
     const limit = { clock, ms: SETUP_SCRIPT_LIMIT_MS, what: 'the set-up script' };
     await withTimeLimit(limit, signal, (own) => runSetup(context, image, own));

@@ -22,11 +22,12 @@ export async function registerNode(
 ): Promise<Rest | void> {
   const { store, clock, targets, targetBook, log } = context;
   const node = findNode(context, nodeId);
-  const { state, target } = node;
+  const { state, target, registerAt } = node;
   const obstacle = findObstacle(context, target);
   if (obstacle !== null) return { restMs: AWAY_REST_MS, error: obstacle };
   const handed = handedNode(context, node);
-  if (!(await store.patch('node', nodeId, { state }, { registerAt: clock.now() }))) return;
+  // Another daemon may have offered it since it was read, when this one stood still for a while.
+  if (!(await store.patch('node', nodeId, { state, registerAt }, { registerAt: clock.now() }))) return;
   const manager = await targets.register(target, handed, signal).catch((error: unknown) => {
     // Else nodes are made, refused and deleted as fast as the cloud makes them.
     if (isNodepoolError(error, 'command-failed'))

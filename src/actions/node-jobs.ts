@@ -18,13 +18,13 @@ export async function holdNode(
     log.info({ node: nodeId, provider, label, job: jobName }, 'node held');
 }
 
-export async function noteJob(
-  { nodeId, seen, reason }: ActionOf<'note-job'>,
-  { store, clock }: ActionContext,
-): Promise<void> {
+export async function noteJob({ nodeId, seen, reason }: ActionOf<'note-job'>, context: ActionContext): Promise<void> {
+  const { store, clock } = context;
   if (seen === 'started') {
     const event = { kind: 'job-started', reason, detail: null };
-    await store.moveNode({ id: nodeId, from: 'ready', to: 'used', by: 'event', patch: { reason: null }, event });
+    const { state } = findNode(context, nodeId);
+    if (state === 'hold') await store.patch('node', nodeId, { state, heldFrom: 'ready' }, { heldFrom: 'used' }, event);
+    else await store.moveNode({ id: nodeId, from: 'ready', to: 'used', by: 'event', patch: { reason: null }, event });
     return;
   }
   const event = { kind: 'job-ended', reason, detail: null };

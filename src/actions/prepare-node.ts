@@ -113,7 +113,8 @@ async function runReadyScript(context: ActionContext, node: NodeRecord, signal: 
   const { shell } = context.provider(node.provider);
   const started = { kind: 'script-started', reason: 'next-step', detail: script };
   const patch = { scriptAt: context.clock.now() };
-  if (!(await context.store.patch('node', node.id, { state: 'building' }, patch, started))) return false;
+  if (!(await context.store.patch('node', node.id, { state: 'building', scriptAt: null }, patch, started)))
+    return false;
   const limit = { clock: context.clock, ms: READY_SCRIPT_LIMIT_MS, what: `ready script ${script}` };
   await withTimeLimit(limit, signal, async (own) => {
     for (const server of [...node.subnodes, node]) {

@@ -122,7 +122,9 @@ export async function unholdNode({ store, clock }: Holder, id: number): Promise<
     if (node.state !== 'hold')
       throw new NodepoolError('refused', `node ${id} is ${node.state}; only a held node can be given back`);
     const to = node.heldFrom ?? 'used';
-    const isMoved = await store.moveNode({ id, from: 'hold', to, by: 'operator', patch, event });
+    // A job may begin on it meanwhile.
+    const guard = to === 'ready' ? { heldFrom: to } : {};
+    const isMoved = await store.moveNode({ id, from: 'hold', to, by: 'operator', guard, patch, event });
     return isMoved ? { ...node, ...patch, state: to, stateAt: clock.now() } : null;
   };
   const find = (): Promise<NodeRecord | null> => findNode(store, id);

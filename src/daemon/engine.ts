@@ -93,11 +93,17 @@ export class EngineCore {
   async tick(): Promise<Plan | null> {
     const hasNews = this.#hasNews;
     this.#hasNews = false;
-    const observation = await this.#observe().catch((error: unknown) => {
+    try {
+      return await this.#pass(hasNews);
+    } catch (error) {
       // Nobody has looked at what ended in between.
       this.#hasNews = true;
       throw error;
-    });
+    }
+  }
+
+  async #pass(hasNews: boolean): Promise<Plan | null> {
+    const observation = await this.#observe();
     const { world } = observation;
     // It paces itself: what it is shown last must not be left unsent.
     this.#deps.metrics.pool(world.config, world.nodes, world.requests);

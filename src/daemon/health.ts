@@ -19,10 +19,11 @@ const LONGEST_PASS_MS = 30_000;
 export function createHealth({ clock, log }: { clock: Clock; log: Log }): Health {
   let failure: string | null = 'the daemon has not looked at its pool yet';
   let isFailing = false;
+  let isDatabaseAway = false;
   let lastPassAt = clock.now();
   return {
     passed: () => {
-      if (isFailing) log.info({}, 'the database answers again');
+      if (isFailing) log.info({}, isDatabaseAway ? 'the database answers again' : 'passes work again');
       isFailing = false;
       failure = null;
       lastPassAt = clock.now();
@@ -35,6 +36,7 @@ export function createHealth({ clock, log }: { clock: Clock; log: Log }): Health
           'a pass failed; nothing new is started until the database answers',
         );
       isFailing = true;
+      isDatabaseAway = isNodepoolError(error, 'database-unavailable', 'database-unusable');
       failure = 'the last look at the pool failed; the log says why';
       // Being killed by the watchdog would not bring the database back, and would cut off scripts that run.
       lastPassAt = clock.now();

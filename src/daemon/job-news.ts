@@ -133,7 +133,7 @@ async function recordStart(
   const event = { kind: 'job-started', reason: null, detail: job };
   if (state === 'hold' && heldFrom === 'ready') {
     // Its Jenkins goes on giving it jobs: given back, it is not READY for another one.
-    return store.patch('node', id, { state }, { jobName: job, heldFrom: 'used' }, event);
+    return store.patch('node', id, { state, heldFrom }, { jobName: job, heldFrom: 'used' }, event);
   }
   if (state !== 'ready') return false;
   const patch = { reason: null, jobName: job };

@@ -17,7 +17,7 @@ import {
   slotSubject,
   type OwnedSlot,
 } from './plan-slot.ts';
-import { planMissedEvents, planRegistration, planUnregistration } from './plan-targets.ts';
+import { planJobOnHeld, planMissedEvents, planRegistration, planUnregistration } from './plan-targets.ts';
 
 export function planNodes(draft: Draft): void {
   for (const node of draft.world.nodes) {
@@ -34,8 +34,9 @@ function isActedOn(draft: Draft, node: NodeRecord): boolean {
   return !draft.world.clouds.has(node.provider) && draft.world.leases.has('supply');
 }
 
-/** Nothing happens to a held node before its time is over. */
+/** Nothing happens to a held node before its time is over, unless its Jenkins goes on giving it jobs. */
 function planHeld(draft: Draft, node: NodeRecord): void {
+  planJobOnHeld(draft, node);
   if (node.holdUntil === null) return;
   if (draft.world.now >= node.holdUntil) retire(draft, node, { reason: 'hold-expired' });
   else draft.wakeAt(node.holdUntil);

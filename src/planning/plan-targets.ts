@@ -142,6 +142,13 @@ function planSeenAgent(
   draft.order({ kind: 'register-node', subject: `handover:${node.id}`, reason: 'handover', nodeId: node.id });
 }
 
+/** A job that its Jenkins shows on a node that was READY when it was held: given back, it must not get another one. */
+export function planJobOnHeld(draft: Draft, node: NodeRecord): void {
+  const answer = draft.world.targets.get(node.target)?.answer ?? null;
+  if (node.heldFrom !== 'ready' || answer === null || answer.takenAt <= node.stateAt + SECOND_MS) return;
+  if (answer.agents.get(node.nodename ?? '')?.isBusy === true) orderNote(draft, node, 'started');
+}
+
 /** A node whose job is not there any more. */
 function planSeenJob(draft: Draft, node: NodeRecord, { agent, answer: { takenAt } }: Sight): void {
   // Answers from before the job began say nothing about its end.

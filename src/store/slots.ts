@@ -37,11 +37,21 @@ export function createSlots({
   };
 }
 
-export function guardColumns({ state, attempt, saveAttempt, jobDoneAt, testAt, holdUntil }: Guard): Columns {
+/** Columns of facts that are times. */
+const TIMES = {
+  holdUntil: 'hold_until_ms',
+  jobDoneAt: 'done_ms',
+  testAt: 'test_ms',
+  registerAt: 'register_ms',
+  scriptAt: 'script_ms',
+  setupAt: 'setup_ms',
+} as const;
+
+export function guardColumns({ state, attempt, saveAttempt, heldFrom, ...times }: Guard): Columns {
+  const facts = Object.entries(times).map(([fact, at]) => [TIMES[fact as keyof typeof TIMES], at] as const);
   return {
-    ...(holdUntil === undefined ? {} : { hold_until_ms: holdUntil }),
-    ...(jobDoneAt === undefined ? {} : { done_ms: jobDoneAt }),
-    ...(testAt === undefined ? {} : { test_ms: testAt }),
+    ...Object.fromEntries(facts),
+    ...(heldFrom === undefined ? {} : { held_from: STATE_CODES[heldFrom] }),
     ...(state === undefined ? {} : { state: STATE_CODES[state] }),
     ...(attempt === undefined ? {} : { attempt }),
     ...(saveAttempt === undefined ? {} : { save_attempt: saveAttempt }),

@@ -137,6 +137,13 @@ export interface Guard {
   readonly testAt?: null;
   /** null: it is held without end. Of nodes. */
   readonly holdUntil?: number | null;
+  /** It was READY before it was held, and is so far as is known. Of nodes. */
+  readonly heldFrom?: 'ready';
+  /** null: nothing of the kind was begun. Of nodes. */
+  readonly registerAt?: number | null;
+  readonly scriptAt?: null;
+  /** The same of images. */
+  readonly setupAt?: null;
   /** Of images. */
   readonly saveAttempt?: number;
 }

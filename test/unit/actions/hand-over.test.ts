@@ -37,7 +37,7 @@ describe('the registration of a node', () => {
     await perform(REGISTER);
     expect(order).toEqual(['registerAt', 'register', 'registeredAt']);
     expect(argumentsOf('patch')).toEqual([
-      ['node', 7, { state: 'ready' }, { registerAt: NOW }],
+      ['node', 7, { state: 'ready', registerAt: null }, { registerAt: NOW }],
       ['node', 7, {}, { registeredAt: NOW }, { kind: 'registered', reason: 'handover', detail: 'jenkins' }],
     ]);
   });

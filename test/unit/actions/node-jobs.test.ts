@@ -50,6 +50,15 @@ describe('a job that only its Jenkins has told of', () => {
     expect(bench.argumentsOf('moveNode')).toMatchObject([[{ id: 7, from: 'ready', to: 'used', by: 'event' }]]);
   });
 
+  it('leaves a held node held, and keeps it from being READY once more', async () => {
+    const held = anActionBench(aWorld({ nodes: [{ ...NODE, state: 'hold', heldFrom: 'ready' }] }));
+    await held.perform(note('started'));
+    expect(held.argumentsOf('moveNode')).toEqual([]);
+    expect(held.argumentsOf('patch')).toMatchObject([
+      ['node', 7, { state: 'hold', heldFrom: 'ready' }, { heldFrom: 'used' }, { kind: 'job-started' }],
+    ]);
+  });
+
   it('ends at the time when that was seen, with no result, unless an event has told of it meanwhile', async () => {
     await bench.perform(note('ended'));
     expect(bench.argumentsOf('patch')).toMatchObject([

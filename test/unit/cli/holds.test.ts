@@ -53,6 +53,20 @@ describe('hold --for', () => {
 });
 
 describe('unhold', () => {
+  it('does not make a node READY on which a job begins at that moment', async () => {
+    const id = await pool.ready();
+    await pool.run(['hold', String(id)]);
+    let tries = 0;
+    const moveNode: Store['moveNode'] = async (move) => {
+      if (++tries === 1) await pool.store.patch('node', id, { state: 'hold' }, { heldFrom: 'used', jobName: 'unit' });
+      return pool.store.moveNode(move);
+    };
+    const openStore = (): Promise<Store> =>
+      Promise.resolve({ ...pool.store, moveNode, close: () => Promise.resolve() });
+    expect(await pool.run(['unhold', String(id)], { openStore })).toMatchObject({ code: 0, stderr: '' });
+    expect([tries, await node(id)]).toMatchObject([2, { state: 'used', jobName: 'unit' }]);
+  });
+
   it('forgets the end of the hold, and the rule that held the node', async () => {
     const id = await pool.ready();
     await pool.run(['hold', String(id), '--for', '2h']);

@@ -203,6 +203,20 @@ describe('a node in its acceptance test', () => {
   });
 });
 
+describe('a node that is held', () => {
+  const held = (overrides: Partial<NodeRecord> = {}): NodeRecord =>
+    node({ state: 'hold', heldFrom: 'ready', stateAt: ago(60_000), ...REGISTERED, ...overrides });
+
+  it('was used when its Jenkins gives it a job all the same', () => {
+    const started = ['note-job node:1: job-seen (started)'];
+    expect(orders(withJenkins({ nodes: [held()] }, agent(BUSY)))).toEqual(started);
+    expect(orders(withJenkins({ nodes: [held()] }, agent(IDLE)))).toEqual([]);
+    expect(orders(withJenkins({ nodes: [held({ heldFrom: 'used' })] }, agent(BUSY)))).toEqual([]);
+    // Said before it was held.
+    expect(orders(withJenkins({ nodes: [held()] }, agent(BUSY, ago(60_000))))).toEqual([]);
+  });
+});
+
 describe('a job that no event told of', () => {
   const started = 'note-job node:1: job-seen (started)';
   const ended = 'note-job node:1: job-seen (ended)';
