@@ -26,7 +26,9 @@ export function addEventRoutes({ app, guard, handlers }: RouteParts, watch: Requ
 
   app.openapi({ ...followRoute, middleware: [maySee] }, async (c) => {
     const { id } = c.req.valid('param');
-    await handlers.find(c.var.caller, id);
+    const { state } = await handlers.find(c.var.caller, id);
+    // Who has heard of the end would come again for ever: this tells it not to.
+    if (state === 'ended' && c.req.header('Last-Event-ID') !== undefined) return c.body(null, 204);
     return follow(c, id);
   });
   app.openapi({ ...followAllRoute, middleware: [maySee] }, (c) => follow(c, null));

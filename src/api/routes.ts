@@ -130,7 +130,12 @@ export const followRoute = createRoute({
   summary: 'Follow a request until it has ended',
   tags,
   request: { params: idParam },
-  responses: { 200: events, ...failures('not-found'), ...always },
+  responses: {
+    200: events,
+    204: { description: 'It has ended, which a client with a Last-Event-ID knows: it need not come again.' },
+    ...failures('not-found'),
+    ...always,
+  },
 });
 
 export const followAllRoute = createRoute({
@@ -138,6 +143,7 @@ export const followAllRoute = createRoute({
   path: '/api/v1/events',
   operationId: 'followRequests',
   summary: 'Follow all requests that the token may see',
+  description: 'Begins with those that are open. What ended while nobody listened, the list of ended requests tells.',
   tags,
   responses: { 200: events, ...always },
 });

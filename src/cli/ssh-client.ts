@@ -53,7 +53,14 @@ export function sshCommandLine(login: Login, command: readonly string[]): string
   return ['ssh', ...selfContained(login), ...command].map(quote).join(' ');
 }
 
-async function requireKey({ privateKey, image }: Login): Promise<void> {
+/** Throws `refused` when the key for nodes of a label cannot be read, before a node is taken that it is needed for. */
+export async function requireKeys({ labels, providers }: Config, label: string): Promise<void> {
+  const { image = '', providers: names = [] } = labels.get(label) ?? {};
+  const keys = names.flatMap((name) => providers.get(name)?.images.get(image)?.privateKey ?? []);
+  for (const privateKey of new Set(keys)) await requireKey({ privateKey, image });
+}
+
+async function requireKey({ privateKey, image }: Pick<Login, 'privateKey' | 'image'>): Promise<void> {
   try {
     await access(privateKey, constants.R_OK);
   } catch (cause) {
@@ -80,8 +87,9 @@ function strictness({ hostKey }: Login): string {
 }
 
 function sshArguments({ privateKey, username, alias, address }: Login, checks: readonly string[]): string[] {
-  // A node that dies without a word is noticed within two minutes.
-  const options = ['IdentitiesOnly=yes', `HostKeyAlias=${alias}`, 'ServerAliveInterval=30', ...checks];
+  // A node that does not let in, or dies without a word, is noticed within two minutes.
+  const patience = ['ConnectTimeout=60', 'ServerAliveInterval=30'];
+  const options = ['IdentitiesOnly=yes', `HostKeyAlias=${alias}`, ...patience, ...checks];
   return ['-i', privateKey, '-l', username, ...options.flatMap((option) => ['-o', option]), '--', address];
 }
 

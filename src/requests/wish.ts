@@ -51,7 +51,7 @@ function requireLabel(name: string, { labels }: Config): LabelConfig {
 }
 
 function requireRoom(label: LabelConfig, count: number, config: Config): void {
-  requireNumber('count', count, { least: 1, most: Number.MAX_SAFE_INTEGER });
+  if (count < 1) throw refusal('count must be at least 1');
   if (openTargets(config).length === 0) {
     const why = 'every target hands its nodes to Jenkins or Gearman; add one that does not to the configuration';
     throw refusal(`nodes cannot be asked for: ${why}`);

@@ -8,7 +8,7 @@ import { ExitCode } from '../exit-code.ts';
 import { interruptible, Interruption } from '../interruption.ts';
 import { persist } from '../persist.ts';
 import type { Session } from '../session.ts';
-import { loginTo, runOverSsh } from '../ssh-client.ts';
+import { loginTo, requireKeys, runOverSsh } from '../ssh-client.ts';
 
 /** A lease of many weeks is not left alone for so long that a timer could not count it. */
 const LONGEST_PAUSE_MS = 86_400_000;
@@ -23,6 +23,7 @@ interface Job extends WishOptions {
 
 export async function runOnNode(session: Session, job: Job): Promise<void> {
   const config = await session.loadConfig();
+  await requireKeys(config, job.label);
   const wish = await wishFor(session, { ...job, count: 1 });
   const code = await interruptible(session.context, async (signal) => {
     // The command may run for hours: the database is not kept open for it.

@@ -14,7 +14,6 @@ const SERVER = { serverId: serverId('s'), ip: '203.0.113.7', hostKey: 'ssh-ed255
 /** A row that is changed by compare-and-set, as the store does it. */
 function aRow(row: Record<string, unknown>): Pick<Store, 'patch'> {
   return {
-     
     patch: (_kind, _id, guard, patch) => {
       const holds = Object.entries(guard).every(([key, value]) => row[key] === value);
       if (holds) Object.assign(row, patch);

@@ -100,6 +100,9 @@ describe('following a request', () => {
     await scene.call('DELETE', `${REQUESTS}/${id}`);
     const listener = await listen(scene, `${REQUESTS}/${id}/events`);
     expect([listener.states, listener.hasEnded]).toEqual([[`${id} ended`], true]);
+    // As a browser that was told so comes again.
+    const again = await scene.call('GET', `${REQUESTS}/${id}/events`, { headers: { 'Last-Event-ID': String(id) } });
+    expect(again.status).toBe(204);
   });
 
   it('tells of changes of its nodes, and of no others', async () => {

@@ -92,7 +92,7 @@ describe('a request for nodes', () => {
     const refusals: readonly [wish: object, message: string][] = [
       [{ label: 'smal' }, 'there is no label "smal"; did you mean small?'],
       [{ label: 'off' }, 'label off is disabled: its min-ready is -1'],
-      [{ label: 'small', count: 0 }, 'count must be between 1 and'],
+      [{ label: 'small', count: 0 }, 'count must be at least 1'],
       [{ label: 'small', count: 97 }, 'label small can have 96 nodes at once, not 97'],
       [{ label: 'small', priority: 101 }, 'priority must be between -100 and 100'],
       [{ label: 'small', ttl: 0 }, 'ttl must be between 1 and 604800 seconds'],
