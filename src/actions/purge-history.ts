@@ -4,7 +4,10 @@ import type { ActionContext } from './context.ts';
 /** Answered intents are kept this long, for whoever asks late, in milliseconds. */
 const INTENT_RETENTION_MS = 3_600_000;
 
-/** Deletes events and ended requests older than the configuration keeps them, and old answers. */
+/**
+ * Deletes events, ended requests and failures older than the configuration keeps them, and old answers. A place that
+ * still fails is not forgotten: each failure makes its row new. One that left the configuration can never succeed.
+ */
 export async function purgeHistory(
   _action: ActionOf<'purge-history'>,
   { store, clock, world, log }: ActionContext,
@@ -14,6 +17,7 @@ export async function purgeHistory(
   const before = now - world.config.eventRetentionMs;
   const count = await deleteAll(() => store.events.purge(before), signal);
   await deleteAll(() => store.requests.purge(before), signal);
+  await store.failures.purge(before);
   await store.intents.purge(now - INTENT_RETENTION_MS);
   if (count > 0) log.debug({ count }, 'old events deleted');
 }

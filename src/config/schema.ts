@@ -120,7 +120,10 @@ const root = z.strictObject({
   'zookeeper-servers': unused('remove it, everything is kept in the database'),
   requests: requests.prefault({}).describe('Leases of nodes that were asked for.'),
   api: api.prefault({}).describe('The HTTP interface of the daemon.'),
-  'event-retention': timeLimit.max(36_500).default(14).describe('Days that the history of nodes and images is kept.'),
+  'event-retention': timeLimit
+    .max(36_500)
+    .default(14)
+    .describe('Days that the history of nodes and images is kept, and failures that did not come again.'),
   labels: z.array(label).default([]).describe('The kinds of nodes to keep ready.'),
   providers: z.array(provider).default([]).describe('The clouds to take servers from.'),
   targets: z.array(target).default([]).describe('Who gets the nodes.'),

@@ -57,7 +57,7 @@ function noteFailures(draft: Draft): void {
   }
 }
 
-/** Old events, ended requests and answered intents go when the clean-up fires. */
+/** Old events, ended requests, failures and answered intents go when the clean-up fires. */
 function planHistory(draft: Draft): void {
   if (!draft.world.leases.has('supply')) return;
   draft.order({ kind: 'purge-history', subject: 'history', reason: 'cleanup-due' });

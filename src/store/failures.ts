@@ -39,6 +39,10 @@ export function createFailures({ database, clock }: { database: Database; clock:
     clear: async (place) => {
       await database.run('DELETE FROM failure WHERE place = ?', [keyOf(place)]);
     },
+    // By the end of its rest: a place that rests for longer than history is kept must not be tried sooner for that.
+    purge: async (before) => {
+      await database.run('DELETE FROM failure WHERE retry_ms < ?', [before]);
+    },
   };
 }
 

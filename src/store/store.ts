@@ -274,6 +274,8 @@ export interface Store {
     record(place: FailurePlace, error: string, retryAt: (count: number) => number): Promise<void>;
     /** Forgets the failures of a place after a success. */
     clear(place: FailurePlace): Promise<void>;
+    /** Forgets the failures of places that have not failed since a rest that ended before `before` (epoch ms). */
+    purge(before: number): Promise<void>;
   };
 
   intents: {

@@ -121,6 +121,26 @@ describe.each(DATABASES)('history on %s', (kind) => {
     expect((await test.store.readPool()).failures).toMatchObject([{ count: 6, retryAt: NOW + 6 }]);
   });
 
+  it('failures are forgotten when the rest after the last one ended long ago, whether or not the place is still there', async () => {
+    const removed = { kind: 'provider', provider: 'removed', image: null, az: null } as const;
+    const renamed = { kind: 'disk-image', provider: '', image: 'renamed', az: null } as const;
+    await test.store.failures.record(removed, 'down', () => NOW + 1000);
+    await test.store.failures.record(renamed, 'no mirror', () => NOW + 999);
+    await test.store.failures.purge(NOW + 999);
+    expect((await test.store.readPool()).failures).toHaveLength(2);
+    await test.store.failures.purge(NOW + 1000);
+    expect((await test.store.readPool()).failures).toMatchObject([removed]);
+  });
+
+  it('failures of a place that goes on failing are all kept', async () => {
+    const place = { kind: 'build', provider: 'cloud', image: 'ubuntu', az: null } as const;
+    await test.store.failures.record(place, 'no mirror', () => NOW + 1000);
+    await test.clock.advance(5000);
+    await test.store.failures.record(place, 'no mirror', () => NOW + 6000);
+    await test.store.failures.purge(NOW + 5000);
+    expect((await test.store.readPool()).failures).toMatchObject([{ ...place, count: 2 }]);
+  });
+
   it('an intent is read until it is answered, and the first answer stays', async () => {
     const args = { provider: 'cloud', image: 'ubuntu', force: true, id: 4, none: null };
     const id = await test.store.intents.add('image-update', args);

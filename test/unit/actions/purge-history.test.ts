@@ -7,6 +7,7 @@ it('a clean-up deletes until nothing old is left, however much there is', async 
   const world = aWorld({});
   const left = { events: 12_000, requests: 5001 };
   const asked = new Set<number>();
+  const forgotten: number[] = [];
   const purge = (table: keyof typeof left) => (before: number) => {
     asked.add(before);
     const deleted = Math.min(5000, left[table]);
@@ -16,10 +17,17 @@ it('a clean-up deletes until nothing old is left, however much there is', async 
   const store = {
     events: { purge: purge('events') },
     requests: { purge: purge('requests') },
+    failures: {
+      purge: (before: number) => {
+        forgotten.push(before);
+        return Promise.resolve();
+      },
+    },
     intents: { purge: () => Promise.resolve() },
   } as unknown as Store;
   const { context, perform } = anActionBench(world);
   Object.assign(context, { store });
   await perform({ kind: 'purge-history', subject: 'history', reason: 'cleanup-due' });
-  expect([left, [...asked]]).toEqual([{ events: 0, requests: 0 }, [NOW - world.config.eventRetentionMs]]);
+  const before = NOW - world.config.eventRetentionMs;
+  expect([left, [...asked], forgotten]).toEqual([{ events: 0, requests: 0 }, [before], [before]]);
 });
