@@ -1,7 +1,10 @@
 import type { RequestRecord } from '../lifecycle/records.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
-/** Tells the metrics of each request that got its nodes, whoever granted them: daemons, their HTTP interface, commands. */
+/**
+ * Tells the metrics of requests that got their nodes, whoever granted them: daemons, their HTTP interface, commands. One
+ * that gets them and ends between two looks is not seen: to find it would take a query for each pass.
+ */
 export class GrantReport {
   /** Those that had nodes when they were last looked at; null: nobody has looked yet, and what is old is no news. */
   #granted: ReadonlySet<number> | null = null;

@@ -166,7 +166,7 @@ export const CATALOGUE = {
     key: 'nodepool.request.{label}.granted',
     type: 'timing+counter',
     unit: 'ms',
-    when: 'a request got its nodes; time since it was made (not in the original)',
+    when: 'a request got its nodes; time since it was made; one that gets them and ends between two passes is not counted (not in the original)',
     emitter: 'requests',
   },
   jobRuntime: {
