@@ -43,13 +43,13 @@ async function listAliens<Row>(
   const { provider, options } = input;
   if (provider !== undefined) requireProvider((await session.loadConfig()).providers, provider);
   await session.withStore(async (store) => {
-    const request = {
+    const intent = {
       kind: listing.kind,
       args: { provider: provider ?? null },
       what: listing.what,
       timeoutS: options.timeout,
     };
-    const answer = (await askDaemon(session, store, request)) as Answer<Row>;
+    const answer = (await askDaemon(session, store, intent)) as Answer<Row>;
     for (const warning of answer.warnings) session.tell(warning);
     session.print(await renderListing(options.output, listing.columns, answer.rows));
   });

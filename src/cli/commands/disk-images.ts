@@ -26,13 +26,13 @@ interface BuildAnswer {
 export async function buildDiskImage(session: Session, image: string, options: WaitOptions): Promise<void> {
   requireDiskImage(await session.loadConfig(), image);
   await session.withStore(async (store) => {
-    const request = {
+    const intent = {
       kind: 'image-build',
       args: { image },
       what: 'build disk images',
       timeoutS: ANSWER_TIMEOUT_S,
     } as const;
-    const { id, isNew } = (await askDaemon(session, store, request)) as BuildAnswer;
+    const { id, isNew } = (await askDaemon(session, store, intent)) as BuildAnswer;
     if (id === null)
       throw new NodepoolError('refused', `a build of disk image ${image} ended at the same moment; try again`);
     const name = describeDiskImage({ id, image });

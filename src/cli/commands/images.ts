@@ -34,8 +34,8 @@ export async function updateImage(
   const config = await session.loadConfig();
   const providers = requireImage(config, wanted);
   await session.withStore(async (store) => {
-    const request = { kind: 'image-update', args: wanted, what: 'build images', timeoutS: ANSWER_TIMEOUT_S } as const;
-    const answer = (await askDaemon(session, store, request)) as UpdateAnswer;
+    const intent = { kind: 'image-update', args: wanted, what: 'build images', timeoutS: ANSWER_TIMEOUT_S } as const;
+    const answer = (await askDaemon(session, store, intent)) as UpdateAnswer;
     const snapshots = await findStarted(store, wanted.image, answer.images);
     for (const image of snapshots) session.print(`${describeImage(image)} is being built.\n`);
     const builds = answer.builds.map(requireBuild);
@@ -86,8 +86,8 @@ export async function uploadImage(
 ): Promise<void> {
   requireUploadable(await session.loadConfig(), wanted);
   await session.withStore(async (store) => {
-    const request = { kind: 'image-upload', args: wanted, what: 'upload images', timeoutS: ANSWER_TIMEOUT_S } as const;
-    const { uploads } = (await askDaemon(session, store, request)) as { uploads: Started };
+    const intent = { kind: 'image-upload', args: wanted, what: 'upload images', timeoutS: ANSWER_TIMEOUT_S } as const;
+    const { uploads } = (await askDaemon(session, store, intent)) as { uploads: Started };
     const rows = await findStarted(store, wanted.image, uploads);
     for (const row of rows) session.print(`${describeImage(row)} is being uploaded.\n`);
     if (!options.wait) return;

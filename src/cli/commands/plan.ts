@@ -31,8 +31,8 @@ interface PlannedAction {
 
 export async function showPlan(session: Session, { output, timeout }: Options): Promise<void> {
   await session.withStore(async (store) => {
-    const request = { kind: 'plan', args: {}, what: 'make a plan', timeoutS: timeout } as const;
-    const plan = (await askDaemon(session, store, request)) as PlanReport;
+    const intent = { kind: 'plan', args: {}, what: 'make a plan', timeoutS: timeout } as const;
+    const plan = (await askDaemon(session, store, intent)) as PlanReport;
     session.print(await renderResult(output, plan, () => drawPlan(plan)));
   });
 }

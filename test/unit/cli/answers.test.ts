@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => pool.close());
 
-/** Answers every open request as the daemon would. */
+/** Answers every open intent as the daemon would. */
 function answering(reply: { result: unknown } | { error: string }, seen: IntentRecord[] = []) {
   return async (): Promise<void> => {
     for (const intent of (await pool.store.readPool()).intents) {
@@ -87,7 +87,7 @@ describe('without a daemon', () => {
     [['alien-list'], 'list servers'],
     [['alien-image-list'], 'list images'],
     [['image-update', 'cloud', 'ubuntu'], 'build images'],
-  ])('%j says so, and leaves no request behind', async (args, what) => {
+  ])('%j says so, and leaves no intent behind', async (args, what) => {
     expect(await pool.run(args)).toEqual({
       code: 1,
       stdout: '',
