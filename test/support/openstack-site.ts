@@ -11,7 +11,6 @@ import type { Config, LabelConfig, ProviderConfig } from '../../src/config/types
 import { EngineCore } from '../../src/daemon/engine.ts';
 import { toSeconds } from '../../src/lib/clock.ts';
 import { NodepoolError } from '../../src/lib/errors.ts';
-import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { cloudImageId } from '../../src/lib/ids.ts';
@@ -38,6 +37,7 @@ import {
 } from '../../tools/openstack-double/index.ts';
 import { aConfig, aLabel, aProvider } from './builders.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { noTargets } from './no-targets.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { keysOn } from './site.ts';
 

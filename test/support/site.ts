@@ -5,7 +5,6 @@
 import type { Config } from '../../src/config/types.ts';
 import { EngineCore } from '../../src/daemon/engine.ts';
 import type { EngineDeps } from '../../src/daemon/deps.ts';
-import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { Random } from '../../src/lib/random.ts';
@@ -21,6 +20,7 @@ import type { Store } from '../../src/store/store.ts';
 import { FakeDiskImages, ImagesDisk } from './disk-images.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { Mortal, type Death } from './mortal.ts';
+import { noTargets } from './no-targets.ts';
 import { createSeededRandom } from './seeded-random.ts';
 
 export interface Site {

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { stateDirectory } from '../../src/config/state-directory.ts';
 import { createConfigSource } from '../../src/config/watch.ts';
 import { createEngine } from '../../src/daemon/run-engine.ts';
-import { noTargets } from '../../src/targets/no-targets.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
 import { noDiskImages } from '../../src/images/no-disk-images.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
@@ -24,6 +23,7 @@ import { createSshShell } from '../../src/remote/ssh/index.ts';
 import { createTemplateKeys } from '../../src/remote/template-keys.ts';
 import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
+import { noTargets } from '../../test/support/no-targets.ts';
 import { watchLoop, type LoopFigures } from './loop-watch.ts';
 import { answerQuestions } from './questions.ts';
 
