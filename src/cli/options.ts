@@ -1,7 +1,7 @@
 /** Options and arguments that several commands have. */
 import { InvalidArgumentError, Option } from 'commander';
 
-export const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
+const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Options of every command that prints a result. */

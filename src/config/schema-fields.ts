@@ -92,5 +92,5 @@ function describeUnknownField(field: string, fields: readonly string[]): string 
 }
 
 /** A text that YAML may take for a number or a truth value; taken as it is written. */
-export const looseText = z.union([z.string(), z.number(), z.boolean()]);
+const looseText = z.union([z.string(), z.number(), z.boolean()]);
 export const looseMap = z.record(z.string(), looseText);

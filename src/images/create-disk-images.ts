@@ -13,8 +13,6 @@ import { renameFiles } from './rename-files.ts';
 import type { Site } from './site.ts';
 import { sweep } from './sweep.ts';
 
-export type { Programs } from './site.ts';
-
 export interface DiskImagesDeps extends Pick<Site, 'clock' | 'log' | 'env' | 'programs'> {
   readonly random: Random;
   /** Bytes that can be written below a directory; default: what the operating system says. */

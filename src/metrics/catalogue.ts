@@ -10,7 +10,7 @@ import { STATE_CODES, type NodeState } from '../lifecycle/node-states.ts';
 export type MetricType = 'gauge' | 'timing' | 'counter' | 'timing+counter';
 
 /** The part of the program that sends it. */
-export type Emitter = 'pool' | 'images' | 'jobs' | 'requests';
+type Emitter = 'pool' | 'images' | 'jobs' | 'requests';
 
 interface MetricEntry {
   /** Words in braces are filled in. */

@@ -23,7 +23,7 @@ export function providerPlace(provider: string): FailurePlace {
   return { kind: 'provider', provider, image: null, az: null };
 }
 
-export function findFailure(draft: Draft, place: FailurePlace): FailureRecord | null {
+function findFailure(draft: Draft, place: FailurePlace): FailureRecord | null {
   const isSame = (other: FailurePlace): boolean =>
     other.kind === place.kind &&
     other.provider === place.provider &&

@@ -124,7 +124,7 @@ function awaitListing(draft: Draft, provider: string, wait: Wait): void {
 }
 
 /** What the newest listing shows of the slot: its server by id, and whatever carries its tag. */
-export function slotServers(draft: Draft, { ref, slot }: OwnedSlot): readonly Server[] {
+function slotServers(draft: Draft, { ref, slot }: OwnedSlot): readonly Server[] {
   return draft.cloud(ref.provider).servers.belongingTo(ref.key, slot.serverId);
 }
 

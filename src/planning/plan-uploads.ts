@@ -12,7 +12,7 @@ import { findBuildObstacle, hasFiles } from './plan-disk-images.ts';
 import type { World } from './world.ts';
 
 /** A provider image, as `uploads` of a build and messages name it. */
-export function uploadKey(provider: string, image: string): string {
+function uploadKey(provider: string, image: string): string {
   return `${provider}/${image}`;
 }
 

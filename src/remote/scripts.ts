@@ -5,7 +5,7 @@
 import { assignments, quote } from './quote.ts';
 import type { RemoteCommand, RemoteFile } from './shell.ts';
 
-export const SCRIPTS_DIRECTORY = '/opt/nodepool-scripts';
+const SCRIPTS_DIRECTORY = '/opt/nodepool-scripts';
 
 /** Where the login user may write before the scripts are moved to their place. */
 export const STAGING_DIRECTORY = '/tmp/nodepool-scripts';

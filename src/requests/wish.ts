@@ -61,7 +61,7 @@ function requireRoom(label: LabelConfig, count: number, config: Config): void {
 }
 
 /** Nodes of a label that its providers may have at once, as far as `max-servers` goes. */
-export function mostNodes({ providers, subnodes }: LabelConfig, config: Config): number {
+function mostNodes({ providers, subnodes }: LabelConfig, config: Config): number {
   return providers.reduce((sum, name) => {
     const { maxServers = 0 } = config.providers.get(name) ?? {};
     return sum + Math.floor(Math.max(0, maxServers) / (1 + subnodes));

@@ -104,7 +104,7 @@ async function readImage(session: Session, id: string, signal: AbortSignal): Pro
   }
 }
 
-export function parseImage(image: Json): CloudImage {
+function parseImage(image: Json): CloudImage {
   const id = requireText(image, 'id');
   return {
     id: cloudImageId(id),

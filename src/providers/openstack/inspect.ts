@@ -27,7 +27,7 @@ export interface Inspected {
 }
 
 /** Looks at one thing. What it throws becomes a finding. */
-export type Check = (inspected: Inspected, signal: AbortSignal) => Promise<readonly Finding[]>;
+type Check = (inspected: Inspected, signal: AbortSignal) => Promise<readonly Finding[]>;
 
 const CHECKS: Readonly<Record<string, Check>> = {
   services: checkServices,

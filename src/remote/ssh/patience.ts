@@ -54,7 +54,7 @@ export function abandoned(address: string): NodepoolError {
 }
 
 /** Why the connection of `socket` is gone. */
-export function lossOf(socket: Socket, address: string): NodepoolError {
+function lossOf(socket: Socket, address: string): NodepoolError {
   const { errored } = socket;
   if (isNodepoolError(errored)) return errored;
   // A name with several addresses fails with one error for each.

@@ -30,7 +30,7 @@ export function createBounded(clock: Clock, limitMs: number | null): Bounded {
 }
 
 /** Settles as `promise` does, unless `signal` aborts before: then with `aborted`, while the work goes on for others. */
-export function waitFor<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+function waitFor<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
   const abandoned = (): NodepoolError => new NodepoolError('aborted', `waiting for ${what} was abandoned`);
   return interruptible(() => promise, [(interrupt) => onAbort(signal, () => interrupt(abandoned()))]);
 }
