@@ -37,14 +37,27 @@ const MEANINGS: Readonly<Record<HttpErrorCode, string>> = {
   unavailable: 'Not possible now; try again.',
 };
 
-function json<T extends z.ZodType>(schema: T, description: string) {
-  return { content: { 'application/json': { schema } }, description };
+type Headers = Readonly<
+  Record<string, { readonly description: string; readonly schema: { type: 'string' | 'integer' } }>
+>;
+
+/** Headers that programs go by. */
+const HEADERS: Partial<Readonly<Record<HttpErrorCode, Headers>>> = {
+  unauthorized: {
+    'WWW-Authenticate': { description: 'What is wrong, as RFC 6750 has it.', schema: { type: 'string' } },
+  },
+  'too-many-requests': { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } } },
+};
+const LOCATION: Headers = { Location: { description: 'Path of the request.', schema: { type: 'string' } } };
+
+function json<T extends z.ZodType>(schema: T, description: string, headers: Headers = {}) {
+  return { content: { 'application/json': { schema } }, description, headers };
 }
 
 type Statuses<Codes extends HttpErrorCode> = (typeof ERROR_STATUS)[Codes];
 
 function failures<Codes extends HttpErrorCode>(...codes: readonly Codes[]) {
-  const entries = codes.map((code) => [ERROR_STATUS[code], json(errorBody, MEANINGS[code])]);
+  const entries = codes.map((code) => [ERROR_STATUS[code], json(errorBody, MEANINGS[code], HEADERS[code])]);
   return Object.fromEntries(entries) as Record<Statuses<Codes>, ReturnType<typeof json<typeof errorBody>>>;
 }
 
@@ -67,8 +80,8 @@ export const openRoute = createRoute({
     body: { content: { 'application/json': { schema: openBody } }, required: true },
   },
   responses: {
-    201: json(requestView, 'Made: granted at once with its nodes, or waiting. Location says where it is.'),
-    200: json(requestView, 'It had been made before, with the same key.'),
+    201: json(requestView, 'Made: granted at once with its nodes, or waiting.', LOCATION),
+    200: json(requestView, 'It had been made before, with the same key.', LOCATION),
     ...failures('malformed', 'conflict', 'too-large', 'unsupported-media-type', 'refused'),
     ...always,
   },

@@ -5,9 +5,13 @@ import { ERROR_STATUS } from '../../../src/api/http-error.ts';
 import { openScene, REQUESTS, type Answer, type Scene } from './scene.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
+interface Described {
+  readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  readonly headers?: Readonly<Record<string, Schema>>;
+}
 interface Operation {
   readonly security?: unknown;
-  readonly responses: Readonly<Record<string, { content: Readonly<Record<string, { schema: Schema }>> }>>;
+  readonly responses: Readonly<Record<string, Described>>;
 }
 interface Document {
   readonly openapi: string;
@@ -99,8 +103,10 @@ describe('the OpenAPI document', () => {
     scene.setUnready('not yet');
     await call('/readyz', 'get', 'GET', '/readyz');
 
-    const statuses = calls.map(([path, method, { status, body: answer }]) => {
-      const { content } = document.paths[path]![method]!.responses[status]!;
+    const statuses = calls.map(([path, method, { status, body: answer, headers: given }]) => {
+      const { content, headers: described = {} } = document.paths[path]![method]!.responses[status]!;
+      const telling = ['Location', 'Retry-After', 'WWW-Authenticate'].filter((name) => given.has(name));
+      expect([path, method, status, Object.keys(described)]).toEqual([path, method, status, telling]);
       const result = close(content['application/json']!.schema, document).safeParse(answer);
       expect([path, method, status, result.error?.issues]).toEqual([path, method, status, undefined]);
       return status;
