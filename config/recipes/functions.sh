@@ -127,17 +127,21 @@ ssh_to_node() {
     ${NODEPOOL_KEY:+-i "$NODEPOOL_KEY" -o IdentitiesOnly=yes} -p "$port" -l "$username" -- "$address" "$@"
 }
 
-# keep_lease: for the background. It ends with the script, however that ends, and then the lease ends too.
+# keep_lease: for the background. It ends with the script, however that ends, and then the lease ends too. It extends before
+# it sleeps: what it runs beside may be one of many short steps under one lease.
 keep_lease() {
   interval=$((ttl / 3))
   [ "$interval" -gt 0 ] || interval=1
-  nap=
-  trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
   while kill -0 $$ 2>/dev/null; do
+    # Told to end, it waits for no answer. What asks does not have the script's output: somebody may read that to its end.
+    trap - TERM
+    said=$(exec 2>&1; extend_lease || case $status in 4??) exit 2 ;; esac)
+    refused=$?
+    [ -z "$said" ] || printf '%s\n' "$said" >&2
+    [ "$refused" = 0 ] || return
+    trap 'kill "$!" 2>/dev/null; exit' TERM
     sleep "$interval" >/dev/null 2>&1 &
-    nap=$!
-    wait "$nap"
-    extend_lease || case $status in 4??) return ;; esac
+    wait "$!"
   done
 }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BusyPool } from '../../support/busy-pool.ts';
 import {
   GitlabRunnerDouble,
   readCustomExecutor,
@@ -24,8 +25,8 @@ function executorOf(label: string): CustomExecutor {
   return readCustomExecutor(toml.replaceAll('/etc/nodepool/recipes', RECIPES).replace('ubuntu-small', label));
 }
 
-async function aRunner(label = 'small'): Promise<GitlabRunnerDouble> {
-  return new GitlabRunnerDouble(executorOf(label), site.environment(site.overHttp()));
+async function aRunner(label = 'small', settings = site.overHttp()): Promise<GitlabRunnerDouble> {
+  return new GitlabRunnerDouble(executorOf(label), site.environment(settings));
 }
 
 const aJob = (script: string, parts: Partial<GitlabJob> = {}): GitlabJob => ({
@@ -57,6 +58,29 @@ describe('a GitLab job', () => {
     for (const secret of [job.token, readFileSync(NODEPOOL_TOKEN_FILE, 'utf8').trim()]) {
       for (const text of everything) expect(text.includes(secret)).toBe(false);
     }
+  });
+
+  it('of steps that are all short keeps its node for longer than its first lease', async () => {
+    const runner = await aRunner();
+    const running = runner.run(aJob('sleep 2.5; echo built >>"$HOME/jobs"', { sources: 'sleep 2.5' }));
+    await site.shortenLease(4000);
+    expect(await running).toMatchObject({ state: 'success', runnerLog: '' });
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
+    expect(await site.left()).toEqual(['built on one that is gone']);
+  });
+
+  it('does not wait for its lease to be extended', async () => {
+    const pool = await BusyPool.start(site.overHttp());
+    try {
+      pool.hold();
+      const runner = await aRunner('small', pool.settings);
+      expect(await runner.run(aJob('echo built >>"$HOME/jobs"'))).toMatchObject({ state: 'success', runnerLog: '' });
+      // They are held for as long as somebody waits for their answers.
+      expect(pool.held).toBeGreaterThan(0);
+    } finally {
+      pool.close();
+    }
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
   });
 
   it('whose script fails has failed with its exit code, and its node is given back as failed', async () => {
