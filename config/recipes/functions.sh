@@ -66,22 +66,24 @@ open_pool() {
   credentials="header = \"Authorization: Bearer $secret\""
 }
 
-# ask METHOD PATH [OPTION...]: like http, of the pool. Asks again when it does not answer, or is busy; fails with what it
-# says when it refuses.
+# ask METHOD PATH [OPTION...]: like http, of the pool. Asks again, after these seconds, when it does not answer, or is busy.
+# Fails with what it says: 1 while it is so, 2 when it refuses.
+patience='1 2 4 8 15'
 ask() {
   ask_method=$1 ask_path=$2
   shift 2
-  for pause in 1 2 4 8 15 ''; do
+  for pause in $patience ''; do
     http "$ask_method" "${NODEPOOL_URL%/}$ask_path" "$@"
     case $status in
       2??) return 0 ;;
-      000 | 429 | 5??) [ -z "$pause" ] || sleep "$pause" ;;
-      *) break ;;
+      000 | 429 | 5??) failure=1 ;;
+      *) failure=2 && break ;;
     esac
+    [ -z "$pause" ] || sleep "$pause"
   done
   [ "$status" != 000 ] || body='"message":"it does not answer"'
   say "$NODEPOOL_URL says $status: $(printf '%s' "$body" | sed 's/.*"message":"\(.*\)".*/\1/;s/\\"/"/g')"
-  return 1
+  return "$failure"
 }
 
 # request_node JSON: sets $request and $ttl. One that got no answer is repeated under the same key, and is one request.
@@ -132,21 +134,27 @@ ssh_to_node() {
 keep_lease() {
   interval=$((ttl / 3))
   [ "$interval" -gt 0 ] || interval=1
+  retry=$((interval < 10 ? interval : 10))
+  patience=''
   while kill -0 $$ 2>/dev/null; do
     # Told to end, it waits for no answer. What asks does not have the script's output: somebody may read that to its end.
     trap - TERM
-    said=$(exec 2>&1; extend_lease || case $status in 4??) exit 2 ;; esac)
-    refused=$?
+    said=$(exec 2>&1 && extend_lease)
+    case $? in
+      0) pause=$interval ;;
+      1) pause=$retry ;;
+      *) pause='' ;;
+    esac
     [ -z "$said" ] || printf '%s\n' "$said" >&2
-    [ "$refused" = 0 ] || return
+    [ -n "$pause" ] || return
     trap 'kill "$!" 2>/dev/null; exit' TERM
-    sleep "$interval" >/dev/null 2>&1 &
+    sleep "$pause" >/dev/null 2>&1 &
     wait "$!"
   done
 }
 
 extend_lease() {
-  ask POST "/api/v1/requests/$request/extend" --header 'Content-Type: application/json' --data "{\"ttl\":$ttl}"
+  ask POST "/api/v1/requests/$request/extend" --max-time 10 --header 'Content-Type: application/json' --data "{\"ttl\":$ttl}"
 }
 
 # give_back success|failure

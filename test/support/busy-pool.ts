@@ -4,12 +4,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
+const TOO_MANY = { error: { code: 'too-many-requests', message: 'slow down' } };
+
 export class BusyPool {
   readonly #poolUrl: string;
   readonly #settings: NodeJS.ProcessEnv;
   readonly #server: Server;
   readonly #held = new Set<ServerResponse>();
   #isHolding = false;
+  #refusals = 0;
+  #extensions = 0;
 
   private constructor(settings: NodeJS.ProcessEnv) {
     this.#settings = settings;
@@ -41,6 +45,16 @@ export class BusyPool {
     return this.#held.size;
   }
 
+  /** Refuses so many of the next extensions, and lets the others through. */
+  refuse(times: number): void {
+    this.#refusals = times;
+  }
+
+  /** How many leases were extended. */
+  get extensions(): number {
+    return this.#extensions;
+  }
+
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
@@ -48,12 +62,16 @@ export class BusyPool {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
-    if (request.url?.endsWith('/extend') && this.#isHolding) {
+    const isExtension = request.url?.endsWith('/extend') ?? false;
+    if (isExtension && this.#isHolding) {
       this.#held.add(response);
       response.once('close', () => this.#held.delete(response));
       return;
     }
-    const answer = await this.#ask(request, body);
+    const isRefused = isExtension && this.#refusals > 0;
+    if (isRefused) this.#refusals -= 1;
+    const answer = isRefused ? Response.json(TOO_MANY, { status: 429 }) : await this.#ask(request, body);
+    if (isExtension && answer.ok) this.#extensions += 1;
     response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(await answer.text());
   }
 

@@ -102,6 +102,15 @@ export class RecipeSite {
     return { NODEPOOL_URL: this.#apiUrl, ...files };
   }
 
+  /** Settings with which the pauses of a recipe take a hundredth of their time. */
+  inHaste(): NodeJS.ProcessEnv {
+    const directory = this.#file('hasty');
+    mkdirSync(directory, { recursive: true });
+    const pause = "$(printf '%d.%02d' $(($1 / 100)) $(($1 % 100)))";
+    writeFileSync(join(directory, 'sleep'), `#!/bin/sh\nexec ${programPath('sleep')} ${pause}\n`, { mode: 0o755 });
+    return { PATH: `${directory}:${this.#programs}:${process.env['PATH']}` };
+  }
+
   /** A file for whoever runs the recipes. */
   secretFile(name: string, secret: string): string {
     const path = this.#file(name);

@@ -1,5 +1,6 @@
 /** config/recipes/with-node on nodes that can be logged in to: what the recipes are built on, and everybody else may be. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BusyPool } from '../../support/busy-pool.ts';
 import { until } from '../../support/real-pool.ts';
 import { RecipeSite, SETUP_LIMIT_MS, type Running } from '../../support/recipe-site.ts';
 import { Sshd } from '../../support/sshd.ts';
@@ -62,6 +63,23 @@ describe('with-node', () => {
     expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual(['ran on one that is gone']);
+  });
+
+  it('goes on extending its lease when the pool was too busy for that, however often', async () => {
+    const pool = await BusyPool.start(site.overHttp());
+    try {
+      pool.refuse(6);
+      const settings = { ...pool.settings, ...site.inHaste() };
+      const running = await withNode(['--ttl', '5m', 'small', '--', 'sleep 60'], settings);
+      await until('its lease is extended', async () => (pool.extensions > 0 ? true : null));
+      running.kill('SIGTERM');
+      const { code, stderr } = await running.ended;
+      expect(code).toBe(143);
+      expect(stderr.replaceAll(/http:\S+/g, 'URL')).toBe('with-node: URL says 429: slow down\n'.repeat(6));
+    } finally {
+      pool.close();
+    }
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
   });
 
   it('that is killed extends its lease no more, and loses its node', async () => {
