@@ -144,9 +144,12 @@ function planSeenAgent(
 
 /** A job that its Jenkins shows on a node that was READY when it was held: given back, it must not get another one. */
 export function planJobOnHeld(draft: Draft, node: NodeRecord): void {
-  const answer = draft.world.targets.get(node.target)?.answer ?? null;
-  if (node.heldFrom !== 'ready' || answer === null || answer.takenAt <= node.stateAt + SECOND_MS) return;
-  if (answer.agents.get(node.nodename ?? '')?.isBusy === true) orderNote(draft, node, 'started');
+  const { target: name, heldFrom, registeredAt, stateAt, nodename } = node;
+  const target = draft.world.config.targets.get(name);
+  const answer = draft.world.targets.get(name)?.answer ?? null;
+  if (target === undefined || !hasJenkins(target.jenkins) || answer === null) return;
+  if (heldFrom !== 'ready' || registeredAt === null || answer.takenAt <= stateAt + SECOND_MS) return;
+  if (answer.agents.get(nodename ?? '')?.isBusy === true) orderNote(draft, node, 'started');
 }
 
 /** A node whose job is not there any more. */

@@ -270,7 +270,7 @@ describe('whatever the world is like', () => {
     always((world, actions) => {
       for (const { nodeId } of ofKind(actions, 'note-job')) {
         const node = nodeOf(world, nodeId);
-        expect(['ready', 'used']).toContain(node.state);
+        expect(['ready', 'used', 'hold']).toContain(node.state);
         expect([targetOf(world, node)?.jenkins !== null, node.registerAt !== null]).toEqual([true, true]);
         count += 1;
       }
