@@ -121,10 +121,11 @@ read_node() {
 }
 
 # ssh_to_node COMMAND...: for the background, where it becomes ssh. Where the pool knows no host key, what shows is taken.
+# A node that does not let in, or dies without a word, is noticed within two minutes.
 ssh_to_node() {
   strict=yes
   [ -s "$known_hosts" ] || strict=accept-new
-  exec ssh ${terminal:+"$terminal"} -o BatchMode=yes -o LogLevel=ERROR -o ServerAliveInterval=30 \
+  exec ssh ${terminal:+"$terminal"} -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout=60 -o ServerAliveInterval=30 \
     -o "HostKeyAlias=node-$node_id" -o "UserKnownHostsFile=\"$known_hosts\"" -o "StrictHostKeyChecking=$strict" \
     ${NODEPOOL_KEY:+-i "$NODEPOOL_KEY" -o IdentitiesOnly=yes} -p "$port" -l "$username" -- "$address" "$@"
 }

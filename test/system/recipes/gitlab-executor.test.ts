@@ -53,6 +53,7 @@ describe('a GitLab job', () => {
     expect(await site.left()).toEqual(['built on one that is gone']);
 
     expect(seen).toContain('bash');
+    expect(seen).toContain('-o ConnectTimeout=60 ');
     const { NODEPOOL_TOKEN_FILE = '' } = site.overHttp();
     const everything = [seen, result.log, site.logged(), site.onDisks(), await site.inDatabase()];
     for (const secret of [job.token, readFileSync(NODEPOOL_TOKEN_FILE, 'utf8').trim()]) {
