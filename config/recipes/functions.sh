@@ -23,6 +23,8 @@ need() {
   done
 }
 
+is_readable() { [ -r "$1" ] && [ ! -d "$1" ]; }
+
 # read_secret FILE: sets $secret to its first line.
 read_secret() {
   secret=
@@ -86,8 +88,10 @@ ask() {
   return "$failure"
 }
 
-# request_node JSON: sets $request and $ttl. One that got no answer is repeated under the same key, and is one request.
+# request_node JSON: sets $request and $ttl. One that got no answer is repeated under the same key, and is one request. There
+# is none without the key that its node would be needed for; what gives back needs no key.
 request_node() {
+  [ -z "${NODEPOOL_KEY:-}" ] || is_readable "$NODEPOOL_KEY" || fail "cannot read the key $NODEPOOL_KEY: check NODEPOOL_KEY"
   key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   ask POST /api/v1/requests --header "Idempotency-Key: $key" --header 'Content-Type: application/json' --data "$1" ||
     return 1

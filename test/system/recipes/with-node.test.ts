@@ -105,6 +105,16 @@ describe('with-node', () => {
     }
   });
 
+  it('makes no request when it cannot read the key', async () => {
+    const before = await site.requests();
+    for (const key of ['missing.key', '.']) {
+      const running = await withNode(['small', '--', 'true'], { NODEPOOL_KEY: key });
+      const stderr = `with-node: cannot read the key ${key}: check NODEPOOL_KEY\n`;
+      expect(await running.ended).toEqual({ code: 1, stdout: '', stderr });
+    }
+    expect(await site.requests()).toBe(before);
+  });
+
   it('says why it gets nothing, and what is wrong with its arguments', async () => {
     const token = site.secretFile('wrong.token', `np_${'x'.repeat(43)}`);
     const outcomes = await Promise.all([
