@@ -28,6 +28,7 @@ is_readable() { [ -r "$1" ] && [ ! -d "$1" ]; }
 # read_secret FILE: sets $secret to its first line.
 read_secret() {
   secret=
+  is_readable "$1" || fail "cannot read $1: there is no such file, or $(id -un) may not read it"
   IFS= read -r secret <"$1" || [ -n "$secret" ] || fail "there is no secret in $1"
   case $secret in
     *[\"\\]* | *[[:cntrl:]]*) fail "the secret in $1 has characters that no token has" ;;
@@ -97,6 +98,9 @@ request_node() {
     return 1
   request=$(printf '%s' "$body" | field id)
   ttl=$(printf '%s' "$body" | field ttl)
+  case $request in
+    '' | *[!0-9]*) request='' && fail "what answers at $NODEPOOL_URL is no pool: check NODEPOOL_URL" ;;
+  esac
 }
 
 # is_granted: after request_node or look_at_request. Fails the script's way when the request has ended.

@@ -93,6 +93,11 @@ describe('a GitHub runner', () => {
     expect(await site.requests()).toBe(before);
   });
 
+  it('says that GitHub does not answer', async () => {
+    const ended = await start({ GITHUB_API_URL: 'http://127.0.0.1:1' }).ended;
+    expect(ended).toMatchObject({ code: 1, stderr: 'github-runner: GitHub does not answer at http://127.0.0.1:1\n' });
+  });
+
   it('says what it needs', async () => {
     const ended = await start({ GITHUB_SCOPE: '' }).ended;
     expect(ended).toMatchObject({ code: 1, stderr: 'github-runner: GITHUB_SCOPE is not set\n' });

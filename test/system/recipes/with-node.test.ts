@@ -1,4 +1,7 @@
 /** config/recipes/with-node on nodes that can be logged in to: what the recipes are built on, and everybody else may be. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BusyPool } from '../../support/busy-pool.ts';
 import { until } from '../../support/real-pool.ts';
@@ -15,6 +18,14 @@ beforeEach(() => site.begin());
 
 async function withNode(args: readonly string[], settings: NodeJS.ProcessEnv = {}, input?: string): Promise<Running> {
   return site.start('with-node', args, { ...site.overHttp(), ...settings }, input);
+}
+
+/** A web server that has a page for everybody, and is no pool. */
+async function otherServer(): Promise<{ readonly url: string; close(): void }> {
+  const server = createServer((_, response) => response.end('<h1>It works!</h1>'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
 describe('with-node', () => {
@@ -117,15 +128,26 @@ describe('with-node', () => {
 
   it('says why it gets nothing, and what is wrong with its arguments', async () => {
     const token = site.secretFile('wrong.token', `np_${'x'.repeat(43)}`);
+    const other = await otherServer();
     const outcomes = await Promise.all([
       withNode(['small', '--', 'true'], { NODEPOOL_TOKEN_FILE: token }),
+      withNode(['small', '--', 'true'], { NODEPOOL_TOKEN_FILE: 'missing.token' }),
+      withNode(['small', '--', 'true'], { NODEPOOL_URL: other.url }),
       withNode(['--ttl', '99d', 'small', '--', 'true']),
       withNode(['--ttl', 'long', 'small', '--', 'true']),
       withNode(['small', 'true']),
     ]);
     const ends = await Promise.all(outcomes.map(({ ended }) => ended));
+    other.close();
     expect(ends.map(({ code, stderr }) => [code, stderr.replaceAll(/http:\S+/g, 'URL')])).toEqual([
       [1, 'with-node: URL says 401: the token is unknown or has expired\n'],
+      [
+        1,
+        expect.stringMatching(
+          /^with-node: cannot read missing.token: there is no such file, or \S+ may not read it\n$/,
+        ),
+      ],
+      [1, 'with-node: what answers at URL is no pool: check NODEPOOL_URL\n'],
       [1, expect.stringMatching(/says 422: ttl must be between 1 and 604800 seconds/)],
       [2, 'with-node: long is no time\n'],
       [2, 'with-node [OPTION...] LABEL -- COMMAND...\n'],
