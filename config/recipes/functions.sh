@@ -184,7 +184,10 @@ start_on_node() {
     setsid nodepool run "$@" <"$work/input" &
   fi
   child=$!
-  exec 4>"$work/input"
+  # Stops it when what only this shell writes to ends without a word: when this shell was killed.
+  mkfifo "$work/lifeline"
+  { read -r _ <"$work/lifeline" || { stop_on_node; rm -rf "$work"; }; } &
+  exec 5>"$work/lifeline" 4>"$work/input"
   # Who reads it may be gone: that shows by the failure of what writes.
   trap '' PIPE
 }
@@ -199,4 +202,5 @@ wait_on_node() {
   wait "$child"
   code=$?
   while [ -n "$signal" ] && kill -0 "$child" 2>/dev/null; do wait "$child"; done
+  echo 'ended' >&5
 }

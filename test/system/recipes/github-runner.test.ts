@@ -66,6 +66,16 @@ describe.each(WAYS)('a GitHub runner on a node from %s', (_, settingsOf) => {
     expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
+
+  it('that is killed in the middle of a job gives the node back, too', async () => {
+    github.queue.push({ name: 'build', command: 'echo began >>"$HOME/jobs"; sleep 60' });
+    const running = start(settingsOf());
+    await site.jobRuns();
+    running.kill('SIGKILL');
+    await running.ended;
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
+    expect(await site.left()).toEqual(['began on one that is gone']);
+  });
 });
 
 describe('a GitHub runner', () => {
