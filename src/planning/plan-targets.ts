@@ -109,12 +109,18 @@ function isHandoverLost(draft: Draft, node: NodeRecord, { assignViaGearman }: Ta
   return !draft.isUnderWay(`handover:${node.id}`);
 }
 
+/** What the Jenkins of its target last said; null: there is none, or that does not count. */
+function answerFor({ world: { config, targets } }: Draft, { target }: NodeRecord): TargetAnswer | null {
+  if (!hasJenkins(config.targets.get(target)?.jenkins ?? null)) return null;
+  return targets.get(target)?.answer ?? null;
+}
+
 /** What its Jenkins shows of a node's job, if events were missed. */
 export function planMissedEvents(draft: Draft, node: NodeRecord): void {
   const target = draft.world.config.targets.get(node.target);
-  const answer = draft.world.targets.get(node.target)?.answer ?? null;
+  const answer = answerFor(draft, node);
   const { registerAt, registeredAt } = node;
-  if (target === undefined || !hasJenkins(target.jenkins) || answer === null || registerAt === null) return;
+  if (target === undefined || answer === null || registerAt === null) return;
   const sight = { target, answer, agent: answer.agents.get(node.nodename ?? '') };
   // A job may begin, and the daemon die, before it is on record that the node was registered.
   if (node.state === 'used') planSeenJob(draft, node, sight);
@@ -144,11 +150,10 @@ function planSeenAgent(
 
 /** A job that its Jenkins shows on a node that was READY when it was held: given back, it must not get another one. */
 export function planJobOnHeld(draft: Draft, node: NodeRecord): void {
-  const { target: name, heldFrom, registeredAt, stateAt, nodename } = node;
-  const target = draft.world.config.targets.get(name);
-  const answer = draft.world.targets.get(name)?.answer ?? null;
-  if (target === undefined || !hasJenkins(target.jenkins) || answer === null) return;
-  if (heldFrom !== 'ready' || registeredAt === null || answer.takenAt <= stateAt + SECOND_MS) return;
+  const { heldFrom, registeredAt, stateAt, nodename } = node;
+  const answer = answerFor(draft, node);
+  if (heldFrom !== 'ready' || registeredAt === null) return;
+  if (answer === null || answer.takenAt <= stateAt + SECOND_MS) return;
   if (answer.agents.get(nodename ?? '')?.isBusy === true) orderNote(draft, node, 'started');
 }
 
