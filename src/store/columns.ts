@@ -1,7 +1,7 @@
 /** Which column holds which fact of a record, and how values are stored. */
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Value } from './database.ts';
-import type { RecordKind } from './store.ts';
+import type { Guard, RecordKind } from './store.ts';
 
 export type Table = 'node' | 'subnode' | 'snapshot_image' | 'dib_image';
 export type Columns = Readonly<Record<string, Value>>;
@@ -91,6 +91,18 @@ export function patchColumns(kind: RecordKind, patch: object): Columns {
     if (column !== undefined && value !== undefined) columns[column] = stored(column, value);
   }
   return columns;
+}
+
+/** The columns that a guard of the store compares. A fact that has no column is a mistake of ours: nothing would prove it. */
+export function guardColumns(kind: RecordKind, { state, attempt, ...facts }: Guard): Columns {
+  const columns = patchColumns(kind, facts);
+  if (Object.keys(columns).length < Object.keys(facts).length)
+    throw new Error(`a guard of facts that the kind ${kind} does not have: ${Object.keys(facts).join(', ')}`);
+  return {
+    ...columns,
+    ...(state === undefined ? {} : { state: STATE_CODES[state] }),
+    ...(attempt === undefined ? {} : { attempt }),
+  };
 }
 
 /** A fact as its column holds it. */

@@ -2,11 +2,10 @@ import { toSeconds, type Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Batcher } from './batcher.ts';
-import { clip, patchColumns } from './columns.ts';
+import { clip, guardColumns, patchColumns } from './columns.ts';
 import type { Database, Statements, Value } from './database.ts';
 import { proveLease } from './leases.ts';
 import { checkNodeMove } from './moves.ts';
-import { guardColumns } from './slots.ts';
 import { chunks, placeholders } from './sql.ts';
 import type { NewNode, Store } from './store.ts';
 import { launchEvents } from './writes.ts';
@@ -49,7 +48,7 @@ export function createNodes({ database, batcher, clock, random, orphans }: Nodes
     moveNode: ({ id, from, to, by, guard = {}, patch = {}, event }) => {
       checkNodeMove(from, to, by);
       const set = { state: STATE_CODES[to], state_time: toSeconds(clock.now()), ...patchColumns('node', patch) };
-      const proved = { ...guardColumns(guard), state: STATE_CODES[from] };
+      const proved = { ...guardColumns('node', guard), state: STATE_CODES[from] };
       return batcher.submit({ kind: 'update', table: 'node', id, guard: proved, set, event });
     },
 

@@ -78,6 +78,36 @@ describe.each(DATABASES)('moves on %s', (kind) => {
     expect(await test.store.moveNode({ ...end, guard: { holdUntil: 9000 } })).toBe(true);
   });
 
+  it('what must happen once is claimed by who comes first', async () => {
+    const [node, image] = [await nodeIn(test, 'building'), await imageIn(test, 'building')];
+    const { patch } = test.store;
+    const claim = async (at: number): Promise<boolean[]> => [
+      await patch('node', node, { registerAt: null }, { registerAt: at }),
+      await patch('node', node, { scriptAt: null }, { scriptAt: at }),
+      await patch('image', image, { setupAt: null }, { setupAt: at }),
+    ];
+    expect([await claim(1), await claim(2)]).toEqual([
+      [true, true, true],
+      [false, false, false],
+    ]);
+    expect(await nodeNow(test.store, node)).toMatchObject({ registerAt: 1, scriptAt: 1 });
+    // What is read may be claimed anew.
+    expect(await patch('node', node, { registerAt: 1 }, { registerAt: 3 })).toBe(true);
+  });
+
+  it('a node that was READY when it was held is that once', async () => {
+    const id = await nodeIn(test, 'ready');
+    await test.store.moveNode({ id, from: 'ready', to: 'hold', by: 'operator', patch: { heldFrom: 'ready' } });
+    const use = () => test.store.patch('node', id, { state: 'hold', heldFrom: 'ready' }, { heldFrom: 'used' });
+    expect([await use(), await use()]).toEqual([true, false]);
+  });
+
+  it('a guard of a fact that the row cannot have is a mistake, and no guard that always holds', async () => {
+    const id = await imageIn(test, 'building');
+    const mistaken = async () => test.store.patch('image', id, { scriptAt: null }, { setupAt: 1 });
+    await expect(mistaken()).rejects.toThrow('a guard of facts that the kind image does not have: scriptAt');
+  });
+
   it.each(cases(IMAGE_MOVES, true))('an image moves from $from to $to by $by', async (move) => {
     const id = await imageIn(test, move.from as ImageState);
     expect(await moveImage(test.store)({ id, ...move })).toBe(true);

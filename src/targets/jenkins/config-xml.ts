@@ -1,6 +1,7 @@
 /**
- * Reads the `config.xml` of an agent, and changes the label in it. All that Jenkins and its plugins keep in there goes back as it came,
- * so the document is not read into anything and written anew: the place of the label is found, and the rest is copied.
+ * Reads the `config.xml` of an agent, and changes the label in it. All that Jenkins and its plugins keep in there goes
+ * back as it came, so the document is not read into anything and written anew: the place of the label is found, and the
+ * rest is copied.
  */
 
 /** Comments, CDATA, instructions, a document type, tags; in attributes there may be a `>`. */
