@@ -3,6 +3,7 @@
  * `status --output json` prints this value as it is.
  */
 import type { Config, LabelConfig } from '../config/types.ts';
+import { groupBy } from '../lib/group-by.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
 import type { FailureRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { EventRecord, Lease, PoolRecords } from '../store/store.ts';
@@ -174,16 +175,6 @@ function describeFailure(failure: FailureRecord, now: number): FailureStatus {
 function describeError(event: EventRecord): ErrorStatus {
   const { at, provider, name, kind, reason, detail } = event;
   return { at: formatTime(at), subject: describeSubject(event), provider, name, event: kind, reason, detail };
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 function union(first: Iterable<string>, second: Iterable<string>): string[] {

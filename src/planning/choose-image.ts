@@ -2,6 +2,7 @@
  * Which image nodes boot from: the newest READY one of their provider, unless it was withdrawn, or its first launches
  * fail while those from the image before it had not.
  */
+import { groupBy } from '../lib/group-by.ts';
 import { TRIAL_FAILURES_LEAST, TRIAL_LAUNCHES } from '../lifecycle/limits.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import type { World } from './world.ts';
@@ -15,13 +16,7 @@ const groupsOf = new WeakMap<readonly ImageRecord[], ImageGroups>();
 export function groupImages(images: readonly ImageRecord[]): ImageGroups {
   const known = groupsOf.get(images);
   if (known !== undefined) return known;
-  const groups = new Map<string, ImageRecord[]>();
-  for (const image of images) {
-    const key = `${image.provider}/${image.image}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [image]);
-    else group.push(image);
-  }
+  const groups = groupBy(images, ({ provider, image }) => `${provider}/${image}`);
   for (const group of groups.values()) group.sort(byVersion);
   groupsOf.set(images, groups);
   return groups;

@@ -1,5 +1,6 @@
 /** Leaves out what is not to be launched where somebody has waited for long for the place: `min-ready`, and who is behind. */
 import type { LabelConfig } from '../config/types.ts';
+import { groupBy } from '../lib/group-by.ts';
 import { countFitting, NOTHING, subtract, times, type Amounts } from './amounts.ts';
 import type { Deficit } from './deficit.ts';
 import type { Draft } from './draft.ts';
@@ -40,14 +41,11 @@ interface Lack {
 
 /** By label, in the order of the line. */
 function findLacks({ turns }: Line): ReadonlyMap<string, readonly Lack[]> {
-  const lacks = new Map<string, Lack[]>();
-  turns.forEach(({ label, lacking }, index) => {
-    if (lacking === 0) return;
-    const ofLabel = lacks.get(label);
-    if (ofLabel === undefined) lacks.set(label, [{ index, lacking }]);
-    else ofLabel.push({ index, lacking });
-  });
-  return lacks;
+  const lacks = turns.map(({ label, lacking }, index) => ({ label, lacking, index }));
+  return groupBy(
+    lacks.filter(({ lacking }) => lacking !== 0),
+    ({ label }) => label,
+  );
 }
 
 interface Waiting {

@@ -1,3 +1,4 @@
+import { groupBy } from '../lib/group-by.ts';
 import type { NodeRecord, SubnodeRecord } from '../lifecycle/records.ts';
 import { NODE_COLUMNS, nodeFromRow, SUBNODE_COLUMNS, subnodeFromRow, type NodeRow, type SubnodeRow } from './rows.ts';
 import { TableReader } from './table-reader.ts';
@@ -19,12 +20,7 @@ export class NodeSets {
   readonly #assembled = new WeakMap<NodeRecord, NodeRecord>();
 
   assemble(): NodeRecord[] {
-    const byNode = new Map<number, SubnodeRecord[]>();
-    for (const subnode of this.subnodes.records()) {
-      const set = byNode.get(subnode.nodeId);
-      if (set) set.push(subnode);
-      else byNode.set(subnode.nodeId, [subnode]);
-    }
+    const byNode = groupBy(this.subnodes.records(), ({ nodeId }) => nodeId);
     const whole = this.nodes.records().map((node) => {
       const set = byNode.get(node.id);
       byNode.delete(node.id);

@@ -1,3 +1,4 @@
+import { groupBy } from '../../lib/group-by.ts';
 import { explainReason } from '../explain-event.ts';
 import { askDaemon } from '../intents.ts';
 import type { OutputOptions, TimeoutOptions } from '../options.ts';
@@ -54,13 +55,10 @@ function drawPlan(plan: PlanReport): string {
 
 function drawActions(actions: readonly PlannedAction[]): string {
   if (actions.length === 0) return 'Nothing is to be done now.\n';
-  const groups = new Map<string, string[]>();
-  for (const { kind, reason, text } of actions) {
-    const heading = `${kind}, because ${explainReason(reason)}:`;
-    const lines = groups.get(heading) ?? [];
-    groups.set(heading, [...lines, `    ${text}`]);
-  }
-  const drawn = [...groups].map(([heading, lines]) => [`  ${heading}`, ...lines].join('\n'));
+  const groups = groupBy(actions, ({ kind, reason }) => `${kind}, because ${explainReason(reason)}:`);
+  const drawn = [...groups].map(([heading, group]) =>
+    [`  ${heading}`, ...group.map(({ text }) => `    ${text}`)].join('\n'),
+  );
   return `To be done now:\n${drawn.join('\n')}\n`;
 }
 

@@ -1,6 +1,6 @@
 /** What there is of requests: all of them, and a single one. */
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
-import type { NodeRecord } from '../../lifecycle/records.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import { viewRequest, type WaitingView } from '../../requests/view.ts';
 import type { PoolRecords, Store } from '../../store/store.ts';
 import { hasDaemon } from '../daemons.ts';
@@ -39,19 +39,11 @@ function openRows({ requests, nodes }: PoolRecords): RequestRow[] {
     position,
     nodes: [],
   }));
-  const owned = groupNodes(nodes);
+  const kept = nodes.filter(({ state }) => state !== 'delete');
+  const owned = groupBy(kept, ({ requestId }) => requestId);
+  const idsOf = (request: number): number[] => (owned.get(request) ?? []).map(({ id }) => id);
   const granted = requests.filter(({ state }) => state === 'granted').toSorted((a, b) => a.id - b.id);
-  return [...waiting, ...granted.map((request) => ({ request, position: null, nodes: owned.get(request.id) ?? [] }))];
-}
-
-/** Ids of the nodes that requests have, by request. */
-function groupNodes(nodes: readonly NodeRecord[]): ReadonlyMap<number, number[]> {
-  const groups = new Map<number, number[]>();
-  for (const { id, requestId, state } of nodes) {
-    if (requestId === null || state === 'delete') continue;
-    groups.set(requestId, [...(groups.get(requestId) ?? []), id]);
-  }
-  return groups;
+  return [...waiting, ...granted.map((request) => ({ request, position: null, nodes: idsOf(request.id) }))];
 }
 
 export async function showRequest(
