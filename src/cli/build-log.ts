@@ -5,9 +5,9 @@ import type { Config } from '../config/types.ts';
 import { logPath, type LogName } from '../images/build-logs.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { ImageState } from '../lifecycle/image-states.ts';
+import { diskImageOf } from '../planning/images-in-use.ts';
 import type { PoolRecords } from '../store/store.ts';
-import { hintAt } from './hint.ts';
-import { diskImageOf, requireImage } from './image-targets.ts';
+import { requireImage, unknownImage } from './image-targets.ts';
 
 /** A disk image, or (with a provider) a snapshot. */
 export type LogSubject = Omit<LogName, 'version'>;
@@ -56,24 +56,15 @@ export async function chooseSubject(
   }
   if (only !== undefined) return only;
   if ((await findVersions(directory, diskImage)).length > 0) return diskImage;
-  const known = [
-    ...config.diskimages.keys(),
-    ...[...config.providers.values()].flatMap(({ images }) => [...images.keys()]),
-  ];
-  throw new NodepoolError('not-found', `there is no image ${image}${hintAt(image, [...new Set(known)])}`);
+  throw unknownImage(config, image);
 }
 
 function atProvider({ config, records }: Surroundings, wanted: { provider: string; image: string }): LogSubject {
-  const diskimage = diskImageAt(config, wanted);
+  const diskimage = diskImageOf(config.providers.get(wanted.provider), wanted.image);
   if (diskimage !== null) return { provider: null, image: diskimage };
   // What has left the configuration may still have rows.
   if (buildsOf(records, wanted).length === 0) requireImage(config, wanted);
   return wanted;
-}
-
-function diskImageAt({ providers }: Config, { provider, image }: { provider: string; image: string }): string | null {
-  const place = providers.get(provider);
-  return place === undefined ? null : diskImageOf(place, image);
 }
 
 /** Whatever is behind the provider images of that name. */
@@ -82,7 +73,7 @@ function subjectsNamed({ config, records }: Surroundings, image: string): LogSub
   const built = records.images.filter((row) => row.image === image && row.diskImageId === null);
   const providers = new Set([...configured, ...built.map((row) => row.provider)]);
   const subjects = [...providers].map((provider): LogSubject => {
-    const diskimage = diskImageAt(config, { provider, image });
+    const diskimage = diskImageOf(config.providers.get(provider), image);
     return diskimage === null ? { provider, image } : { provider: null, image: diskimage };
   });
   return [...new Map(subjects.map((subject) => [logPath('', { ...subject, version: 0 }), subject])).values()];

@@ -2,10 +2,11 @@
 import type { Config } from '../config/types.ts';
 import type { DiskImageRecord } from '../lifecycle/records.ts';
 import { byVersion } from '../planning/choose-image.ts';
+import { diskImagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
 import type { Lease, PoolRecords } from '../store/store.ts';
 import { compare } from './columns.ts';
-import { describePause, describeRest, usedImages } from './image-status.ts';
+import { describePause, describeRest } from './image-status.ts';
 import { ageInSeconds } from './output/time.ts';
 
 export interface DiskImageStatus {
@@ -34,11 +35,7 @@ interface Facts {
 /** Disk images that labels in force need, and any other that has rows. */
 export function describeDiskImages(facts: Facts): DiskImageStatus[] {
   const { config, records } = facts;
-  const used = usedImages(config).flatMap(({ provider, image }) => {
-    const source = config.providers.get(provider)?.images.get(image)?.source;
-    return source?.kind === 'diskimage' ? [source.diskimage] : [];
-  });
-  const names = new Set([...used, ...records.diskImages.map(({ image }) => image)]);
+  const names = new Set([...diskImagesInUse(config), ...records.diskImages.map(({ image }) => image)]);
   return [...names].toSorted(compare).map((name) => describeDiskImage(facts, name));
 }
 

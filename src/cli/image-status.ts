@@ -2,6 +2,7 @@
 import type { Config, ProviderConfig, ProviderImageConfig } from '../config/types.ts';
 import type { FailureRecord, ImageRecord } from '../lifecycle/records.ts';
 import { byVersion } from '../planning/choose-image.ts';
+import { imagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
 import { newestBuild } from '../planning/plan-uploads.ts';
 import type { PoolRecords } from '../store/store.ts';
@@ -59,20 +60,13 @@ interface Facts {
   readonly now: number;
 }
 
-/** Images that labels in force boot from. */
-export function usedImages({ labels }: Config): { provider: string; image: string }[] {
-  return [...labels.values()]
-    .filter(({ minReady }) => minReady >= 0)
-    .flatMap(({ image, providers }) => providers.map((provider) => ({ provider, image })));
-}
-
 /** Images that labels in force boot from, and any other that has rows. */
 export function describeImages({ config, records, now }: Facts): ImageStatus[] {
+  const used = [...imagesInUse(config)].flatMap(([provider, images]) =>
+    Array.from(images, (image) => ({ provider, image })),
+  );
   const places = new Map(
-    [...usedImages(config), ...records.images].map(({ provider, image }) => [
-      `${provider}/${image}`,
-      { provider, image },
-    ]),
+    [...used, ...records.images].map(({ provider, image }) => [`${provider}/${image}`, { provider, image }]),
   );
   return [...places.values()].toSorted(byPlace).map(({ provider, image }) => {
     const isHere = (row: { provider: string; image: string | null }): boolean =>

@@ -1,6 +1,7 @@
 /** Checks names of images and providers on the command line against the configuration. All throw `not-found` or `refused`. */
 import type { Config, ProviderConfig } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
+import { diskImageOf } from '../planning/images-in-use.ts';
 import { hintAt } from './hint.ts';
 
 /** The providers meant: the one named, or with `all` each that has the image. */
@@ -19,12 +20,6 @@ export function requireUploadable(
   const where = providers.map(({ name }) => name).join(', ');
   const text = `image ${wanted.image} at ${where} is a snapshot, there is nothing to upload; "nodepool image-update ${wanted.provider} ${wanted.image}" makes it anew`;
   throw new NodepoolError('refused', text);
-}
-
-/** The disk image that a provider's image is made of; null: of none. */
-export function diskImageOf({ images }: ProviderConfig, image: string): string | null {
-  const source = images.get(image)?.source;
-  return source?.kind === 'diskimage' ? source.diskimage : null;
 }
 
 export function requireDiskImage({ diskimages, providers }: Config, name: string): void {
@@ -50,9 +45,13 @@ export function requireDiskImage({ diskimages, providers }: Config, name: string
 /** An image that can be paused: at a provider, or (null) any disk image or provider image. */
 export function requireAnyImage(config: Config, { image, provider }: { image: string; provider: string | null }): void {
   if (provider !== null) return void oneWith(config, { provider, image });
-  const known = [...config.diskimages.keys(), ...imageNames(config)];
-  if (known.includes(image)) return;
-  throw new NodepoolError('not-found', `there is no image ${image}${hintAt(image, [...new Set(known)])}`);
+  if (!config.diskimages.has(image) && !imageNames(config).has(image)) throw unknownImage(config, image);
+}
+
+/** What to throw at the name of no disk image and of no image at providers. */
+export function unknownImage(config: Config, image: string): NodepoolError {
+  const known = new Set([...config.diskimages.keys(), ...imageNames(config)]);
+  return new NodepoolError('not-found', `there is no image ${image}${hintAt(image, [...known])}`);
 }
 
 function allWith(config: Config, image: string): readonly ProviderConfig[] {

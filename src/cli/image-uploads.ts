@@ -1,10 +1,10 @@
 /** Uploads of disk images that the daemon was asked for, or makes by itself, followed until each has ended. */
 import type { Config } from '../config/types.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
+import { imagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
 import type { PoolRecords, Store } from '../store/store.ts';
 import { describeBuildFailure } from './build-failure.ts';
-import { usedImages } from './image-status.ts';
 import { formatSize } from './output/size.ts';
 import { formatAge } from './output/time.ts';
 import { createRateMeter, type RateMeter } from './upload-rate.ts';
@@ -26,9 +26,8 @@ export function findUnattended(
   { config, records }: { config: Config; records: PoolRecords },
   { image, places }: { image: string; places: readonly string[] },
 ): ReadonlyMap<string, string> {
-  const used = usedImages(config);
   const describe = (provider: string): string | null => {
-    const isUsed = used.some((place) => place.provider === provider && place.image === image);
+    const isUsed = imagesInUse(config).get(provider)?.has(image) === true;
     if (!isUsed) return `no label in force uses it there; "nodepool image-upload ${provider} ${image}" uploads it`;
     const paused = findPause(records, image, provider);
     if (paused !== null) return `it is ${paused}`;

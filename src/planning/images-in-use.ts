@@ -1,6 +1,5 @@
 /** Which images the labels in force need. */
-import type { Config } from '../config/types.ts';
-import type { Draft } from './draft.ts';
+import type { Config, ProviderConfig } from '../config/types.ts';
 
 type ImagesInUse = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -8,7 +7,7 @@ type ImagesInUse = ReadonlyMap<string, ReadonlySet<string>>;
 const inUseBy = new WeakMap<Config, ImagesInUse>();
 
 /** Image names that labels in force use, by provider. Labels with min-ready -1 are disabled. */
-export function imagesInUse({ world: { config } }: Draft): ImagesInUse {
+export function imagesInUse(config: Config): ImagesInUse {
   const known = inUseBy.get(config);
   if (known !== undefined) return known;
   const inUse = findImagesInUse(config);
@@ -30,13 +29,19 @@ function findImagesInUse({ labels }: Config): ImagesInUse {
 }
 
 /** Disk images that images in use are made of. */
-export function diskImagesInUse(draft: Draft): ReadonlySet<string> {
+export function diskImagesInUse(config: Config): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const [provider, images] of imagesInUse(draft)) {
+  for (const [provider, images] of imagesInUse(config)) {
     for (const image of images) {
-      const source = draft.world.config.providers.get(provider)?.images.get(image)?.source;
-      if (source?.kind === 'diskimage') names.add(source.diskimage);
+      const diskimage = diskImageOf(config.providers.get(provider), image);
+      if (diskimage !== null) names.add(diskimage);
     }
   }
   return names;
+}
+
+/** The disk image that a provider's image is made of; null: of none, or there is no such image. */
+export function diskImageOf(provider: ProviderConfig | undefined, image: string): string | null {
+  const source = provider?.images.get(image)?.source;
+  return source?.kind === 'diskimage' ? source.diskimage : null;
 }

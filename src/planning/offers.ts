@@ -5,6 +5,7 @@ import type { NodeRecord } from '../lifecycle/records.ts';
 import { add, BARE_SERVER, countFitting, NOTHING, partOf, RESOURCES, times, type Amounts } from './amounts.ts';
 import type { ImageChoice } from './choose-image.ts';
 import type { Draft } from './draft.ts';
+import { diskImageOf } from './images-in-use.ts';
 import { describeRest, isFailing, isResting, launchPlace, providerPlace } from './places.ts';
 import { estimate, type Order } from './quota.ts';
 
@@ -48,11 +49,11 @@ function describeUnknown(draft: Draft, provider: string): string | null {
 }
 
 function describeMissingImage(provider: ProviderConfig, label: LabelConfig): string {
-  const source = provider.images.get(label.image)?.source;
+  const diskimage = diskImageOf(provider, label.image);
   const wait =
-    source?.kind === 'diskimage'
-      ? `waits for disk image ${source.diskimage}, of which no upload is READY`
-      : 'waits for its image to be built';
+    diskimage === null
+      ? 'waits for its image to be built'
+      : `waits for disk image ${diskimage}, of which no upload is READY`;
   return `${wait} (image ${label.image})`;
 }
 

@@ -137,7 +137,7 @@ function describePlace({ host, filename }: DiskImageRecord): string {
 }
 
 function planMissingBuilds(draft: Draft): void {
-  for (const name of diskImagesInUse(draft)) {
+  for (const name of diskImagesInUse(draft.world.config)) {
     const config = draft.world.config.diskimages.get(name);
     if (config === undefined || !mayBuild(draft, name)) continue;
     const builds = draft.world.diskImages.filter(({ image }) => image === name);

@@ -98,7 +98,7 @@ function planTemplateRemoval(draft: Draft, image: ImageRecord): void {
 }
 
 function planMissingImages(draft: Draft): void {
-  const inUse = imagesInUse(draft);
+  const inUse = imagesInUse(draft.world.config);
   for (const provider of draft.world.config.providers.values()) {
     if (!draft.holds(provider.name)) continue;
     for (const name of inUse.get(provider.name) ?? []) {

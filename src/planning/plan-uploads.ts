@@ -22,7 +22,7 @@ export function planUploads(draft: Draft): void {
   if (builds.length === 0) return;
   noteUploads(draft, builds);
   planRunning(draft, builds);
-  for (const [name, images] of imagesInUse(draft)) {
+  for (const [name, images] of imagesInUse(draft.world.config)) {
     const provider = draft.world.config.providers.get(name) as ProviderConfig;
     for (const image of images) {
       const config = provider.images.get(image);
