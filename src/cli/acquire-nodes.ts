@@ -5,7 +5,7 @@ import { REQUEST_ENDS, type RequestRecord } from '../lifecycle/records.ts';
 import { createRequestDesk, type RequestDesk } from '../requests/desk.ts';
 import type { Wish } from '../requests/wish.ts';
 import type { RequestWithNodes, Store } from '../store/store.ts';
-import { hasDaemon } from './daemons.ts';
+import { warnWithoutDaemon } from './daemons.ts';
 import { interruptible, Interruption } from './interruption.ts';
 import { persist } from './persist.ts';
 import type { Session } from './session.ts';
@@ -50,13 +50,14 @@ export function deskOf({ session, store, config }: Asker): RequestDesk {
 /** Makes a request, which may have its nodes at once. Says so when nobody is there to serve one that has to wait. */
 export async function openRequest(asker: Asker, wish: Wish): Promise<RequestWithNodes> {
   const opened = await persist(asker.session, () => deskOf(asker).open(wish));
-  await warnWithoutDaemon(asker, opened.request);
+  await warnOfWait(asker, opened.request);
   return opened;
 }
 
-async function warnWithoutDaemon({ session, store }: Asker, { id, state }: RequestRecord): Promise<void> {
-  if (state !== 'waiting' || (await persist(session, () => hasDaemon(store, session.context)))) return;
-  session.tell(`no daemon is running; request ${id} waits until one is started`);
+async function warnOfWait({ session, store }: Asker, { id, state }: RequestRecord): Promise<void> {
+  if (state !== 'waiting') return;
+  const consequence = `request ${id} waits until one is started`;
+  await persist(session, () => warnWithoutDaemon(session, store, consequence));
 }
 
 /**
@@ -70,7 +71,7 @@ export async function acquireNodes(asker: Asker, wish: Wish, timeoutMs?: number)
     const opened = await persist(asker.session, () => deskOf(asker).open(wish));
     if (opened.request.state !== 'waiting') return opened;
     try {
-      await warnWithoutDaemon(asker, opened.request);
+      await warnOfWait(asker, opened.request);
       return await waitForGrant(asker, opened.request, { signal, timeoutMs });
     } catch (error) {
       await takeBack(asker, opened.request.id);

@@ -2,6 +2,7 @@
 import { NodepoolError } from '../lib/errors.ts';
 import type { Lease, Store } from '../store/store.ts';
 import type { CliContext } from './context.ts';
+import type { Session } from './session.ts';
 import { POLL_MS } from './wait.ts';
 
 const PREFIX = 'daemon:';
@@ -23,6 +24,13 @@ export async function listLeases(store: Store, { clock, findDead }: Surroundings
 
 export async function hasDaemon(store: Store, surroundings: Surroundings): Promise<boolean> {
   return (await listLeases(store, surroundings)).some(isDaemonLease);
+}
+
+/** Tells people when no daemon is alive; `consequence` ends the sentence. Answers whether it did. */
+export async function warnWithoutDaemon(session: Session, store: Store, consequence: string): Promise<boolean> {
+  if (await hasDaemon(store, session.context)) return false;
+  session.tell(`no daemon is running; ${consequence}`);
+  return true;
 }
 
 /** Throws `refused` when no daemon is alive, after a short grace. `what` ends the sentence "no daemon is running to". */

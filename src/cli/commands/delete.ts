@@ -3,7 +3,7 @@ import { describeError, isNodepoolError, NodepoolError } from '../../lib/errors.
 import type { NodeRecord } from '../../lifecycle/records.ts';
 import type { Store } from '../../store/store.ts';
 import { nodeColumns } from '../columns.ts';
-import { hasDaemon } from '../daemons.ts';
+import { hasDaemon, warnWithoutDaemon } from '../daemons.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderListing } from '../output/listing.ts';
 import { changeRecord, findNode, joinWithOr } from '../records.ts';
@@ -41,8 +41,7 @@ async function followUp(
   { options, ...deletion }: Deletion & { options: DeleteOptions },
 ): Promise<void> {
   if (options.now) return finishDeletion(session, deletion);
-  if (await hasDaemon(deletion.store, session.context)) return;
-  session.tell('no daemon is running; the deletion is done as soon as one is started');
+  await warnWithoutDaemon(session, deletion.store, 'the deletion is done as soon as one is started');
 }
 
 /** Marks a node for deletion, whatever its state; marked already is fine. null: it has just gone. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { NodepoolError } from '../../lib/errors.ts';
 import type { DiskImageRecord } from '../../lifecycle/records.ts';
 import type { Store } from '../../store/store.ts';
-import { hasDaemon, requireDaemon } from '../daemons.ts';
+import { requireDaemon, warnWithoutDaemon } from '../daemons.ts';
 import { describeDiskImage, waitForDiskImage } from '../disk-image-builds.ts';
 import { diskImageColumns } from '../image-columns.ts';
 import { requireDiskImage } from '../image-targets.ts';
@@ -49,8 +49,7 @@ export async function deleteDiskImage(session: Session, id: number, options: Dis
     const image = await markDiskImage(store, clock, { id, reason: options.force ? 'forced' : 'operator' });
     session.print(await renderListing(options.output, diskImageColumns(clock.now()), [image]));
     if (options.wait) await waitForDeletion(session, store, image);
-    else if (!(await hasDaemon(store, session.context)))
-      session.tell('no daemon is running; the deletion is done as soon as one is started');
+    else await warnWithoutDaemon(session, store, 'the deletion is done as soon as one is started');
   });
 }
 

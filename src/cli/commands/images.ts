@@ -4,7 +4,7 @@ import { NodepoolError } from '../../lib/errors.ts';
 import type { ImageRecord } from '../../lifecycle/records.ts';
 import { diskImageOf } from '../../planning/images-in-use.ts';
 import type { Store } from '../../store/store.ts';
-import { hasDaemon, requireDaemon } from '../daemons.ts';
+import { requireDaemon, warnWithoutDaemon } from '../daemons.ts';
 import { describeDiskImage, waitForDiskImage } from '../disk-image-builds.ts';
 import { findStarted, waitForBuilds, type Started } from '../image-builds.ts';
 import { imageColumns } from '../image-columns.ts';
@@ -112,8 +112,7 @@ export async function deleteImage(session: Session, id: number, options: ImageDe
     if (options.force) await store.intents.add('image-delete', { id, force: true });
     session.print(await renderListing(options.output, imageColumns(clock.now()), [image]));
     if (options.wait) await waitForDeletion(session, store, id);
-    else if (!(await hasDaemon(store, session.context)))
-      session.tell('no daemon is running; the deletion is done as soon as one is started');
+    else await warnWithoutDaemon(session, store, 'the deletion is done as soon as one is started');
   });
 }
 

@@ -3,7 +3,7 @@ import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { groupBy } from '../../lib/group-by.ts';
 import { viewRequest, type WaitingView } from '../../requests/view.ts';
 import type { PoolRecords, Store } from '../../store/store.ts';
-import { hasDaemon } from '../daemons.ts';
+import { warnWithoutDaemon } from '../daemons.ts';
 import { drawHistory, EVENT_COLUMNS } from '../history.ts';
 import { askDaemon } from '../intents.ts';
 import type { OutputOptions, TimeoutOptions } from '../options.ts';
@@ -79,10 +79,7 @@ async function explain(
   store: Store,
   { id, timeoutS }: { id: number; timeoutS: number },
 ): Promise<WaitingView | null> {
-  if (!(await hasDaemon(store, session.context))) {
-    session.tell(`no daemon is running; request ${id} waits until one is started`);
-    return null;
-  }
+  if (await warnWithoutDaemon(session, store, `request ${id} waits until one is started`)) return null;
   try {
     const question = { kind: 'explain-request', args: { id }, what: `tell why request ${id} waits`, timeoutS } as const;
     return (await askDaemon(session, store, question)) as WaitingView | null;

@@ -2,7 +2,7 @@ import { NodepoolError } from '../../lib/errors.ts';
 import { viewRequest } from '../../requests/view.ts';
 import type { RequestWithNodes } from '../../store/store.ts';
 import { acquireNodes, deskOf, openRequest, wishFor, type Asker, type WishOptions } from '../acquire-nodes.ts';
-import { hasDaemon } from '../daemons.ts';
+import { warnWithoutDaemon } from '../daemons.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawListing } from '../output/listing.ts';
@@ -74,6 +74,5 @@ async function printEnded(
   const draw = (): string => drawListing(endedColumns(session.context.clock.now()), rows);
   session.print(await renderResult(output, views, draw));
   const hadNodes = ended.some(({ request }) => request.grantedAt !== null);
-  if (hadNodes && !(await hasDaemon(store, session.context)))
-    session.tell('no daemon is running; the nodes are deleted as soon as one is started');
+  if (hadNodes) await warnWithoutDaemon(session, store, 'the nodes are deleted as soon as one is started');
 }
