@@ -1,6 +1,6 @@
 /** Answers what the command line asked about images. */
 import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
-import { nearName } from '../lib/near-name.ts';
+import { hintAt } from '../lib/near-name.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { IntentRecord } from '../lifecycle/records.ts';
 import { byVersion, usableImages } from '../planning/choose-image.ts';
@@ -42,11 +42,8 @@ export async function buildDiskImage({ image }: Args, context: ActionContext): P
   refuseWithoutImages(context);
   const name = String(image);
   const { diskimages } = context.world.config;
-  if (!diskimages.has(name)) {
-    const near = nearName(name, [...diskimages.keys()]);
-    const hint = near === null ? '' : `; did you mean ${near}?`;
-    throw new NodepoolError('refused', `there is no disk image ${name}${hint}`);
-  }
+  if (!diskimages.has(name))
+    throw new NodepoolError('refused', `there is no disk image ${name}${hintAt(name, [...diskimages.keys()])}`);
   return startBuild(name, context);
 }
 

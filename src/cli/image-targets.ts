@@ -1,8 +1,8 @@
 /** Checks names of images and providers on the command line against the configuration. All throw `not-found` or `refused`. */
 import type { Config, ProviderConfig } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
+import { hintAt } from '../lib/near-name.ts';
 import { diskImageOf } from '../planning/images-in-use.ts';
-import { hintAt } from './hint.ts';
 
 /** The providers meant: the one named, or with `all` each that has the image. */
 export function requireImage(config: Config, wanted: { provider: string; image: string }): readonly ProviderConfig[] {

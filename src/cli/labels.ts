@@ -1,6 +1,6 @@
 import type { Config } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
-import { hintAt } from './hint.ts';
+import { hintAt } from '../lib/near-name.ts';
 
 /** Throws `not-found` for a label that the configuration does not have. */
 export function requireLabel({ labels }: Config, name: string): void {

@@ -1,7 +1,7 @@
 /** What somebody asks for, checked against the configuration and its limits before it becomes a request. */
 import type { Config, LabelConfig } from '../config/types.ts';
 import { NodepoolError } from '../lib/errors.ts';
-import { nearName } from '../lib/near-name.ts';
+import { hintAt } from '../lib/near-name.ts';
 import { LONGEST_NAME, LONGEST_REASON, oneLineFault } from '../lib/one-line.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import type { NewRequest } from '../store/store.ts';
@@ -42,10 +42,7 @@ export function checkTtl(ttlMs: number | null, { requests }: Config): number {
 
 function requireLabel(name: string, { labels }: Config): LabelConfig {
   const label = labels.get(name);
-  if (label === undefined) {
-    const near = nearName(name, [...labels.keys()]);
-    throw refusal(`there is no label ${sayName(name)}${near === null ? '' : `; did you mean ${near}?`}`);
-  }
+  if (label === undefined) throw refusal(`there is no label ${sayName(name)}${hintAt(name, [...labels.keys()])}`);
   if (label.minReady < 0) throw refusal(`label ${name} is disabled: its min-ready is -1`);
   return label;
 }

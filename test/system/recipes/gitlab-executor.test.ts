@@ -121,6 +121,6 @@ describe('a GitLab job', () => {
     const runner = await aRunner('smal');
     const end = await runner.run(aJob('true'));
     expect(end).toMatchObject({ state: 'runner_system_failure', runnerLog: '' });
-    expect(end.log).toMatch(/says 422: there is no label "smal"; did you mean small\?\n/);
+    expect(end.log).toMatch(/says 422: there is no label "smal" \(did you mean small\?\)\n/);
   });
 });

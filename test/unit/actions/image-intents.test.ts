@@ -96,8 +96,8 @@ describe('image-build', () => {
   });
 
   it('refuses what is not configured, and says what may be meant', async () => {
-    await expectRefusal('there is no disk image ubunto; did you mean ubuntu?', 'image-build', { image: 'ubunto' });
-    await expectRefusal('there is no disk image zzz', 'image-build', { image: 'zzz' });
+    await expectRefusal('there is no disk image ubunto (did you mean ubuntu?)', 'image-build', { image: 'ubunto' });
+    await expectRefusal('there is no disk image zzz (there are: ubuntu, fedora)', 'image-build', { image: 'zzz' });
   });
 
   it('is refused by a daemon that makes no images', async () => {

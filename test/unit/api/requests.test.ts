@@ -90,7 +90,7 @@ describe('a request for nodes', () => {
   it('that can never be had is refused with what is wrong about it', async () => {
     const scene = await openScene({ labels: [aLabel(), aLabel({ name: 'off', minReady: -1 })] });
     const refusals: readonly [wish: object, message: string][] = [
-      [{ label: 'smal' }, 'there is no label "smal"; did you mean small?'],
+      [{ label: 'smal' }, 'there is no label "smal" (did you mean small?)'],
       [{ label: 'off' }, 'label off is disabled: its min-ready is -1'],
       [{ label: 'small', count: 0 }, 'count must be at least 1'],
       [{ label: 'small', count: 97 }, 'label small can have 96 nodes at once, not 97'],

@@ -84,7 +84,7 @@ Nodes
   });
 
   it.each([
-    [['smal'], 'there is no label "smal"; did you mean small?'],
+    [['smal'], 'there is no label "smal" (did you mean small?)'],
     [['small', '--count', '5'], 'label small can have 4 nodes at once, not 5'],
     [['small', '--count', '0'], 'count must be at least 1'],
     [['small', '--ttl', '8d'], 'ttl must be between 1 and 604800 seconds; max-ttl of requests is the most'],
