@@ -27,6 +27,11 @@ export function chooseFlavor<F extends FlavorLike>(
   return flavors.filter(fits).sort(bySize)[0] ?? null;
 }
 
+/** What a flavor was to have, for sentences: `at least 8192 MB of RAM and "performance" in its name`. */
+export function describeFlavorWish({ minRamMb, nameFilter }: FlavorWish): string {
+  return `at least ${minRamMb} MB of RAM${nameFilter === null ? '' : ` and "${nameFilter}" in its name`}`;
+}
+
 function bySize(a: FlavorLike, b: FlavorLike): number {
   return a.ramMb - b.ramMb || a.cores - b.cores || diskOrder(a) - diskOrder(b) || (a.name < b.name ? -1 : 1);
 }

@@ -1,5 +1,6 @@
 /** Whether servers fit into what a provider's quota leaves, and what is short where they do not. */
 import type { ProviderImageConfig } from '../config/types.ts';
+import { describeFlavorWish } from '../lib/choose-flavor.ts';
 import { countRoom } from './allocate.ts';
 import { BARE_SERVER, describeAmount, partOf, RESOURCES, times, type Amounts } from './amounts.ts';
 import type { Draft } from './draft.ts';
@@ -45,9 +46,8 @@ export function freeServers({ left }: Ledger): number {
 }
 
 function describeMissingFlavor({ world }: Draft, { provider, image }: Order): string {
-  const { minRamMb, nameFilter } = world.config.providers.get(provider)?.images.get(image) as ProviderImageConfig;
-  const filter = nameFilter === null ? '' : ` and '${nameFilter}' in its name`;
-  return `no flavor has ${minRamMb} MB of RAM${filter} (image ${image})`;
+  const wish = world.config.providers.get(provider)?.images.get(image) as ProviderImageConfig;
+  return `no flavor has ${describeFlavorWish(wish)} (image ${image})`;
 }
 
 /** Only what the cloud itself allows: `max-servers` is often set so that nothing fits. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProviderConfig } from '../../config/types.ts';
-import { chooseFlavor } from '../../lib/choose-flavor.ts';
+import { chooseFlavor, describeFlavorWish } from '../../lib/choose-flavor.ts';
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { serverId, type ServerId } from '../../lib/ids.ts';
 import type { Cloud, Flavor, ServerSpec } from '../provider.ts';
@@ -61,9 +61,8 @@ export function createServerMaker(deps: CreateServerDeps): Cloud['createServer']
   };
 }
 
-function pickFlavor(flavors: readonly Flavor[], { minRamMb, nameFilter }: ServerSpec): Flavor {
-  const flavor = chooseFlavor(flavors, { minRamMb, nameFilter });
+function pickFlavor(flavors: readonly Flavor[], spec: ServerSpec): Flavor {
+  const flavor = chooseFlavor(flavors, spec);
   if (flavor !== null) return flavor;
-  const named = nameFilter === null ? '' : ` and "${nameFilter}" in its name`;
-  throw new NodepoolError('rejected', `no flavor has at least ${minRamMb} MB of RAM${named}`);
+  throw new NodepoolError('rejected', `no flavor has ${describeFlavorWish(spec)}`);
 }

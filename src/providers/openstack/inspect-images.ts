@@ -1,6 +1,6 @@
 /** What the provider's images need: a flavor, a base image, key pairs. */
 import type { ProviderImageConfig } from '../../config/types.ts';
-import { chooseFlavor } from '../../lib/choose-flavor.ts';
+import { chooseFlavor, describeFlavorWish } from '../../lib/choose-flavor.ts';
 import { isNodepoolError } from '../../lib/errors.ts';
 import type { Finding } from '../provider.ts';
 import type { Inspected } from './inspect.ts';
@@ -32,12 +32,9 @@ export async function checkFlavors(
   });
 }
 
-function missingFlavor({ name, minRamMb, nameFilter }: ProviderImageConfig): string {
-  const [named, change] =
-    nameFilter === null
-      ? ['', 'lower "min-ram"']
-      : [` and "${nameFilter}" in its name`, 'change "min-ram" or "name-filter"'];
-  return `No flavor has at least ${minRamMb} MB of RAM${named}, which image ${name} asks for: ${change}.`;
+function missingFlavor(image: ProviderImageConfig): string {
+  const change = image.nameFilter === null ? 'lower "min-ram"' : 'change "min-ram" or "name-filter"';
+  return `No flavor has ${describeFlavorWish(image)}, which image ${image.name} asks for: ${change}.`;
 }
 
 export async function checkBaseImages({ config, images }: Inspected, signal: AbortSignal): Promise<readonly Finding[]> {

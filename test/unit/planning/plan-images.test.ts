@@ -158,7 +158,9 @@ describe('a build and the places of its provider', () => {
     const limits = limitsAt(NOW, { flavors: [aFlavor({ ramMb: 4096 })] });
     const world = situation({ ...withoutImages, cloud: { limits } });
     expect(orders(world)).toEqual([]);
-    expect(notesOf(plan(world))).toEqual(['image ubuntu at cloud: no flavor has 8192 MB of RAM (image ubuntu)']);
+    expect(notesOf(plan(world))).toEqual([
+      'image ubuntu at cloud: no flavor has at least 8192 MB of RAM (image ubuntu)',
+    ]);
   });
 
   it('does not begin before the limits of the cloud are read', () => {

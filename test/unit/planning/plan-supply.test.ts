@@ -243,8 +243,12 @@ describe('cores, RAM and floating IPs', () => {
   });
 
   it.each<[string, Partial<CloudLimits>, string]>([
-    ['has no flavor', { flavors: [aFlavor()] }, 'no flavor has 16000 MB of RAM (image debian)'],
-    ['has no flavor of that name', {}, "no flavor has 8192 MB of RAM and 'performance' in its name (image ubuntu)"],
+    ['has no flavor', { flavors: [aFlavor()] }, 'no flavor has at least 16000 MB of RAM (image debian)'],
+    [
+      'has no flavor of that name',
+      {},
+      'no flavor has at least 8192 MB of RAM and "performance" in its name (image ubuntu)',
+    ],
     ['never has the cores', { cores: 15 }, 'needs 16 cores, of which the cloud allows 15 in all'],
     ['never has the servers', { servers: 1 }, 'needs 2 servers, of which the cloud allows 1 in all'],
   ])('are an obstacle for good where the cloud %s', (_, limits, obstacle) => {
