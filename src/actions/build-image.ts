@@ -1,4 +1,5 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
+import { toSeconds } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 import { logPath, openBuildLog } from '../images/build-logs.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
@@ -29,7 +30,7 @@ export async function openImage(
   { provider, image, reason }: ImageName,
   { store, world, clock, log }: ActionContext,
 ): Promise<number | null> {
-  const version = Math.floor(clock.now() / 1000);
+  const version = toSeconds(clock.now());
   const hostname = imageHostname(world.config, { provider, image, version });
   const id = await store.createImage({ provider, image, hostname, version, reason });
   if (id !== null) log.info({ image: id, provider, name: image, reason }, 'image build started');

@@ -1,5 +1,5 @@
 /** The life of a disk image: row, build, READY, removal of row and files. */
-import type { Clock } from '../lib/clock.ts';
+import { toSeconds, type Clock } from '../lib/clock.ts';
 import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { DiskImageRecord } from '../lifecycle/records.ts';
 import { lastLines, logPath } from '../images/build-logs.ts';
@@ -15,7 +15,7 @@ const LINES_KEPT = 20;
 
 /** Later than those of all others, also after the clock was set back: files are named by it, and the newest is taken. */
 export function nextVersion(clock: Clock, others: readonly { readonly version: number }[]): number {
-  return Math.max(Math.floor(clock.now() / 1000), ...others.map(({ version }) => version + 1));
+  return Math.max(toSeconds(clock.now()), ...others.map(({ version }) => version + 1));
 }
 
 /** Makes the row of a new build; null when one of that disk image is under way. */

@@ -1,5 +1,6 @@
 /** What a record's server is to be: from the record and the configuration in force. Pure. */
 import type { Config, ProviderConfig, ProviderImageConfig, TargetConfig } from '../config/types.ts';
+import { toSeconds } from '../lib/clock.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import { formatTemplate } from '../lib/template.ts';
 import type { ImageRecord, NodeRecord } from '../lifecycle/records.ts';
@@ -79,7 +80,7 @@ function hostname(target: TargetConfig, { node, subnodeId }: NodeServer): string
     'label.name': node.label,
     'provider.name': node.provider,
     node_id: node.id,
-    timestamp: Math.floor(node.createdAt / 1000),
+    timestamp: toSeconds(node.createdAt),
   };
   if (subnodeId === null) return formatTemplate(target.hostname, values);
   return formatTemplate(target.subnodeHostname, { ...values, subnode_id: subnodeId });

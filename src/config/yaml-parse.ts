@@ -27,7 +27,7 @@ export function parseYaml(text: string): ParsedYaml {
   const [document, second] = new Composer({
     version: '1.1',
     customTags: plainTags,
-    // The parser compares every key with every other; `inspect-yaml.ts` looks for doubles instead.
+    // The parser compares every key with every other; `yaml-inspect.ts` looks for doubles instead.
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'error',

@@ -1,4 +1,8 @@
-/** Time limits of the life cycles, in milliseconds. Names and values are the original's (classic 2.2). */
+/**
+ * Limits of the life cycles: times, counts, and rests between tries. From the original are the values of how long a node
+ * may stay in its states, the delay after a job, how long a template may take to boot and to answer, and a cloud to save
+ * an image, and that the image before the current one is kept; the rest is our own.
+ */
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,6 +1,6 @@
 /**
  * States of a node, their classic codes, and the allowed moves with who may make them. The diagram in
- * `src/README.md`, the types of `store.nodes.move` and the tests follow from this table.
+ * `src/README.md`, the types of `store.moveNode` and the tests follow from this table.
  */
 
 /** Integer codes as the original stores them; the same for all tables. */

@@ -39,7 +39,7 @@ export interface NodeRecord extends ServerSlot {
   readonly state: NodeState;
   readonly stateAt: number;
   readonly comment: string | null;
-  /** Why it is in its state: a {@link Reason} or null on classic rows. */
+  /** Why it is in its state: of the planner's closed list; null on classic rows. */
   readonly reason: string | null;
   /** Row id of the provider image it boots from. */
   readonly imageId: number | null;

@@ -33,7 +33,7 @@ export interface ConductorDeps {
 export interface Conductor extends Pick<SignalHandlers, 'stop' | 'reload' | 'report'> {
   /** Aborts when the daemon is to stop. */
   readonly stopSignal: AbortSignal;
-  /** Resolves when the engine has stopped, rejects when it failed. `onReady` is told once it runs. */
+  /** Resolves when the engine has stopped, rejects when it failed. */
   conduct(engine: ConductedEngine): Promise<void>;
 }
 
