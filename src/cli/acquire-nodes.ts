@@ -6,10 +6,10 @@ import { createRequestDesk, type RequestDesk } from '../requests/desk.ts';
 import type { Wish } from '../requests/wish.ts';
 import type { RequestWithNodes, Store } from '../store/store.ts';
 import { warnWithoutDaemon } from './daemons.ts';
-import { interruptible, Interruption } from './interruption.ts';
+import { Interruption, untilInterrupted } from './interruption.ts';
 import { persist } from './persist.ts';
+import { placesInLine } from './places-in-line.ts';
 import type { Session } from './session.ts';
-import { placesInLine } from './turns.ts';
 import { waitFor, type Look, type Waiting } from './wait.ts';
 
 /** Options of the commands that ask for nodes. */
@@ -67,7 +67,7 @@ async function warnOfWait({ session, store }: Asker, { id, state }: RequestRecor
  */
 export async function acquireNodes(asker: Asker, wish: Wish, timeoutMs?: number): Promise<RequestWithNodes> {
   // From the beginning: a Ctrl-C that comes while the request is made must not leave it behind.
-  const found = await interruptible(asker.session.context, async (signal) => {
+  const found = await untilInterrupted(asker.session.context, async (signal) => {
     const opened = await persist(asker.session, () => deskOf(asker).open(wish));
     if (opened.request.state !== 'waiting') return opened;
     try {

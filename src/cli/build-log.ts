@@ -51,7 +51,7 @@ export async function chooseSubject(
   const subjects = subjectsNamed(surroundings, image);
   const [only, ...others] = subjects;
   if (others.length > 0) {
-    const choices = subjects.map((subject) => describeSubject(subject)).join(' and ');
+    const choices = subjects.map((subject) => describeLogSubject(subject)).join(' and ');
     throw new NodepoolError('usage', `there are logs of ${choices}; say which one, with its provider`);
   }
   if (only !== undefined) return only;
@@ -93,6 +93,6 @@ export async function findVersions(directory: string, subject: LogSubject): Prom
 }
 
 /** `disk image trusty`, `image ubuntu at cloud`. */
-export function describeSubject({ provider, image }: LogSubject): string {
+export function describeLogSubject({ provider, image }: LogSubject): string {
   return provider === null ? `disk image ${image}` : `image ${image} at ${provider}`;
 }

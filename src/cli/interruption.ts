@@ -12,7 +12,7 @@ export class Interruption extends Error {
  * Runs something that Ctrl-C may cut short: `signal` aborts then. Outside of this Ctrl-C ends the process as
  * usual.
  */
-export async function interruptible<T>(context: CliContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function untilInterrupted<T>(context: CliContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const ignore = context.onInterrupt(() => {
     controller.abort();

@@ -1,6 +1,6 @@
 /** Waiting for work that others do, by looking at the database again and again. */
 import type { CliContext } from './context.ts';
-import { Interruption, interruptible } from './interruption.ts';
+import { Interruption, untilInterrupted } from './interruption.ts';
 import { createProgress } from './progress.ts';
 
 /** How often the database is asked. */
@@ -31,7 +31,7 @@ export async function waitFor<T>(context: CliContext, wait: Wait<T>): Promise<T>
   const progress = createProgress(context.stderr);
   const startedAt = context.clock.now();
   try {
-    return await interruptible(context, async (signal) => {
+    return await untilInterrupted(context, async (signal) => {
       for (;;) {
         const found = await wait.look(signal);
         if ('done' in found) return found.done;

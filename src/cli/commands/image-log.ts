@@ -4,12 +4,12 @@ import type { Store } from '../../store/store.ts';
 import {
   buildsOf,
   chooseSubject,
-  describeSubject,
+  describeLogSubject,
   findVersions,
   type LoggedBuild,
   type LogSubject,
 } from '../build-log.ts';
-import { interruptible, Interruption } from '../interruption.ts';
+import { Interruption, untilInterrupted } from '../interruption.ts';
 import { openLogFile, type LogFile } from '../log-file.ts';
 import type { Session } from '../session.ts';
 import { POLL_MS } from '../wait.ts';
@@ -58,7 +58,7 @@ async function findNewest(directory: string, subject: LogSubject, builds: readon
   if (versions.length > 0) return Math.max(...versions);
   throw new NodepoolError(
     'not-found',
-    `there was no build of ${describeSubject(subject)} yet, or none whose log is kept in ${directory}`,
+    `there was no build of ${describeLogSubject(subject)} yet, or none whose log is kept in ${directory}`,
   );
 }
 
@@ -79,11 +79,11 @@ async function openLog(session: Session, log: Log, { follow: isFollowed }: Image
       if (file !== null) return file;
       if (!isFollowed || build === undefined || !isYetToCome(build, clock.now())) throw describeAbsence(log, build);
       if (signal.aborted) throw new Interruption('interrupted');
-      if (!isTold) session.tell(`waiting until the build of ${describeSubject(log.subject)} begins`);
+      if (!isTold) session.tell(`waiting until the build of ${describeLogSubject(log.subject)} begins`);
       await clock.sleep(POLL_MS, signal);
     }
   };
-  return interruptible(session.context, find);
+  return untilInterrupted(session.context, find);
 }
 
 function isYetToCome({ state, begunAt }: LoggedBuild, now: number): boolean {
@@ -91,7 +91,7 @@ function isYetToCome({ state, begunAt }: LoggedBuild, now: number): boolean {
 }
 
 function describeAbsence({ subject, version, path }: Log, build: LoggedBuild | undefined): NodepoolError {
-  const what = `build ${version} of ${describeSubject(subject)}`;
+  const what = `build ${version} of ${describeLogSubject(subject)}`;
   if (build === undefined)
     return new NodepoolError('not-found', `there is no log of ${what} here: ${path} does not exist`);
   if (build.begunAt === null && build.state === 'building')
@@ -104,7 +104,7 @@ function describeAbsence({ subject, version, path }: Log, build: LoggedBuild | u
 async function follow(session: Session, log: Log, file: LogFile): Promise<void> {
   const { clock } = session.context;
   let wasBuilding = false;
-  await interruptible(session.context, async (signal) => {
+  await untilInterrupted(session.context, async (signal) => {
     for (;;) {
       // In this order: what a build writes at its end is there when its row has changed.
       const state = (await findBuild(log))?.state;
@@ -121,5 +121,5 @@ async function follow(session: Session, log: Log, file: LogFile): Promise<void> 
 }
 
 function describeEnd({ subject, version }: Log, state: LoggedBuild['state'] | undefined): string {
-  return `build ${version} of ${describeSubject(subject)} ${state === 'ready' ? 'is ready' : 'has failed or was deleted'}`;
+  return `build ${version} of ${describeLogSubject(subject)} ${state === 'ready' ? 'is ready' : 'has failed or was deleted'}`;
 }

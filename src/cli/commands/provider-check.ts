@@ -1,7 +1,7 @@
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import type { Finding } from '../../providers/provider.ts';
 import { requireProvider } from '../image-targets.ts';
-import { interruptible, Interruption } from '../interruption.ts';
+import { Interruption, untilInterrupted } from '../interruption.ts';
 import type { OutputOptions } from '../options.ts';
 import { renderListing, type Column } from '../output/listing.ts';
 import type { Session } from '../session.ts';
@@ -15,7 +15,7 @@ export async function checkProviders(
   const { providers: all } = await session.loadConfig();
   const providers = name === undefined ? all : new Map([[name, requireProvider(all, name)]]);
   const log = await session.log();
-  const inspected = await interruptible(session.context, (signal) =>
+  const inspected = await untilInterrupted(session.context, (signal) =>
     session.context.inspectProviders({ providers, log, signal }).catch((error: unknown) => {
       throw isNodepoolError(error, 'aborted') ? new Interruption('interrupted; nothing was changed') : error;
     }),

@@ -10,9 +10,9 @@ import type { OutputOptions, TimeoutOptions } from '../options.ts';
 import { renderResult } from '../output/format.ts';
 import { drawFacts, renderListing, toObjects, type Column } from '../output/listing.ts';
 import { ageInSeconds } from '../output/time.ts';
+import { placesInLine } from '../places-in-line.ts';
 import { drawRequest, endedColumns, requestColumns, type RequestRow } from '../request-columns.ts';
 import type { Session } from '../session.ts';
-import { placesInLine } from '../turns.ts';
 
 export interface ListOptions extends OutputOptions {
   readonly ended?: true;

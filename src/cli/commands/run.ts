@@ -5,7 +5,7 @@ import type { RequestRecord } from '../../lifecycle/records.ts';
 import type { RequestWithNodes } from '../../store/store.ts';
 import { acquireNodes, deskOf, wishFor, type WishOptions } from '../acquire-nodes.ts';
 import { ExitCode } from '../exit-code.ts';
-import { interruptible, Interruption } from '../interruption.ts';
+import { Interruption, untilInterrupted } from '../interruption.ts';
 import { persist } from '../persist.ts';
 import type { Session } from '../session.ts';
 import { loginTo, requireKeys, runOverSsh } from '../ssh-client.ts';
@@ -25,7 +25,7 @@ export async function runOnNode(session: Session, job: Job): Promise<void> {
   const config = await session.loadConfig();
   await requireKeys(config, job.label);
   const wish = await wishFor(session, { ...job, count: 1 });
-  const code = await interruptible(session.context, async (signal) => {
+  const code = await untilInterrupted(session.context, async (signal) => {
     // The command may run for hours: the database is not kept open for it.
     const granted = await session.withStore((store) => acquireNodes({ session, store, config }, wish, job.timeout));
     return useNode({ session, config, granted }, job.command, signal);
