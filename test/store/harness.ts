@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
-import type { Lease, NewNode, NewRequest, PoolRecords, Store } from '../../src/store/store.ts';
+import type { Lease, NewNode, NewRequest, Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { anotherStore, openFreshStore, type DatabaseKind, type OpenedStore } from '../support/with-database.ts';
@@ -11,18 +11,6 @@ import { anotherStore, openFreshStore, type DatabaseKind, type OpenedStore } fro
 export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0) + 345;
 export const NOW_SECONDS = Math.floor(NOW / 1000);
 export const TTL_MS = 15_000;
-
-/** An empty pool. */
-export const NO_RECORDS: PoolRecords = {
-  nodes: [],
-  images: [],
-  diskImages: [],
-  pauses: [],
-  failures: [],
-  intents: [],
-  requests: [],
-  jobs: [],
-};
 
 export interface StoreTest {
   readonly store: Store;

@@ -2,18 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/store/connect.ts';
 import { createStore } from '../../src/store/create-store.ts';
 import { systemRandom } from '../../src/lib/random.ts';
+import { NO_RECORDS } from '../support/builders.ts';
 import { DATABASES } from '../support/with-database.ts';
-import {
-  aNewNode,
-  aNewRequest,
-  countQueries,
-  launch,
-  launchOne,
-  launchReady,
-  NO_RECORDS,
-  query,
-  useStore,
-} from './harness.ts';
+import { aNewNode, aNewRequest, countQueries, launch, launchOne, launchReady, query, useStore } from './harness.ts';
 
 /** MariaDB gets the beginning of a transaction in one packet with its first statement. */
 const SAVED = { SQLite: 0, MariaDB: 1 };

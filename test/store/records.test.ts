@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { cloudImageId, serverId } from '../../src/lib/ids.ts';
 import type { Store } from '../../src/store/store.ts';
+import { NO_RECORDS } from '../support/builders.ts';
 import { DATABASES } from '../support/with-database.ts';
-import {
-  aNewNode,
-  launch,
-  launchOne,
-  NO_RECORDS,
-  nodeNow,
-  NOW,
-  NOW_SECONDS,
-  query,
-  takeLease,
-  useStore,
-} from './harness.ts';
+import { aNewNode, launch, launchOne, nodeNow, NOW, NOW_SECONDS, query, takeLease, useStore } from './harness.ts';
 
 /** As long as that of an RSA key of 4096 bits: it must not be cut. */
 const HOST_KEY = `ssh-rsa ${'A'.repeat(716)}`;

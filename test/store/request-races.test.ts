@@ -9,9 +9,10 @@ import { byRank, handOut, type NodeGrant } from '../../src/lifecycle/hand-out.ts
 import { STATE_CODES } from '../../src/lifecycle/node-states.ts';
 import { REQUEST_STATE_CODES, type RequestState } from '../../src/lifecycle/request-states.ts';
 import type { PoolRecords, Store } from '../../src/store/store.ts';
+import { NO_RECORDS } from '../support/builders.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { anotherStore, DATABASES, openFreshStore, type OpenedStore } from '../support/with-database.ts';
-import { aNewRequest, launchReady, NO_RECORDS, NOW, query } from './harness.ts';
+import { aNewRequest, launchReady, NOW, query } from './harness.ts';
 
 /** SQLite's driver waits for a lock with the whole program standing still, which all of them share here: so fewer and rarer. */
 const CROWDS = { MariaDB: { processes: 4, actions: 50 }, SQLite: { processes: 2, actions: 100 } };

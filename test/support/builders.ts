@@ -26,7 +26,9 @@ import {
 } from '../../src/lifecycle/records.ts';
 import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
+import type { DaemonOptions } from '../../src/process/options.ts';
 import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } from '../../src/providers/provider.ts';
+import type { PoolRecords } from '../../src/store/store.ts';
 
 export { aRequest } from './request-builders.ts';
 
@@ -47,6 +49,18 @@ export function createIds(first = 1): Ids {
 
 /** Ids that no two records of a test file share. */
 export const sharedIds = createIds();
+
+/** An empty pool. */
+export const NO_RECORDS: PoolRecords = {
+  nodes: [],
+  images: [],
+  diskImages: [],
+  pauses: [],
+  failures: [],
+  intents: [],
+  requests: [],
+  jobs: [],
+};
 
 const UNUSED_SLOT = {
   serverId: null,
@@ -527,6 +541,25 @@ export function aWorld(overrides: Partial<World> = {}): World {
     demand: new Map(),
     busy: new Map(),
     memory: EMPTY_MEMORY,
+    ...overrides,
+  };
+}
+
+/** The options of a `nodepoold` that was given none. */
+export function aDaemonOptions(overrides: Partial<DaemonOptions> = {}): DaemonOptions {
+  return {
+    program: 'nodepoold',
+    foreground: false,
+    config: null,
+    secure: null,
+    logging: null,
+    pidFile: null,
+    fake: false,
+    switches: { deletes: true, launches: true, images: true },
+    builder: true,
+    api: true,
+    workers: { builds: 1, uploads: 4 },
+    detached: false,
     ...overrides,
   };
 }

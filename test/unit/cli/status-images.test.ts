@@ -11,6 +11,7 @@ import {
   aPause,
   aProvider,
   aProviderImage,
+  NO_RECORDS,
   NOW,
 } from '../../support/builders.ts';
 import { openCliPool } from '../../support/cli-pool.ts';
@@ -28,17 +29,7 @@ const BUILDER = ['images:1', 'diskimage:dib-trusty'].map((name) => {
 });
 
 function describeFacts({ records, ...facts }: Partial<Omit<Facts, 'records'>> & { records?: Partial<PoolRecords> }) {
-  const nothing = {
-    nodes: [],
-    images: [],
-    diskImages: [],
-    pauses: [],
-    failures: [],
-    intents: [],
-    requests: [],
-    jobs: [],
-  };
-  const all = { config, leases: BUILDER, errors: [], now: NOW, ...facts, records: { ...nothing, ...records } };
+  const all = { config, leases: BUILDER, errors: [], now: NOW, ...facts, records: { ...NO_RECORDS, ...records } };
   return describePool(all);
 }
 

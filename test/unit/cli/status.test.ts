@@ -1,29 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describePool, type Facts } from '../../../src/cli/pool-status.ts';
-import { aConfig, aLabel, anImage, aNode, aProvider, aSubnode, imagesNamed, NOW } from '../../support/builders.ts';
+import {
+  aConfig,
+  aLabel,
+  anImage,
+  aNode,
+  aProvider,
+  aSubnode,
+  imagesNamed,
+  NO_RECORDS,
+  NOW,
+} from '../../support/builders.ts';
 import { openCliPool, type CliPool } from '../../support/cli-pool.ts';
 import { createWaitingClock, type CliOptions } from '../../support/run-cli.ts';
 
-const NOTHING = {
-  nodes: [],
-  images: [],
-  diskImages: [],
-  pauses: [],
-  failures: [],
-  intents: [],
-  requests: [],
-  jobs: [],
-};
-
 function describeFacts(facts: Partial<Facts>) {
-  return describePool({ config: aConfig(), records: NOTHING, leases: [], errors: [], now: NOW, ...facts });
+  return describePool({ config: aConfig(), records: NO_RECORDS, leases: [], errors: [], now: NOW, ...facts });
 }
 
 describe('the status of labels', () => {
   it('counts nodes by state, altogether and per provider, also where there are none', () => {
     const config = aConfig({ labels: [aLabel({ providers: ['cloud', 'rax'], minReady: 3 })] });
     const nodes = [aNode(), aNode({ state: 'used' }), aNode({ state: 'building' }), aNode({ state: 'hold' })];
-    const { labels } = describeFacts({ config, records: { ...NOTHING, nodes } });
+    const { labels } = describeFacts({ config, records: { ...NO_RECORDS, nodes } });
     const none = { building: 0, ready: 0, used: 0, delete: 0, hold: 0, test: 0 };
     const counts = { ...none, building: 1, ready: 1, used: 1, hold: 1 };
     expect(labels).toEqual([
@@ -41,7 +40,7 @@ describe('the status of labels', () => {
 
   it('has labels, providers that left the configuration as long as nodes name them', () => {
     const nodes = [aNode({ label: 'old', provider: 'gone', state: 'delete' })];
-    const { labels, providers } = describeFacts({ records: { ...NOTHING, nodes } });
+    const { labels, providers } = describeFacts({ records: { ...NO_RECORDS, nodes } });
     expect(labels.map(({ label, min_ready: minReady }) => [label, minReady])).toEqual([
       ['small', 2],
       ['old', null],
@@ -56,7 +55,7 @@ describe('the status of labels', () => {
 describe('the status of providers', () => {
   it('counts subnodes as servers', () => {
     const nodes = [aNode({ subnodes: [aSubnode(), aSubnode()] }), aNode()];
-    expect(describeFacts({ records: { ...NOTHING, nodes } }).providers).toMatchObject([
+    expect(describeFacts({ records: { ...NO_RECORDS, nodes } }).providers).toMatchObject([
       { provider: 'cloud', servers: 4, ready: 2 },
     ]);
   });
@@ -64,18 +63,18 @@ describe('the status of providers', () => {
 
 describe('the status of images', () => {
   const waits = (image: ReturnType<typeof anImage>) =>
-    describeFacts({ records: { ...NOTHING, images: [image] } }).images.map(({ waits_for: waitsFor }) => waitsFor);
+    describeFacts({ records: { ...NO_RECORDS, images: [image] } }).images.map(({ waits_for: waitsFor }) => waitsFor);
 
   it('is that of the newest ready one, even while another is built', () => {
     const images = [anImage({ version: 10 }), anImage({ version: 20 }), anImage({ version: 30, state: 'building' })];
-    expect(describeFacts({ records: { ...NOTHING, images } }).images).toEqual([
+    expect(describeFacts({ records: { ...NO_RECORDS, images } }).images).toEqual([
       { provider: 'cloud', image: 'ubuntu', state: 'ready', version: 20, age: 30, waits_for: null },
     ]);
   });
 
   it('is missing when there is none, or only ones that are being deleted', () => {
     for (const images of [[], [anImage({ state: 'delete' })]]) {
-      expect(describeFacts({ records: { ...NOTHING, images } }).images).toEqual([
+      expect(describeFacts({ records: { ...NO_RECORDS, images } }).images).toEqual([
         { provider: 'cloud', image: 'ubuntu', state: 'missing', version: null, age: null, waits_for: 'its build' },
       ]);
     }
@@ -106,7 +105,7 @@ describe('the status of images', () => {
   it('tells when a build that failed is tried again', () => {
     const failure = { kind: 'build', provider: 'cloud', image: 'ubuntu', az: null, count: 2, lastAt: NOW } as const;
     const waitsFor = (retryAt: number): unknown =>
-      describeFacts({ records: { ...NOTHING, failures: [{ ...failure, lastError: 'no', retryAt }] } }).images[0]
+      describeFacts({ records: { ...NO_RECORDS, failures: [{ ...failure, lastError: 'no', retryAt }] } }).images[0]
         ?.waits_for;
     expect(waitsFor(NOW + 65_000)).toBe('its next build in 00:00:01:05, after 2 that failed: no');
     expect(waitsFor(NOW)).toBe('its build');
@@ -118,7 +117,7 @@ describe('the status of images', () => {
       labels: [aLabel(), aLabel({ name: 'off', image: 'disabled', minReady: -1 })],
     });
     expect(describeFacts({ config }).images.map(({ image }) => image)).toEqual(['ubuntu']);
-    const records = { ...NOTHING, images: [anImage({ image: 'unused' })] };
+    const records = { ...NO_RECORDS, images: [anImage({ image: 'unused' })] };
     expect(describeFacts({ config, records }).images.map(({ image }) => image)).toEqual(['ubuntu', 'unused']);
   });
 });

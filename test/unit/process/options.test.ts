@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseDaemonOptions, programName, type ProgramName } from '../../../src/process/options.ts';
+import { aDaemonOptions } from '../../support/builders.ts';
 
 function parse(...args: string[]) {
   return parseAs('nodepoold', args);
@@ -105,20 +106,11 @@ describe('the options of the daemon', () => {
 describe('the options of nodepool-builder', () => {
   it('builds and uploads disk images, and neither launches nor deletes', () => {
     expect(parseAs('nodepool-builder', []).parsed).toEqual({
-      options: {
+      options: aDaemonOptions({
         program: 'nodepool-builder',
-        foreground: false,
-        config: null,
-        secure: null,
-        logging: null,
-        pidFile: null,
-        fake: false,
         switches: { deletes: false, launches: false, images: true },
-        builder: true,
         api: false,
-        workers: { builds: 1, uploads: 4 },
-        detached: false,
-      },
+      }),
     });
   });
 
