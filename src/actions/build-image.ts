@@ -1,5 +1,4 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
-import { toSeconds } from '../lib/clock.ts';
 import { isNodepoolError } from '../lib/errors.ts';
 import { logPath, openBuildLog } from '../images/build-logs.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
@@ -11,7 +10,7 @@ import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
 import { logDirectory } from './build-log.ts';
 import { departed, findImage, type ActionContext } from './context.ts';
-import { announceReady, imageHostname } from './image-row.ts';
+import { announceReady, imageHostname, nextVersion } from './image-row.ts';
 import { insist } from './insist.ts';
 import { laterIfBusy } from './later-if-busy.ts';
 import { laterIfRefused } from './later-if-refused.ts';
@@ -30,7 +29,8 @@ export async function openImage(
   { provider, image, reason }: ImageName,
   { store, world, clock, log }: ActionContext,
 ): Promise<number | null> {
-  const version = toSeconds(clock.now());
+  const rows = world.images.filter((row) => row.provider === provider && row.image === image);
+  const version = nextVersion(clock, rows);
   const hostname = imageHostname(world.config, { provider, image, version });
   const id = await store.createImage({ provider, image, hostname, version, reason });
   if (id !== null) log.info({ image: id, provider, name: image, reason }, 'image build started');

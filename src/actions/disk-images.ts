@@ -1,5 +1,4 @@
 /** The life of a disk image: row, build, READY, removal of row and files. */
-import { toSeconds, type Clock } from '../lib/clock.ts';
 import { describeError, isNodepoolError } from '../lib/errors.ts';
 import type { DiskImageRecord } from '../lifecycle/records.ts';
 import { lastLines, logPath } from '../images/build-logs.ts';
@@ -8,15 +7,11 @@ import { byVersion } from '../planning/choose-image.ts';
 import { diskImagePlace } from '../planning/places.ts';
 import { logDirectory } from './build-log.ts';
 import { departed, findDiskImage, type ActionContext, type Rest } from './context.ts';
+import { nextVersion } from './image-row.ts';
 import { insist } from './insist.ts';
 
 /** Lines of the log that are kept with a failure. */
 const LINES_KEPT = 20;
-
-/** Later than those of all others, also after the clock was set back: files are named by it, and the newest is taken. */
-export function nextVersion(clock: Clock, others: readonly { readonly version: number }[]): number {
-  return Math.max(toSeconds(clock.now()), ...others.map(({ version }) => version + 1));
-}
 
 /** Makes the row of a new build; null when one of that disk image is under way. */
 export async function openBuild(

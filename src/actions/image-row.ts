@@ -1,10 +1,16 @@
-/** What the rows of provider images have in common, snapshots and uploads. */
+/** What the rows of images have in common: of provider images, snapshots and uploads, and of disk images. */
 import type { Config } from '../config/types.ts';
+import { toSeconds, type Clock } from '../lib/clock.ts';
 import { formatTemplate } from '../lib/template.ts';
 import type { ImageRecord } from '../lifecycle/records.ts';
 import { buildPlace, providerPlace } from '../planning/places.ts';
 import type { ActionContext } from './context.ts';
 import { providerOf } from './server-spec.ts';
+
+/** Later than those of all others, also after the clock was set back: files are named by it, and the newest is taken. */
+export function nextVersion(clock: Clock, others: readonly { readonly version: number }[]): number {
+  return Math.max(toSeconds(clock.now()), ...others.map(({ version }) => version + 1));
+}
 
 /** Name of an image in the cloud, and of its template server if it has one. */
 export function imageHostname(

@@ -11,8 +11,8 @@ import { recordKey, type DiskImageRecord, type ImageFile, type ImageRecord } fro
 import type { ActionOf } from '../planning/actions.ts';
 import type { CloudImage, UploadSpec } from '../providers/provider.ts';
 import { departed, findDiskImage, findImage, type ActionContext, type Rest } from './context.ts';
-import { endDiskImage, nextVersion } from './disk-images.ts';
-import { announceReady, imageHostname } from './image-row.ts';
+import { endDiskImage } from './disk-images.ts';
+import { announceReady, imageHostname, nextVersion } from './image-row.ts';
 import { insist } from './insist.ts';
 import { endImage } from './retire.ts';
 import { imageOf, providerOf } from './server-spec.ts';

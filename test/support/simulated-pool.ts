@@ -394,8 +394,9 @@ export class SimulatedPool {
       this.nodes = this.nodes.filter(({ id }) => id !== nodeId);
     },
     'build-image': ({ provider, image }) => {
-      const times = { createdAt: this.now, stateAt: this.now, version: Math.floor(this.now / 1000) };
-      this.images = [...this.images, anImage({ id: this.#nextId++, state: 'building', provider, image, ...times })];
+      const version = this.#nextVersion(this.images.filter((row) => row.provider === provider && row.image === image));
+      const row = { id: this.#nextId++, provider, image, version, createdAt: this.now, stateAt: this.now };
+      this.images = [...this.images, anImage({ ...row, state: 'building' })];
     },
     'setup-image': ({ imageId }) => this.patchImage(imageId, { setupAt: this.now, setupDoneAt: this.now }),
     'save-image': (action) => this.#save(action),

@@ -14,6 +14,22 @@ const SAVE: Action = {
 };
 const bench = (options: BenchOptions) => anActionBench(aWorld({ images: [IMAGE] }), options);
 
+describe('the row of a snapshot', () => {
+  const ahead = NOW / 1000 + 3600;
+
+  it('has a version above that of the others there, also after the clock was set back: the newest is booted from', async () => {
+    const images = [
+      anImage({ image: 'img', version: ahead }),
+      anImage({ image: 'img', provider: 'else', version: ahead + 9 }),
+      anImage({ image: 'other', version: ahead + 9 }),
+    ];
+    const { argumentsOf, perform } = anActionBench(aWorld({ images }));
+    const subject = 'build:cloud/img';
+    await perform({ kind: 'build-image', subject, reason: 'image-missing', provider: 'cloud', image: 'img' });
+    expect(argumentsOf('createImage')).toMatchObject([[{ image: 'img', version: ahead + 1 }]]);
+  });
+});
+
 describe('the deletion of an image', () => {
   const DELETE: Action = {
     kind: 'delete-cloud-image',
