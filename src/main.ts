@@ -134,7 +134,7 @@ async function runDaemon(options: DaemonOptions, { stateDir, version }: Start): 
 function openConfig(options: DaemonOptions, { stateDir, log }: { stateDir: string; log: Log }): ConfigSource {
   const env = { ...process.env, NODEPOOL_STATE_DIR: stateDir };
   const { path, securePath } = locateConfig({ env, config: options.config, secure: options.secure });
-  return createConfigSource({ path, securePath, env, fake: options.fake, log: log.child('config'), clock });
+  return createConfigSource({ path, securePath, env, fake: options.fake, log: log.child('config') });
 }
 
 /** From here on signals do what they mean to a daemon, and the process never outlives its errors. */

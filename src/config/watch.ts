@@ -3,7 +3,6 @@
  * once and changes nothing: the last good configuration stays.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { securePathOf, type LoadOptions } from './database.ts';
 import { fileStamp } from './file-stamp.ts';
@@ -13,7 +12,6 @@ import type { Config } from './types.ts';
 
 export interface ConfigSourceOptions extends LoadOptions {
   readonly log: Log;
-  readonly clock: Clock;
 }
 
 /** What a look at the files found. `broken`: they have problems, and have had since they were reported. */
@@ -23,19 +21,16 @@ export interface ConfigSource {
   /** The same object until a change of content. */
   current(): Config;
   /**
-   * Looks whether the files have changed, at most once a second, and reads them if so. With `force` it reads them
-   * at once and in any case, and reports problems again. Never throws because of what the files hold.
+   * Looks whether the files have changed, and reads them if so: how often, its caller says. With `force` it reads them
+   * in any case, and reports problems again. Never throws because of what the files hold.
    */
   check(options?: { readonly force?: boolean }): Promise<ConfigState>;
 }
 
-const LOOK_INTERVAL_MS = 1000;
-
 /** Loads the configuration. Error: `config`, when that fails the first time. */
 export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
-  const { log, clock } = options;
+  const { log } = options;
   let seen = fingerprint(options);
-  let lookedAt = clock.now();
   const first = loadConfig(options);
   let current = first.config;
   let state: ConfigState = 'unchanged';
@@ -62,10 +57,6 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
   return {
     current: () => current,
     check: async ({ force = false } = {}) => {
-      const now = clock.now();
-      // Backwards too: a clock that was set back must not put the next look off.
-      if (!force && Math.abs(now - lookedAt) < LOOK_INTERVAL_MS) return state;
-      lookedAt = now;
       const latest = fingerprint(options);
       if (!force && latest === seen) return state;
       // Taken before reading: a change while we read shows at the next look.

@@ -36,7 +36,7 @@ const { env } = process;
 const [path = '', port = ''] = process.argv.slice(2);
 const stateDir = stateDirectory({ env });
 const log = await createLog({ ...DEFAULT_LOG_SETTINGS, file: join(stateDir, 'nodepoold.log') }, env);
-const source = createConfigSource({ path, securePath: null, env, fake: false, log: log.child('config'), clock });
+const source = createConfigSource({ path, securePath: null, env, fake: false, log: log.child('config') });
 const knex = connect(source.current().database);
 const drivers = createDrivers({ clock, random, log, env, home: homedir(), cwd: process.cwd() });
 const shell = createSshShell({ clock, env, log: log.child('openstack'), port: Number(port) });

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createConfigSource, type ConfigSource } from '../../../src/config/watch.ts';
 import { logLines, type Log } from '../../../src/lib/log.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { aDirectory, BARE_SYSTEM, writeIn } from './files.ts';
 
 const GOOD = 'targets: [{ name: one }]\n';
@@ -13,36 +12,29 @@ const SECURE = '[database]\ndburi: sqlite:////a\n';
 
 interface Watched {
   readonly source: ConfigSource;
-  readonly clock: FakeClock;
   /** Level and message, and the problems if there are any. */
   readonly lines: string[];
   readonly directory: string;
   write(yaml: string): void;
-  /** Looks at the files when it is time to. */
+  /** Looks at the files. */
   look(): Promise<string>;
 }
 
 function watch(yaml = GOOD): Watched {
   const directory = aDirectory({ 'nodepool.yaml': yaml, 'secure.conf': SECURE });
-  const clock = createFakeClock();
   const lines: string[] = [];
   const source = createConfigSource({
     ...BARE_SYSTEM,
     path: join(directory, 'nodepool.yaml'),
     securePath: join(directory, 'secure.conf'),
     log: recorder(lines, directory),
-    clock,
   });
   return {
     source,
-    clock,
     lines,
     directory,
     write: (content) => void writeIn(directory, 'nodepool.yaml', content),
-    look: async () => {
-      await clock.advance(1000);
-      return source.check();
-    },
+    look: () => source.check(),
   };
 }
 
@@ -99,25 +91,7 @@ describe('a configuration under watch', () => {
     expect(watched.source.current()).toBe(first);
   });
 
-  it('is looked at only once a second', async () => {
-    const watched = watch();
-    watched.write(OTHER);
-    await watched.clock.advance(999);
-
-    expect(await watched.source.check()).toBe('unchanged');
-    await watched.clock.advance(1);
-    expect(await watched.source.check()).toBe('changed');
-  });
-
-  it('is looked at also after the clock was set back', async () => {
-    const watched = watch();
-    watched.write(OTHER);
-    watched.clock.set(watched.clock.now() - 3_600_000);
-
-    expect(await watched.source.check()).toBe('changed');
-  });
-
-  it('is read at once when that is asked for', async () => {
+  it('is read also when that is asked for', async () => {
     const watched = watch();
     watched.write(OTHER);
 

@@ -6,20 +6,22 @@ import { migrate } from '../../../src/store/migrate.ts';
 import { aConfig } from '../../support/builders.ts';
 import { createSite, startDaemon } from '../../support/site.ts';
 
-it('is shown to the providers each second though it is the same, for they have files of their own', async () => {
+it('is looked at each second, and shown to the providers though it is the same: they have files of their own', async () => {
   const site = createSite(aConfig({ providers: [], labels: [] }));
   const { clock, random } = site;
   const knex = connect({ kind: 'sqlite', file: ':memory:' });
   await migrate({ knex, clock, random });
   const store = createStore({ knex, clock, random });
   let looks = 0;
+  let shown = 0;
   const providers: Providers = {
-    configure: () => (looks += 1),
+    configure: () => (shown += 1),
     get: () => null,
     entries: () => [],
     forget: () => undefined,
   };
-  const { core } = startDaemon(site, { store, overrides: { providers } });
+  const refreshConfig = () => Promise.resolve((looks += 1));
+  const { core } = startDaemon(site, { store, overrides: { providers, refreshConfig } });
   for (const [ms, expected] of [
     [0, 1],
     [999, 1],
@@ -29,8 +31,12 @@ it('is shown to the providers each second though it is the same, for they have f
   ] as const) {
     await clock.advance(ms);
     await core.tick();
-    expect(looks).toBe(expected);
+    expect([looks, shown]).toEqual([expected, expected]);
   }
+  // A clock that was set back does not put the next look off.
+  clock.set(clock.now() - 3_600_000);
+  await core.tick();
+  expect([looks, shown]).toEqual([4, 4]);
   await core.settled();
   await store.close();
   await knex.destroy();
