@@ -1,7 +1,7 @@
 /** The images of the pool: which there are, and what the others wait for. */
 import type { Config, ProviderConfig, ProviderImageConfig } from '../config/types.ts';
 import type { FailureRecord, ImageRecord } from '../lifecycle/records.ts';
-import { byVersion } from '../planning/choose-image.ts';
+import { byVersion, isUsable } from '../planning/choose-image.ts';
 import { imagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
 import { newestBuild } from '../planning/plan-uploads.ts';
@@ -98,16 +98,12 @@ function describeImage(facts: ImageFacts): ImageStatus {
   const { provider, image, rows, now } = facts;
   const place = { provider, image };
   const known = (row: ImageRecord) => ({ version: row.version, age: ageInSeconds(now, row.stateAt) });
-  const ready = rows.filter(isReady).toSorted(byVersion)[0];
+  const ready = rows.filter(isUsable).toSorted(byVersion)[0];
   if (ready !== undefined) return { ...place, state: 'ready', ...known(ready), waits_for: null };
   const build = rows.filter(({ state }) => state === 'building').toSorted(byVersion)[0];
   if (build !== undefined)
     return { ...place, state: 'building', ...known(build), waits_for: describeBuild(build, facts) };
   return { ...place, state: 'missing', version: null, age: null, waits_for: describeAbsence(facts) };
-}
-
-function isReady({ state, withdrawnAt }: ImageRecord): boolean {
-  return state === 'ready' && withdrawnAt === null;
 }
 
 function describeAbsence(facts: ImageFacts): string {

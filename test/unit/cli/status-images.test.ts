@@ -190,6 +190,12 @@ describe('the status of an image that is made of a disk image', () => {
     ]);
     expect(describeFacts({ records: { images: images.slice(1) } }).images).toMatchObject([{ state: 'missing' }]);
   });
+
+  it('is not that of a row without an image in the cloud, from which no node can boot', () => {
+    const images = [anImage({ image: 'trusty', version: 10 }), anImage({ image: 'trusty', cloudImageId: null })];
+    expect(describeFacts({ records: { images } }).images).toMatchObject([{ state: 'ready', version: 10 }]);
+    expect(describeFacts({ records: { images: images.slice(1) } }).images).toMatchObject([{ state: 'missing' }]);
+  });
 });
 
 describe('the status of uploads', () => {
