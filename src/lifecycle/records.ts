@@ -27,6 +27,11 @@ export interface ServerSlot {
   readonly createdAt: number;
 }
 
+/** Whether there may be a server: one is known, or an attempt to create it may still have an effect. */
+export function mayHaveServer({ serverId, attemptAt }: ServerSlot): boolean {
+  return serverId !== null || attemptAt !== null;
+}
+
 export interface NodeRecord extends ServerSlot {
   readonly id: number;
   readonly provider: string;

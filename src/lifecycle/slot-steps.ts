@@ -10,7 +10,7 @@
 import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { CREATE_ATTEMPTS_MAX } from './limits.ts';
-import type { ServerSlot } from './records.ts';
+import { mayHaveServer, type ServerSlot } from './records.ts';
 
 export interface SlotFacts {
   readonly now: number;
@@ -126,7 +126,7 @@ export const SLOT_RULES: readonly SlotRule[] = [
   {
     when: 'no server id, and no attempt that may still have an effect',
     then: 'record an attempt, create',
-    matches: ({ slot }) => slot.serverId === null && slot.attemptAt === null,
+    matches: ({ slot }) => !mayHaveServer(slot),
     step: () => ({ do: 'create' }),
   },
   {

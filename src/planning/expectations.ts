@@ -9,7 +9,7 @@
  */
 import { groupBy } from '../lib/group-by.ts';
 import { isFree } from '../lifecycle/hand-out.ts';
-import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
+import { mayHaveServer, type NodeRecord, type RequestRecord } from '../lifecycle/records.ts';
 import { openTargets } from '../lifecycle/targets.ts';
 import { countFitting } from './amounts.ts';
 import { openLedgers, type Ledger } from './ledger.ts';
@@ -163,8 +163,7 @@ function countFree({ left, costs }: Ledger): number {
 function freedTimes(node: NodeRecord, expiries: ReadonlyMap<number, number>, now: number): readonly number[] {
   const slots = [node, ...node.subnodes];
   // The places of servers that are known to be gone are free already.
-  if (node.state === 'delete')
-    return slots.filter(({ serverId, attemptAt }) => serverId !== null || attemptAt !== null).map(() => now);
+  if (node.state === 'delete') return slots.filter(mayHaveServer).map(() => now);
   const end = node.state === 'used' && node.requestId !== null ? expiries.get(node.requestId) : undefined;
   return end === undefined ? [] : slots.map(() => Math.max(now, end));
 }

@@ -8,7 +8,7 @@
  * counts with the size that the cloud shows, or while it shows none with that of the flavor that it gets.
  */
 import type { ProviderConfig } from '../config/types.ts';
-import { recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
 import type { CloudLimits, Server } from '../providers/provider.ts';
 import { BARE_SERVER, serverCost, subtract, type Amounts } from './amounts.ts';
 import type { World } from './world.ts';
@@ -115,9 +115,8 @@ function tallyRecords({ config, nodes, images }: LedgerInput): Tally {
   const tally: Tally = { groups: new Map(), byServerId: new Map(), byAttempt: new Map() };
   for (const node of nodes) {
     const group = groupOf(tally, node.provider, config.labels.get(node.label)?.image ?? '');
-    if (mayHaveServer(node, node)) tallySlot(tally, group, ['node', node]);
-    for (const subnode of node.subnodes)
-      if (mayHaveServer(node, subnode)) tallySlot(tally, group, ['subnode', subnode]);
+    if (takesPlace(node, node)) tallySlot(tally, group, ['node', node]);
+    for (const subnode of node.subnodes) if (takesPlace(node, subnode)) tallySlot(tally, group, ['subnode', subnode]);
   }
   for (const image of images) {
     if (mayHaveTemplate(image)) tallySlot(tally, groupOf(tally, image.provider, image.image), ['image', image]);
@@ -142,8 +141,13 @@ function tallySlot(tally: Tally, group: Group, [kind, slot]: TalliedSlot): void 
 }
 
 /** The servers of a node that goes are known to be gone once nothing of them is on record. */
-function mayHaveServer({ state }: NodeRecord, { serverId, attemptAt }: ServerSlot): boolean {
-  return state !== 'delete' || serverId !== null || attemptAt !== null;
+function takesPlace({ state }: NodeRecord, slot: ServerSlot): boolean {
+  return state !== 'delete' || mayHaveServer(slot);
+}
+
+/** Places that a node takes: those of servers that are known to be gone are free. */
+export function countPlaces(node: NodeRecord): number {
+  return [node, ...node.subnodes].filter((slot) => takesPlace(node, slot)).length;
 }
 
 /** A snapshot needs a template server all along; later there is one only until it has been deleted. Uploads have none. */

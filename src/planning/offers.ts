@@ -6,6 +6,7 @@ import { add, BARE_SERVER, countFitting, NOTHING, partOf, RESOURCES, times, type
 import type { ImageChoice } from './choose-image.ts';
 import type { Draft } from './draft.ts';
 import { diskImageOf } from './images-in-use.ts';
+import { countPlaces } from './ledger.ts';
 import { describeRest, isFailing, isResting, launchPlace, providerPlace } from './places.ts';
 import { estimate, type Order } from './quota.ts';
 
@@ -62,16 +63,17 @@ export function nodeCost(draft: Draft, label: LabelConfig, provider: string): Am
   return estimate(draft, orderOf(label, provider)).cost;
 }
 
-/** What nodes take at their provider. */
+/** What nodes take at their provider, as its ledger counts it. */
 export function sumCosts(draft: Draft, nodes: readonly NodeRecord[]): Amounts {
   const { config } = draft.world;
-  return nodes.reduce((sum, { provider, label, subnodes }) => {
+  return nodes.reduce((sum, node) => {
+    const { provider, label } = node;
     const one =
       draft
         .ledgers()
         .get(provider)
         ?.costs.get(config.labels.get(label)?.image ?? '') ?? BARE_SERVER;
-    return add(sum, times(one, 1 + subnodes.length));
+    return add(sum, times(one, countPlaces(node)));
   }, NOTHING);
 }
 

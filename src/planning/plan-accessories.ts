@@ -3,7 +3,7 @@
  * looked for when the clean-up fires. As with servers, what was created after the rows were read cannot be in a listing
  * that was taken before, and one listing is not enough.
  */
-import { recordKey, type ServerSlot } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey } from '../lifecycle/records.ts';
 import type { Accessory } from '../providers/provider.ts';
 import type { Draft } from './draft.ts';
 
@@ -42,10 +42,6 @@ function indexOwners({ world: { nodes, images } }: Draft): Owners {
   // The deletion of a template takes its key pair along.
   for (const image of images) add(recordKey('image', image), image.state === 'building' || mayHaveServer(image));
   return { all, building };
-}
-
-function mayHaveServer({ serverId, attemptAt }: ServerSlot): boolean {
-  return serverId !== null || attemptAt !== null;
 }
 
 interface Question {

@@ -2,7 +2,7 @@
 import { nextImageStep, type ImageStep } from '../lifecycle/image-steps.ts';
 import { TEMPLATE_BOOT_MS, TEMPLATE_LAUNCH_MS } from '../lifecycle/limits.ts';
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
-import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { CloudImage } from '../providers/provider.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
@@ -90,7 +90,7 @@ function planSave(draft: Draft, image: ImageRecord): void {
 function planTemplate(draft: Draft, image: ImageRecord): void {
   const overdraft = findOverdraft(draft, image.provider);
   // An operator may ask for a build while the pool is full: it waits, and its place is kept free.
-  if (image.serverId === null && image.attemptAt === null && overdraft !== null) {
+  if (!mayHaveServer(image) && overdraft !== null) {
     draft.note(
       `image ${image.image} at ${image.provider}`,
       `waits for a free place for its template server (${overdraft} short)`,

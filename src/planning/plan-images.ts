@@ -1,7 +1,7 @@
 /** Plans provider images: the builds that are missing or due, their next steps, and the retirement of old ones. */
 import type { ProviderConfig, ProviderImageConfig } from '../config/types.ts';
 import { GENERATIONS_KEPT } from '../lifecycle/limits.ts';
-import type { ImageRecord } from '../lifecycle/records.ts';
+import { mayHaveServer, type ImageRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import { byVersion, describeFailing, groupImages, imagesOf, isUsable } from './choose-image.ts';
 import type { Draft } from './draft.ts';
@@ -92,7 +92,7 @@ function isInUse(draft: Draft, image: ImageRecord): boolean {
 
 function planTemplateRemoval(draft: Draft, image: ImageRecord): void {
   const owned = imageSlot(image);
-  if (image.serverId === null && image.attemptAt === null) return;
+  if (!mayHaveServer(image)) return;
   if (!planSlotDeletion(draft, owned)) return;
   draft.order({ kind: 'forget-server', subject: slotSubject(owned.ref), reason: 'gone', slot: owned.ref });
 }

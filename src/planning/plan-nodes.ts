@@ -2,7 +2,7 @@
 import type { LabelConfig, ProviderConfig } from '../config/types.ts';
 import type { ServerId } from '../lib/ids.ts';
 import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS, USED_SERVER_MISSING_MS } from '../lifecycle/limits.ts';
-import { recordKey, type NodeRecord } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey, type NodeRecord } from '../lifecycle/records.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { launchPlace, planFailure } from './places.ts';
@@ -206,7 +206,7 @@ function planDeletion(draft: Draft, node: NodeRecord): void {
 /** What waits for its target alone takes no more places at its provider. */
 function forgetServers(draft: Draft, slots: readonly OwnedSlot[]): void {
   for (const { ref, slot } of slots) {
-    if (slot.serverId === null && slot.attemptAt === null) continue;
+    if (!mayHaveServer(slot)) continue;
     draft.order({ kind: 'forget-server', subject: slotSubject(ref), reason: 'gone', slot: ref });
   }
 }

@@ -2,7 +2,7 @@
 import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { DELETE_REPEAT_MS, patienceMs } from '../lifecycle/limits.ts';
-import { recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
 import { nextSlotStep, type SlotFailure, type SlotStep, type Wait } from '../lifecycle/slot-steps.ts';
 import type { SlotRef } from './actions.ts';
 import type { Draft } from './draft.ts';
@@ -148,7 +148,7 @@ export function isServerMissing(draft: Draft, { ref, slot }: OwnedSlot, apartMs 
  * listing shows, nor an attempt that may still have an effect which the listing was too early to show.
  */
 export function planSlotDeletion(draft: Draft, { ref, slot }: OwnedSlot): boolean {
-  if (slot.serverId === null && slot.attemptAt === null) return true;
+  if (!mayHaveServer(slot)) return true;
   const takenAt = draft.cloud(ref.provider).servers.takenAt ?? 0;
   const decidableAfter = deletionDecidableAfter(draft, { ref, slot });
   const canTell = takenAt > decidableAfter;

@@ -35,7 +35,7 @@ export function openPlots(draft: Draft, line: Line): ReadonlyMap<string, Plot> {
   const providerOf = ({ provider }: { readonly provider: string }): string => provider;
   const movable = groupBy(draft.world.switches.deletes ? findMovable(draft, line) : [], providerOf);
   const going = groupBy(
-    draft.world.nodes.filter((node) => isGoing(draft, node)),
+    draft.world.nodes.filter(({ id, state }) => state === 'delete' || draft.isRetiring(id)),
     providerOf,
   );
   return new Map(
@@ -58,12 +58,6 @@ export function openPlots(draft: Draft, line: Line): ReadonlyMap<string, Plot> {
 
 function sum(nodes: readonly Movable[]): Amounts {
   return nodes.reduce((all, { cost }) => add(all, cost), NOTHING);
-}
-
-function isGoing(draft: Draft, { id, state, serverId, attemptAt }: NodeRecord): boolean {
-  if (state !== 'delete') return draft.isRetiring(id);
-  // The places of servers that are known to be gone are free.
-  return serverId !== null || attemptAt !== null;
 }
 
 /** Nodes kept for those who are first in the line are the last to go, and of nodes alike the oldest is the first. */

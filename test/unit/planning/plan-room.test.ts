@@ -89,6 +89,20 @@ describe('a request without a place', () => {
     expect(launched(full({ nodes: [...idle(2), forgotten] }))).toEqual(['wanted@cloud/any>zuul for request']);
   });
 
+  it('counts on the places that a set which goes still takes, and on no others', () => {
+    const nothing = { serverId: null, attemptAt: null };
+    const going = { id: 9, label: 'idle', state: 'delete', deleteAt: NOW } as const;
+    // Only its subnode is still there.
+    const rest = aNode({ ...going, ...nothing, subnodes: [aSubnode()] });
+    expect(retired(full({ nodes: [...idle(2), rest] }))).toEqual([]);
+    // Its subnode was never begun: that place is free, and is counted as such.
+    const config = { providers: [aProvider({ maxServers: 4 })] };
+    const half = aNode({ ...going, subnodes: [aSubnode(nothing)] });
+    const nodes = [...idle(3), half];
+    expect(retired(full({ config, nodes }))).toEqual([]);
+    expect(retired(full({ config, nodes, requests: [waiting({ count: 2 })] }))).toEqual(ROOM);
+  });
+
   it('gets none while a node for it is being launched', () => {
     const building = aNode({ id: 9, label: 'wanted', state: 'building' });
     expect(retired(full({ nodes: [...idle(2), building] }))).toEqual([]);
