@@ -1,12 +1,21 @@
 import type { Accessory, CloudImage, CloudLimits, Server } from '../providers/provider.ts';
 
-export type ListingKind = 'servers' | 'images' | 'accessories';
+/** What clouds list, by the kind of the listing. */
+export interface Listed {
+  readonly servers: Server;
+  readonly images: CloudImage;
+  readonly accessories: Accessory;
+}
+
+export type ListingKind = keyof Listed;
 
 /** Takes down what a cloud answered, for the next pass to plan on. */
 export interface CloudRecorder {
-  recordServers(provider: string, takenAt: number, items: readonly Server[]): void;
-  recordImages(provider: string, takenAt: number, items: readonly CloudImage[]): void;
-  recordAccessories(provider: string, takenAt: number, items: readonly Accessory[]): void;
+  recordListing<K extends ListingKind>(
+    provider: string,
+    kind: K,
+    listing: { takenAt: number; items: readonly Listed[K][] },
+  ): void;
   /** It was deleted, or could not be, since its listing was taken: it counts as gone until the next one. */
   dropAccessory(provider: string, accessory: Pick<Accessory, 'kind' | 'id'>): void;
   /** Something has happened at `at` that a listing of servers is likely to show. */

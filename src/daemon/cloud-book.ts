@@ -1,5 +1,5 @@
 /** What the clouds last said. Kept in memory: after a restart everything is unknown until asked again. */
-import type { CloudRecorder, ListingKind } from '../actions/cloud-recorder.ts';
+import type { CloudRecorder, Listed, ListingKind } from '../actions/cloud-recorder.ts';
 import type { Log } from '../lib/log.ts';
 import { listingRetryDelayMs } from '../lifecycle/limits.ts';
 import type { CloudView, Listing } from '../planning/world.ts';
@@ -10,7 +10,9 @@ const LONGEST_RETRY_MS = listingRetryDelayMs(Infinity);
 
 const UNKNOWN = { known: false, error: null, retryAt: 0 } as const;
 
-type Page = { -readonly [K in Exclude<keyof CloudView, 'traits'>]: CloudView[K] } & {
+type Page = { [K in ListingKind]: Listing<Listed[K]> } & {
+  hintedAt: CloudView['hintedAt'];
+  limits: CloudView['limits'];
   /** Failures of each listing since it last succeeded. */
   failures: Record<ListingKind, number>;
 };
@@ -54,26 +56,16 @@ export function createCloudBook(log: Log): CloudBook {
   };
 }
 
-type ListingRecorder = Pick<CloudRecorder, 'recordServers' | 'recordImages' | 'recordAccessories' | 'recordFailure'>;
+type ListingRecorder = Pick<CloudRecorder, 'recordListing' | 'recordFailure'>;
 
 function createListingRecorder(page: (provider: string) => Page, log: Log): ListingRecorder {
-  const recover = (provider: string, kind: ListingKind): void => {
-    const { failures } = page(provider);
-    if (failures[kind] > 0) log.info({ provider, after: failures[kind] }, `listing ${kind} works again`);
-    failures[kind] = 0;
-  };
   return {
-    recordServers: (provider, takenAt, items) => {
-      recover(provider, 'servers');
-      page(provider).servers = { known: true, takenAt, items };
-    },
-    recordImages: (provider, takenAt, items) => {
-      recover(provider, 'images');
-      page(provider).images = { known: true, takenAt, items };
-    },
-    recordAccessories: (provider, takenAt, items) => {
-      recover(provider, 'accessories');
-      page(provider).accessories = { known: true, takenAt, items };
+    recordListing: (provider, kind, { takenAt, items }) => {
+      const { failures } = page(provider);
+      if (failures[kind] > 0) log.info({ provider, after: failures[kind] }, `listing ${kind} works again`);
+      failures[kind] = 0;
+      const listings: { [K in typeof kind]: Listing<Listed[K]> } = page(provider);
+      listings[kind] = { known: true, takenAt, items };
     },
     recordFailure: (provider, kind, { error, now }) => {
       const { failures } = page(provider);

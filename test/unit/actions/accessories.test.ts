@@ -38,9 +38,9 @@ describe('a listing of what belongs to servers', () => {
   it('is taken down with the time before it was asked for', async () => {
     const taken: unknown[] = [];
     const { context, perform } = anActionBench(aWorld(), { cloud: { listAccessories: () => Promise.resolve([]) } });
-    context.book.recordAccessories = (...listing) => void taken.push(listing);
+    context.book.recordListing = (...listing) => void taken.push(listing);
     await perform(LIST);
-    expect(taken).toEqual([['cloud', NOW, []]]);
+    expect(taken).toEqual([['cloud', 'accessories', { takenAt: NOW, items: [] }]]);
   });
 
   it('that fails makes it unknown, and is no failed action', async () => {

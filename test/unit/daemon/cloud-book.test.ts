@@ -14,8 +14,8 @@ const viewOf = (book: ReturnType<typeof createCloudBook>, now = NOW): CloudView 
 
 it('takes a listing for unknown that was taken before the clock was set back, and any other for known', () => {
   const book = createCloudBook(silentLog);
-  book.recordServers('cloud', NOW, []);
-  book.recordAccessories('cloud', NOW, []);
+  book.recordListing('cloud', 'servers', { takenAt: NOW, items: [] });
+  book.recordListing('cloud', 'accessories', { takenAt: NOW, items: [] });
   book.recordLimits('cloud', NOW, limitsAt(NOW, { servers: 5 }));
   book.hint('cloud', NOW);
   expect(viewOf(book)).toMatchObject({
@@ -34,7 +34,7 @@ it('takes a listing for unknown that was taken before the clock was set back, an
 
 it('forgets all about a provider that another daemon acts on', () => {
   const book = createCloudBook(silentLog);
-  book.recordAccessories('cloud', NOW, [KEYPAIR]);
+  book.recordListing('cloud', 'accessories', { takenAt: NOW, items: [KEYPAIR] });
   book.hint('cloud', NOW);
   book.forget('cloud');
   expect(viewOf(book)).toMatchObject({ accessories: { known: false }, hintedAt: 0 });
@@ -42,7 +42,7 @@ it('forgets all about a provider that another daemon acts on', () => {
 
 it('leaves out of the listing what was deleted since, and nothing else', () => {
   const book = createCloudBook(silentLog);
-  book.recordAccessories('cloud', NOW - 5000, [KEYPAIR, PORT]);
+  book.recordListing('cloud', 'accessories', { takenAt: NOW - 5000, items: [KEYPAIR, PORT] });
   book.dropAccessory('cloud', KEYPAIR);
   expect(viewOf(book).accessories).toEqual({ known: true, takenAt: NOW - 5000, items: [PORT] });
 });
@@ -65,7 +65,7 @@ describe('a listing of accessories that fails', () => {
 
   it('does not make the servers unknown', () => {
     const book = createCloudBook(silentLog);
-    book.recordServers('cloud', NOW, []);
+    book.recordListing('cloud', 'servers', { takenAt: NOW, items: [] });
     book.recordFailure('cloud', 'accessories', { error: 'HTTP 403', now: NOW });
     expect(viewOf(book).servers.known).toBe(true);
   });
