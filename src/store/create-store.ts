@@ -9,7 +9,7 @@ import { createFailures } from './failures.ts';
 import { createImages } from './images.ts';
 import { createIntents } from './intents.ts';
 import { createJobs } from './jobs.ts';
-import { LaunchCounts } from './launch-counts.ts';
+import { createLaunchCounts } from './launch-counts.ts';
 import { createLeases } from './leases.ts';
 import { createNodes } from './nodes.ts';
 import { createPauses } from './pauses.ts';
@@ -23,7 +23,7 @@ import { createTokens } from './tokens.ts';
 export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock; random: Random }): Store {
   const database = new Database({ knex, clock, random });
   const batcher = createBatcher({ database, clock });
-  const launchCounts = new LaunchCounts(database);
+  const launchCounts = createLaunchCounts(database);
   const reader = new PoolReader(database);
   const deps = { database, batcher, clock, random, orphans: () => reader.orphans };
   const requests = createRequests(deps);
@@ -34,7 +34,7 @@ export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock;
     ...createImages(deps),
     ...createDiskImages(deps),
     ...createSlots(deps),
-    countLaunch: (imageId, hasWorked) => launchCounts.add(imageId, hasWorked),
+    countLaunch: (imageId, hasWorked) => launchCounts.submit({ imageId, hasWorked }),
     events: createEvents(deps),
     failures: createFailures(deps),
     intents: createIntents(deps),

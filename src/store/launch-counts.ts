@@ -1,54 +1,30 @@
-/**
- * Counts how launches from images ended. Hundreds may end in one turn of the event loop, all from one image: they are
- * added up, as are those that end while earlier ones are being written, so that its row is written once.
- */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { groupBy } from '../lib/group-by.ts';
 import type { Database } from './database.ts';
+import { Grouped } from './grouped.ts';
 
-interface Count {
-  ok: number;
-  failed: number;
+/** How a launch from an image ended. */
+interface LaunchEnd {
+  readonly imageId: number;
+  readonly hasWorked: boolean;
 }
 
-export class LaunchCounts {
-  readonly #database: Database;
-  /** What is not on its way yet, by image. */
-  #counts = new Map<number, Count>();
-  /** Writes these; null: there are none. */
-  #next: Promise<void> | null = null;
-  #last: Promise<void> = Promise.resolve();
+/** Ends of launches written together: hundreds may come at once, all from one image, whose row is then written once. */
+const LARGEST_GROUP = 1000;
 
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  /** Resolves when it is written. Rejects when the database fails: then it may or may not be counted. */
-  add(imageId: number, hasWorked: boolean): Promise<void> {
-    const count = this.#counts.get(imageId) ?? { ok: 0, failed: 0 };
-    count[hasWorked ? 'ok' : 'failed'] += 1;
-    this.#counts.set(imageId, count);
-    this.#next ??= this.#last = this.#write(this.#last);
-    return this.#next;
-  }
-
-  /** Resolves when nothing is waiting or on its way. */
-  async idle(): Promise<void> {
-    // Its callers see the error.
-    await this.#last.catch(() => undefined);
-  }
-
-  async #write(earlier: Promise<void>): Promise<void> {
-    // Its callers see the error.
-    await earlier.catch(() => undefined);
-    await nextTurn();
+/** Counts how launches from images ended. */
+export function createLaunchCounts(database: Database): Grouped<LaunchEnd, void> {
+  const countAll = async (ends: readonly LaunchEnd[]): Promise<void[]> => {
     // In the order of their ids, so that two processes lock rows in the same order.
-    const counts = [...this.#counts].sort(([a], [b]) => a - b);
-    this.#counts = new Map();
-    this.#next = null;
-    await this.#database.transaction(async (statements) => {
-      for (const [id, { ok, failed }] of counts) await statements.run(UPDATE, [ok, failed, id]);
+    const byImage = [...groupBy(ends, ({ imageId }) => imageId)].sort(([a], [b]) => a - b);
+    await database.transaction(async (statements) => {
+      for (const [id, ofImage] of byImage) {
+        const ok = ofImage.filter(({ hasWorked }) => hasWorked).length;
+        await statements.run(UPDATE, [ok, ofImage.length - ok, id]);
+      }
     });
-  }
+    return ends.map(() => undefined);
+  };
+  return new Grouped(countAll, { largestGroup: LARGEST_GROUP });
 }
 
 const UPDATE =
