@@ -1,10 +1,10 @@
 import { toSeconds, type Clock } from '../lib/clock.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Batcher } from './batcher.ts';
-import { clip, patchColumns } from './columns.ts';
+import { clip } from './columns.ts';
 import type { Database, Statements } from './database.ts';
 import { enterAlone } from './leases.ts';
-import { checkImageMove } from './moves.ts';
+import { rowMoves } from './moves.ts';
 import { placeholders } from './sql.ts';
 import type { Store } from './store.ts';
 
@@ -12,7 +12,8 @@ type DiskImages = Pick<Store, 'createDiskImage' | 'moveDiskImage' | 'removeDiskI
 
 /** Builds of disk images. */
 export function createDiskImages(deps: { database: Database; batcher: Batcher; clock: Clock }): DiskImages {
-  const { database, batcher, clock } = deps;
+  const { database, clock } = deps;
+  const rows = rowMoves('disk-image', deps);
   return {
     createDiskImage: (build) =>
       database.transaction(async (statements) => {
@@ -21,22 +22,8 @@ export function createDiskImages(deps: { database: Database; batcher: Batcher; c
         return (await isBuilding(statements, build.image)) ? null : insertBuild(statements, build, clock.now());
       }),
 
-    moveDiskImage: ({ id, from, to, by, patch = {}, event }) => {
-      checkImageMove(from, to, by);
-      const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
-      const set = { ...state, ...patchColumns('disk-image', patch) };
-      return batcher.submit({
-        kind: 'update',
-        table: 'dib_image',
-        id,
-        guard: { state: STATE_CODES[from] },
-        set,
-        event,
-      });
-    },
-
-    removeDiskImage: (id, event) =>
-      batcher.submit({ kind: 'removal', table: 'dib_image', id, guard: { state: STATE_CODES.delete }, event }),
+    moveDiskImage: rows.move,
+    removeDiskImage: rows.remove,
   };
 }
 

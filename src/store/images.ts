@@ -1,17 +1,18 @@
 import { toSeconds, type Clock } from '../lib/clock.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Batcher } from './batcher.ts';
-import { clip, patchColumns } from './columns.ts';
+import { clip } from './columns.ts';
 import type { Database, Statements } from './database.ts';
 import { enterAlone } from './leases.ts';
-import { checkImageMove } from './moves.ts';
+import { rowMoves } from './moves.ts';
 import { placeholders } from './sql.ts';
 import type { Store } from './store.ts';
 
 type Images = Pick<Store, 'createImage' | 'moveImage' | 'removeImage'>;
 
 export function createImages(deps: { database: Database; batcher: Batcher; clock: Clock }): Images {
-  const { database, batcher, clock } = deps;
+  const { database, clock } = deps;
+  const rows = rowMoves('image', deps);
   return {
     createImage: (image) =>
       database.transaction(async (statements) => {
@@ -19,18 +20,8 @@ export function createImages(deps: { database: Database; batcher: Batcher; clock
         return (await isBuilding(statements, image)) ? null : insertImage(statements, image, clock.now());
       }),
 
-    moveImage: ({ id, from, to, by, patch = {}, event }) => {
-      checkImageMove(from, to, by);
-      const state = { state: STATE_CODES[to], state_time: toSeconds(clock.now()) };
-      const set = { ...state, ...patchColumns('image', patch) };
-      const guard = { state: STATE_CODES[from] };
-      return batcher.submit({ kind: 'update', table: 'snapshot_image', id, guard, set, event });
-    },
-
-    removeImage: (id, event) => {
-      const guard = { state: STATE_CODES.delete };
-      return batcher.submit({ kind: 'removal', table: 'snapshot_image', id, guard, event });
-    },
+    moveImage: rows.move,
+    removeImage: rows.remove,
   };
 }
 

@@ -1,24 +1,46 @@
 /**
- * The life-cycle tables at run time. The type checker refuses illegal moves already; what it cannot see is a
- * mistake of ours, and must not reach the database.
+ * Moves and removals of rows. The life-cycle tables hold at run time, too: the type checker refuses illegal moves already;
+ * what it cannot see is a mistake of ours, and must not reach the database.
  */
-import { IMAGE_MOVES, type ImageState } from '../lifecycle/image-states.ts';
-import { NODE_MOVES, type Mover, type NodeState } from '../lifecycle/node-states.ts';
-import type { Actor } from './store.ts';
+import { toSeconds, type Clock } from '../lib/clock.ts';
+import { IMAGE_MOVES } from '../lifecycle/image-states.ts';
+import { NODE_MOVES, STATE_CODES, type Mover, type NodeState } from '../lifecycle/node-states.ts';
+import type { Batcher } from './batcher.ts';
+import { guardColumns, patchColumns, TABLE_OF } from './columns.ts';
+import type { Actor, EventInput, Guard, RecordKind } from './store.ts';
 
+type Kind = Exclude<RecordKind, 'subnode'>;
 type Moves = Readonly<Record<string, Readonly<Partial<Record<string, Mover>>>>>;
 
-/** @throws Error when the table has no such move, or not by this actor */
-export function checkNodeMove(from: NodeState, to: NodeState, by: Actor): void {
-  check('A node', NODE_MOVES, { from, to, by });
+const MOVES: Readonly<Record<Kind, Moves>> = { node: NODE_MOVES, image: IMAGE_MOVES, 'disk-image': IMAGE_MOVES };
+
+/** What the moves of the store have in common. */
+interface Move {
+  readonly id: number;
+  readonly from: NodeState;
+  readonly to: NodeState;
+  readonly by: Actor;
+  readonly guard?: Guard;
+  readonly patch?: object;
+  readonly event?: EventInput;
 }
 
-/** @throws Error when the table has no such move, or not by this actor */
-export function checkImageMove(from: ImageState, to: ImageState, by: Actor): void {
-  check('An image', IMAGE_MOVES, { from, to, by });
+interface RowMoves {
+  /** @throws Error when the table has no such move, or not by this actor */
+  move(move: Move): Promise<boolean>;
+  remove(id: number, event: EventInput): Promise<boolean>;
 }
 
-function check(subject: string, moves: Moves, { from, to, by }: { from: string; to: string; by: Actor }): void {
-  const mover = moves[from]?.[to];
-  if (mover !== 'any' && mover !== by) throw new Error(`${subject} cannot move from ${from} to ${to} by ${by}`);
+export function rowMoves(kind: Kind, { batcher, clock }: { batcher: Batcher; clock: Clock }): RowMoves {
+  const table = TABLE_OF[kind];
+  return {
+    move: ({ id, from, to, by, guard, patch = {}, event }) => {
+      const mover = MOVES[kind][from]?.[to];
+      if (mover !== 'any' && mover !== by) throw new Error(`${kind} ${id} cannot move from ${from} to ${to} by ${by}`);
+      const set = { state: STATE_CODES[to], state_time: toSeconds(clock.now()), ...patchColumns(kind, patch) };
+      const proved = guardColumns(kind, { ...guard, state: from });
+      return batcher.submit({ kind: 'update', table, id, guard: proved, set, event });
+    },
+    remove: (id, event) => batcher.submit({ kind: 'removal', table, id, guard: { state: STATE_CODES.delete }, event }),
+  };
 }

@@ -2,10 +2,10 @@ import { toSeconds, type Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Batcher } from './batcher.ts';
-import { clip, guardColumns, patchColumns } from './columns.ts';
+import { clip, patchColumns } from './columns.ts';
 import type { Database, Statements, Value } from './database.ts';
 import { proveLease } from './leases.ts';
-import { checkNodeMove } from './moves.ts';
+import { rowMoves } from './moves.ts';
 import { chunks, placeholders } from './sql.ts';
 import type { NewNode, Store } from './store.ts';
 import { launchEvents } from './writes.ts';
@@ -25,6 +25,7 @@ interface NodesDeps {
 }
 
 export function createNodes({ database, batcher, clock, random, orphans }: NodesDeps): Nodes {
+  const rows = rowMoves('node', { batcher, clock });
   return {
     launchNodes: (nodes, fence) =>
       database.transaction(async (statements) => {
@@ -45,20 +46,14 @@ export function createNodes({ database, batcher, clock, random, orphans }: Nodes
         return nodes.length;
       }),
 
-    moveNode: ({ id, from, to, by, guard = {}, patch = {}, event }) => {
-      checkNodeMove(from, to, by);
-      const set = { state: STATE_CODES[to], state_time: toSeconds(clock.now()), ...patchColumns('node', patch) };
-      const proved = { ...guardColumns('node', guard), state: STATE_CODES[from] };
-      return batcher.submit({ kind: 'update', table: 'node', id, guard: proved, set, event });
-    },
+    moveNode: rows.move,
 
     readySubnode: (id, patch) => {
       const set = { state: STATE_CODES.ready, state_time: toSeconds(clock.now()), ...patchColumns('subnode', patch) };
       return batcher.submit({ kind: 'update', table: 'subnode', id, guard: { state: BUILDING }, set });
     },
 
-    removeNode: (id, event) =>
-      batcher.submit({ kind: 'removal', table: 'node', id, guard: { state: STATE_CODES.delete }, event }),
+    removeNode: rows.remove,
   };
 }
 

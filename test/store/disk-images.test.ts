@@ -92,7 +92,7 @@ describe.each(DATABASES)('builds of disk images on %s', (kind) => {
   it('it makes no move that the table does not have', async () => {
     const id = (await test.store.createDiskImage(BUILD))!;
     expect(() => test.store.moveDiskImage({ id, from: 'building', to: 'ready', by: 'operator' })).toThrow(
-      'An image cannot move from building to ready by operator',
+      `disk-image ${id} cannot move from building to ready by operator`,
     );
   });
 
