@@ -18,7 +18,8 @@ import type { ConsoleMemory } from './consoles.ts';
 import type { FailureLog } from './failure-log.ts';
 import type { TargetRecorder } from './target-recorder.ts';
 
-export interface ActionContext {
+/** Of all passes: what the engine is given, and hands on. */
+export interface ActionDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -27,15 +28,20 @@ export interface ActionContext {
   readonly keys: KeyMaker;
   readonly templateKeys: TemplateKeys;
   readonly diskImages: DiskImages;
+  /** Who gets the nodes. */
+  readonly targets: Targets;
   /** Name of this host, for operators. */
   readonly host: string;
   /** Where the program keeps what must outlive it. */
   readonly stateDir: string;
+  /** Environment from which `NODEPOOL_*` is passed to scripts on servers. */
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ActionContext extends ActionDeps {
   readonly failures: FailureLog;
   readonly book: CloudRecorder;
   readonly consoles: ConsoleMemory;
-  readonly targets: Targets;
   readonly targetBook: TargetRecorder;
   readonly world: World;
   readonly plan: Plan;
