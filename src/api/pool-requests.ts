@@ -1,7 +1,7 @@
 /** Requests with their nodes, as far as the pool's records show them. */
 import { groupBy } from '../lib/group-by.ts';
-import type { NodeRecord, RequestRecord } from '../lifecycle/records.ts';
-import type { PoolRecords, RequestWithNodes } from '../store/store.ts';
+import type { NodeRecord, PoolRecords, RequestRecord } from '../lifecycle/records.ts';
+import type { RequestWithNodes } from '../store/store.ts';
 
 export interface PoolRequests {
   /** Those that wait or have nodes, by row id, in the order of their ids. */

@@ -5,8 +5,8 @@
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { RequestRecord } from '../lifecycle/records.ts';
-import type { PoolRecords, RequestWithNodes, Store } from '../store/store.ts';
+import type { PoolRecords, RequestRecord } from '../lifecycle/records.ts';
+import type { RequestWithNodes, Store } from '../store/store.ts';
 import { HttpError, retryAfter } from './http-error.ts';
 import { requestsOf, type PoolRequests } from './pool-requests.ts';
 import { Subscription, type Interest } from './subscription.ts';

@@ -5,8 +5,8 @@ import type { Config } from '../config/types.ts';
 import { logPath, type LogName } from '../images/build-logs.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import type { ImageState } from '../lifecycle/image-states.ts';
+import type { PoolRecords } from '../lifecycle/records.ts';
 import { diskImageOf } from '../planning/images-in-use.ts';
-import type { PoolRecords } from '../store/store.ts';
 import { requireImage, unknownImage } from './image-targets.ts';
 
 /** A disk image, or (with a provider) a snapshot. */

@@ -1,10 +1,10 @@
 /** The disk images of the pool: which are built, and what keeps the others. */
 import type { Config } from '../config/types.ts';
-import type { DiskImageRecord } from '../lifecycle/records.ts';
+import type { DiskImageRecord, PoolRecords } from '../lifecycle/records.ts';
 import { byVersion } from '../planning/choose-image.ts';
 import { diskImagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
-import type { Lease, PoolRecords } from '../store/store.ts';
+import type { Lease } from '../store/store.ts';
 import { compare } from './columns.ts';
 import { describePause, describeRest } from './image-status.ts';
 import { ageInSeconds } from './output/time.ts';

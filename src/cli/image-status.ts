@@ -1,11 +1,10 @@
 /** The images of the pool: which there are, and what the others wait for. */
 import type { Config, ProviderConfig, ProviderImageConfig } from '../config/types.ts';
-import type { FailureRecord, ImageRecord } from '../lifecycle/records.ts';
+import type { FailureRecord, ImageRecord, PoolRecords } from '../lifecycle/records.ts';
 import { byVersion, isUsable } from '../planning/choose-image.ts';
 import { imagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
 import { newestBuild } from '../planning/plan-uploads.ts';
-import type { PoolRecords } from '../store/store.ts';
 import { compare } from './columns.ts';
 import { ageInSeconds, formatAge, formatTime } from './output/time.ts';
 import { percentOf, uploadSize } from './upload-size.ts';

@@ -1,9 +1,9 @@
 /** Uploads of disk images that the daemon was asked for, or makes by itself, followed until each has ended. */
 import type { Config } from '../config/types.ts';
-import type { ImageRecord } from '../lifecycle/records.ts';
+import type { ImageRecord, PoolRecords } from '../lifecycle/records.ts';
 import { imagesInUse } from '../planning/images-in-use.ts';
 import { findPause } from '../planning/pauses.ts';
-import type { PoolRecords, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { describeBuildFailure } from './build-failure.ts';
 import { formatSize } from './output/size.ts';
 import { formatAge } from './output/time.ts';

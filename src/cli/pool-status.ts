@@ -5,8 +5,8 @@
 import type { Config, LabelConfig } from '../config/types.ts';
 import { groupBy } from '../lib/group-by.ts';
 import type { NodeState } from '../lifecycle/node-states.ts';
-import type { FailureRecord, NodeRecord } from '../lifecycle/records.ts';
-import type { EventRecord, Lease, PoolRecords } from '../store/store.ts';
+import type { FailureRecord, NodeRecord, PoolRecords } from '../lifecycle/records.ts';
+import type { EventRecord, Lease } from '../store/store.ts';
 import { compare } from './columns.ts';
 import { isDaemonLease } from './daemons.ts';
 import { describeDiskImages, type DiskImageStatus } from './disk-image-status.ts';

@@ -15,7 +15,7 @@ import type { Explanation } from '../planning/explanation.ts';
 import { explainRequest } from '../planning/explain-request.ts';
 import { plan } from '../planning/plan.ts';
 import type { Subject, World } from '../planning/world.ts';
-import type { PoolRecords } from '../store/store.ts';
+import type { PoolRecords } from '../lifecycle/records.ts';
 import { createCloudBook, type CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';
 import { LeaseKeeper } from './lease-keeper.ts';

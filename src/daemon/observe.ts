@@ -1,7 +1,7 @@
 import type { Config } from '../config/types.ts';
 import type { Memory } from '../planning/memory.ts';
 import type { Workshop, World } from '../planning/world.ts';
-import type { PoolRecords } from '../store/store.ts';
+import type { PoolRecords } from '../lifecycle/records.ts';
 import type { TargetBook } from './target-book.ts';
 import type { CloudBook } from './cloud-book.ts';
 import type { EngineDeps } from './deps.ts';

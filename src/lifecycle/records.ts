@@ -264,6 +264,21 @@ export interface IntentRecord {
   readonly error: string | null;
 }
 
+/** All records that planning looks at. */
+export interface PoolRecords {
+  readonly nodes: readonly NodeRecord[];
+  readonly images: readonly ImageRecord[];
+  readonly diskImages: readonly DiskImageRecord[];
+  readonly pauses: readonly PauseRecord[];
+  readonly failures: readonly FailureRecord[];
+  /** Unanswered intents. */
+  readonly intents: readonly IntentRecord[];
+  /** Those that wait or have nodes. */
+  readonly requests: readonly RequestRecord[];
+  /** Rules that hold nodes on which jobs fail. */
+  readonly jobs: readonly JobRecord[];
+}
+
 /**
  * The name that a server or image carries in its metadata to say which record it belongs to. The creation
  * time is part of it because a database may give an id out again after rows were deleted by hand.

@@ -1,19 +1,10 @@
 /** Everything a decision may depend on. Read-only, complete, plain data. */
 import type { Config } from '../config/types.ts';
-import type {
-  DiskImageRecord,
-  FailureRecord,
-  ImageRecord,
-  IntentRecord,
-  JobRecord,
-  NodeRecord,
-  PauseRecord,
-  RequestRecord,
-} from '../lifecycle/records.ts';
+import type { PoolRecords } from '../lifecycle/records.ts';
 import type { Accessory, CloudImage, CloudLimits, ProviderTraits, Server } from '../providers/provider.ts';
 import type { Memory } from './memory.ts';
 
-export interface World {
+export interface World extends PoolRecords {
   readonly now: number;
   readonly config: Config;
   /** UUID of this installation: only what carries it is ours in a cloud. */
@@ -23,19 +14,8 @@ export interface World {
   readonly workshop: Workshop;
   /** Leases this daemon holds: `supply`, `provider:NAME`, `diskimage:NAME`, `images:ID`. */
   readonly leases: ReadonlySet<string>;
-  readonly nodes: readonly NodeRecord[];
-  readonly images: readonly ImageRecord[];
-  readonly diskImages: readonly DiskImageRecord[];
-  readonly pauses: readonly PauseRecord[];
-  readonly failures: readonly FailureRecord[];
-  /** Unanswered intents. */
-  readonly intents: readonly IntentRecord[];
   /** Every provider that has a driver: those of the configuration, and removed ones that rows still name. */
   readonly clouds: ReadonlyMap<string, CloudView>;
-  /** Those that wait or have nodes. */
-  readonly requests: readonly RequestRecord[];
-  /** Rules that hold nodes on which jobs fail. */
-  readonly jobs: readonly JobRecord[];
   /** What the Jenkins of each target that has one last said. */
   readonly targets: ReadonlyMap<string, TargetView>;
   /** Nodes wanted per label by the jobs in queues, those that are being worked on included. */

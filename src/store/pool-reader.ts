@@ -15,6 +15,7 @@ import type {
   IntentRecord,
   JobRecord,
   PauseRecord,
+  PoolRecords,
   RequestRecord,
 } from '../lifecycle/records.ts';
 import type { Database, Statements } from './database.ts';
@@ -26,7 +27,6 @@ import { NodeSets } from './node-sets.ts';
 import { PAUSE_COLUMNS, pauseFromRow, type PauseRow } from './pauses.ts';
 import { OPEN_REQUESTS, REQUEST_COLUMNS, requestFromRow, type RequestRow } from './request-rows.ts';
 import { IMAGE_COLUMNS, imageFromRow, type ImageRow } from './rows.ts';
-import type { PoolRecords } from './store.ts';
 import { TableReader } from './table-reader.ts';
 
 /** `state * id`, so that two rows that swap their states do not cancel out. */

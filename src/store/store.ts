@@ -10,19 +10,7 @@
 import type { CloudImageId, ServerId } from '../lib/ids.ts';
 import type { ImageMove, ImageState } from '../lifecycle/image-states.ts';
 import type { NodeMove, NodeState } from '../lifecycle/node-states.ts';
-import type {
-  DiskImageRecord,
-  FailurePlace,
-  FailureRecord,
-  ImageFile,
-  ImageRecord,
-  IntentKind,
-  IntentRecord,
-  JobRecord,
-  NodeRecord,
-  PauseRecord,
-  RequestRecord,
-} from '../lifecycle/records.ts';
+import type { FailurePlace, ImageFile, IntentKind, IntentRecord, PoolRecords } from '../lifecycle/records.ts';
 
 import type { JobStore, RequestStore, TokenStore } from './request-store.ts';
 
@@ -154,18 +142,6 @@ export interface Lease {
   readonly holder: string;
   readonly epoch: number;
   readonly expiresAt: number;
-}
-
-export interface PoolRecords {
-  readonly nodes: readonly NodeRecord[];
-  readonly images: readonly ImageRecord[];
-  readonly diskImages: readonly DiskImageRecord[];
-  readonly pauses: readonly PauseRecord[];
-  readonly failures: readonly FailureRecord[];
-  readonly intents: readonly IntentRecord[];
-  /** Those that wait or have nodes. */
-  readonly requests: readonly RequestRecord[];
-  readonly jobs: readonly JobRecord[];
 }
 
 export interface Store {

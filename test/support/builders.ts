@@ -21,6 +21,7 @@ import {
   type ImageRecord,
   type NodeRecord,
   type PauseRecord,
+  type PoolRecords,
   type ServerSlot,
   type SubnodeRecord,
 } from '../../src/lifecycle/records.ts';
@@ -28,7 +29,6 @@ import { EMPTY_MEMORY } from '../../src/planning/memory.ts';
 import type { CloudView, Listing, World } from '../../src/planning/world.ts';
 import type { DaemonOptions } from '../../src/process/options.ts';
 import type { CloudImage, CloudLimits, Flavor, ProviderTraits, Server, Tags } from '../../src/providers/provider.ts';
-import type { PoolRecords } from '../../src/store/store.ts';
 
 export { aRequest } from './request-builders.ts';
 

@@ -1,8 +1,9 @@
 /** What there is of requests: all of them, and a single one. */
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { groupBy } from '../../lib/group-by.ts';
+import type { PoolRecords } from '../../lifecycle/records.ts';
 import { viewRequest, type WaitingView } from '../../requests/view.ts';
-import type { PoolRecords, Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { warnWithoutDaemon } from '../daemons.ts';
 import { drawHistory, EVENT_COLUMNS } from '../history.ts';
 import { askDaemon } from '../intents.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
-import { recordKey } from '../../../src/lifecycle/records.ts';
+import { recordKey, type PoolRecords } from '../../../src/lifecycle/records.ts';
 import type { Action } from '../../../src/planning/actions.ts';
-import type { PoolRecords } from '../../../src/store/store.ts';
 import { anActionBench, failing } from '../../support/action-bench.ts';
 import { anImage, aWorld, INSTALLATION, NOW } from '../../support/builders.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describePool, type Facts } from '../../../src/cli/pool-status.ts';
-import type { PoolRecords } from '../../../src/store/store.ts';
+import type { PoolRecords } from '../../../src/lifecycle/records.ts';
 import {
   aConfig,
   aDiskImage,
