@@ -29,7 +29,8 @@ export class Draft {
   readonly accessoryNeeds = new Map<string, number>();
   /** Places whose failures this plan has counted. */
   readonly countedFailures = new Set<string>();
-  readonly #isCleanupDue: boolean;
+  /** Whether the clean-up has fired since the plan before this one. */
+  readonly isCleanupDue: boolean;
   #nextWakeAt = Infinity;
   readonly #subjects = new Set<Subject>();
   readonly #clouds = new Map<string, CloudFacts>();
@@ -40,12 +41,7 @@ export class Draft {
 
   constructor(world: World, isCleanupDue = false) {
     this.world = world;
-    this.#isCleanupDue = isCleanupDue;
-  }
-
-  /** Whether the clean-up has fired since the plan before this one. */
-  get isCleanupDue(): boolean {
-    return this.#isCleanupDue;
+    this.isCleanupDue = isCleanupDue;
   }
 
   get nextWakeAt(): number {
