@@ -29,8 +29,7 @@ export async function holdNode(holder: Holder, id: number, holding: Holding): Pr
     if (isHoldable(node.state)) return moveToHold(holder, { ...node, state: node.state }, holding);
     throw new NodepoolError('refused', `node ${id} is ${node.state}; only ${describeHoldable()} nodes can be held`);
   };
-  const find = (): Promise<NodeRecord | null> => findNode(store, id);
-  return changeRecord({ subject: `node ${id}`, record: await find(), find, attempt });
+  return changeRecord({ subject: `node ${id}`, find: () => findNode(store, id), attempt });
 }
 
 async function renewHold({ store }: Holder, node: NodeRecord, holding: Holding): Promise<NodeRecord | null> {
@@ -127,8 +126,7 @@ export async function unholdNode({ store, clock }: Holder, id: number): Promise<
     const isMoved = await store.moveNode({ id, from: 'hold', to, by: 'operator', guard, patch, event });
     return isMoved ? { ...node, ...patch, state: to, stateAt: clock.now() } : null;
   };
-  const find = (): Promise<NodeRecord | null> => findNode(store, id);
-  return changeRecord({ subject: `node ${id}`, record: await find(), find, attempt });
+  return changeRecord({ subject: `node ${id}`, find: () => findNode(store, id), attempt });
 }
 
 function isHoldable(state: NodeState): state is HoldableState {

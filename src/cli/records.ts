@@ -24,9 +24,9 @@ export async function findDiskImage(store: Store, id: number): Promise<DiskImage
 export interface Change<T> {
   /** What is changed, for sentences: `node 7`. */
   readonly subject: string;
-  /** The record as it was read; null: there is none. */
-  readonly record: T | null;
-  /** Reads it again, after somebody else was faster. */
+  /** The record, where it has been read already, as among many. */
+  readonly record?: T;
+  /** Reads it, and again after somebody else was faster; null: there is none. */
   readonly find: () => Promise<T | null>;
   /**
    * Tries one compare-and-set. Answers the record as it is now, or null when somebody else was faster. Throws
@@ -38,7 +38,7 @@ export interface Change<T> {
 /** Changes a record, trying again on fresh facts whenever somebody else was faster. Throws `not-found` and `refused`. */
 export async function changeRecord<T>({ subject, record: first, find, attempt }: Change<T>): Promise<T> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const record = tries === 0 ? first : await find();
+    const record = (tries === 0 ? first : undefined) ?? (await find());
     if (record === null) throw new NodepoolError('not-found', `there is no ${subject}`);
     const changed = await attempt(record);
     if (changed !== null) return changed;

@@ -75,7 +75,6 @@ async function markDiskImage(
   };
   return changeRecord({
     subject: `disk image ${id}`,
-    record: await findDiskImage(store, id),
     find: () => findDiskImage(store, id),
     attempt,
   });

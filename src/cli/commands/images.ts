@@ -132,7 +132,6 @@ async function markImage(store: Store, clock: Clock, id: number): Promise<ImageR
   };
   return changeRecord({
     subject: `image ${id}`,
-    record: await findImage(store, id),
     find: () => findImage(store, id),
     attempt,
   });
