@@ -31,8 +31,8 @@ export interface SignalHandlers {
   lostTerminal(): boolean;
 }
 
-/** Starts to listen; answers how to stop listening. */
-export function listenForSignals(source: SignalSource, handlers: SignalHandlers): () => void {
+/** Listens from now on, for as long as the process lives. */
+export function listenForSignals(source: SignalSource, handlers: SignalHandlers): void {
   let stopping = false;
   const stop = (signal: StopSignal): void => {
     if (stopping) {
@@ -42,20 +42,10 @@ export function listenForSignals(source: SignalSource, handlers: SignalHandlers)
     stopping = true;
     handlers.stop(signal);
   };
-  const onStop = (signal: NodeJS.Signals): void => stop(signal as StopSignal);
-  const onHangup = (): void => {
+  for (const signal of STOP_SIGNALS) source.on(signal, () => stop(signal));
+  source.on('SIGHUP', () => {
     if (handlers.lostTerminal()) stop('SIGHUP');
     else handlers.reload();
-  };
-  const onReport = (): void => handlers.report();
-
-  const listeners: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
-    ...STOP_SIGNALS.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onStop]),
-    ['SIGHUP', onHangup],
-    ['SIGUSR2', onReport],
-  ];
-  for (const [signal, listener] of listeners) source.on(signal, listener);
-  return () => {
-    for (const [signal, listener] of listeners) source.removeListener(signal, listener);
-  };
+  });
+  source.on('SIGUSR2', () => handlers.report());
 }
