@@ -15,12 +15,6 @@ import type { World } from './world.ts';
 
 export interface Ledger {
   readonly provider: string;
-  /** Servers that records stand for: nodes and subnodes in any state, and template servers. */
-  readonly recorded: number;
-  /** Listed servers with our tag and no record. */
-  readonly ownerless: number;
-  /** Listed servers of others, and of our records at other providers: two may share a project. null: not known. */
-  readonly foreign: number | null;
   /** Negative drains. */
   readonly maxServers: number;
   /** What the cloud allows; Infinity where no limit is known. */
@@ -70,17 +64,13 @@ function openLedger(world: LedgerInput, provider: ProviderConfig, tally: Tally):
   const cloudLimits = cloud?.limits ?? null;
   const costs = costsOf(provider, cloudLimits);
   const recorded = countRecorded(tally.groups.get(name), costs);
-  const listed = cloud?.servers.known
+  const { ownerless, foreign, elsewhere, cores, ramMb } = cloud?.servers.known
     ? countListed(cloud.servers.items, { tally, costs, provider: name, installation: world.installation })
-    : null;
-  const { ownerless, foreign, elsewhere, cores, ramMb } = listed ?? NOTHING_LISTED;
+    : NOTHING_LISTED;
   const limits = limitsOf(cloudLimits);
   const ours = recorded.servers + ownerless;
   return {
     provider: name,
-    recorded: recorded.servers,
-    ownerless,
-    foreign: listed === null ? null : foreign,
     maxServers,
     limits,
     left: {
@@ -158,6 +148,7 @@ function mayHaveTemplate({ state, serverId, attemptAt, diskImageId }: ImageRecor
 }
 
 interface Sum {
+  /** Nodes and subnodes in any state, and template servers. */
   servers: number;
   cores: number;
   ramMb: number;
@@ -176,7 +167,9 @@ function countRecorded(groups: ReadonlyMap<string, Group> | undefined, costs: Co
 }
 
 interface Listed {
+  /** Those of others, and of our records at other providers: two may share a project. */
   foreign: number;
+  /** With our tag and no record. */
   ownerless: number;
   /** Those of `foreign` that belong to our records at other providers. */
   elsewhere: number;

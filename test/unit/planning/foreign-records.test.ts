@@ -25,7 +25,7 @@ describe('an adopted node', () => {
     const servers = aListing(serversOf(node).map((server) => ({ ...server, ...untagged })));
     const cloud = aCloudView({ servers, limits: limitsAt(NOW, { servers: 10 }) });
     const world = aWorld({ nodes: [node], clouds: new Map([['cloud', cloud]]) });
-    expect(openLedgers(world).get('cloud')).toMatchObject({ foreign: 0, left: { servers: 9 } });
+    expect(openLedgers(world).get('cloud')).toMatchObject({ left: { servers: 9 } });
   });
 
   it('is launched anew when it was half done: its ready script may have been under way', () => {
