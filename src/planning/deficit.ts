@@ -46,9 +46,6 @@ export interface Deficit {
   readonly forRequests: number;
   /** Nodes that `min-ready` asks for and that are left out, because there is no room for all of them. */
   readonly dropped: number;
-  readonly demand: number;
-  /** Nodes there or under way. */
-  readonly supply: number;
   /** Nodes that the label's providers have free places for. */
   readonly room: number;
 }
@@ -74,6 +71,7 @@ export function countDeficits(input: DeficitInput): readonly Deficit[] {
 
 interface Need {
   readonly demand: number;
+  /** Nodes there or under way. */
   readonly supply: number;
   readonly forRequests: number;
   readonly forDemand: number;
@@ -107,7 +105,7 @@ function countDeficit(label: LabelConfig, { room: roomAt }: DeficitInput, { need
   const room = label.providers.reduce((sum, name) => sum + roomAt(label, name), 0);
   const wanted = Math.max(0, demand + label.minReady - supply, forDemand);
   const amount = wanted <= room ? wanted : isContested ? forDemand : room;
-  return { label: label.name, amount, forDemand, forRequests, dropped: wanted - amount, demand, supply, room };
+  return { label: label.name, amount, forDemand, forRequests, dropped: wanted - amount, room };
 }
 
 interface Supply {

@@ -78,8 +78,6 @@ describe('what a label is short of', () => {
       forDemand: 4,
       forRequests: 0,
       dropped: 0,
-      demand: 5,
-      supply: 1,
       room: 96,
     });
   });
