@@ -144,9 +144,7 @@ export function allocate(input: AllocationInput): Allocation {
       });
     }
   }
-  const round = new Map(
-    asks.map((ask) => [ask.label, { requested: ask.requested, allocated: ask.requested - ask.missing }]),
-  );
+  const round = new Map(asks.map(({ label, requested, missing }) => [label, requested - missing]));
   return { grants, shares, rounds: closeRound(input.rounds, round) };
 }
 

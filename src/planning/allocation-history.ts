@@ -1,5 +1,5 @@
 /**
- * Fairness over time. A round is one division of the free places: per label what was asked and what was given.
+ * Fairness over time. A round is one division of the free places: what each label that asked was given.
  * A label that keeps asking and gets nothing has waited since its last gain; who waited longest is served first.
  */
 import type { Round } from './memory.ts';
@@ -11,8 +11,8 @@ export const ROUNDS_KEPT = 100;
 export function countWait(rounds: readonly Round[], label: string): number {
   let wait = 0;
   for (let index = rounds.length - 1; index >= 0; index -= 1) {
-    const entry = rounds[index]?.get(label);
-    if (entry === undefined || entry.allocated > 0) break;
+    const given = rounds[index]?.get(label);
+    if (given === undefined || given > 0) break;
     wait += 1;
   }
   return wait;

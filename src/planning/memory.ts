@@ -1,6 +1,6 @@
 /** What planning remembers from one pass to the next. Nothing in it is needed for correctness after a restart. */
 export interface Memory {
-  /** Requested and allocated amounts per label, newest round last; at most 100 rounds. */
+  /** Newest last; at most 100. */
   readonly rounds: readonly Round[];
   /** Resources that looked ownerless or missing, by key, with the time of the listing that first showed it. */
   readonly sightings: ReadonlyMap<string, number>;
@@ -8,7 +8,8 @@ export interface Memory {
   readonly cron: CronMemory;
 }
 
-export type Round = ReadonlyMap<string, { readonly requested: number; readonly allocated: number }>;
+/** How many nodes each label got that asked for some. */
+export type Round = ReadonlyMap<string, number>;
 
 export interface CronMemory {
   readonly lookedAt: number | null;

@@ -36,7 +36,7 @@ function allocateWith(overrides: Partial<AllocationInput>): ReturnType<typeof al
 
 /** A history in which `label` has asked and got nothing for `count` rounds. */
 function waited(label: string, count: number): Round[] {
-  return Array.from({ length: count }, () => new Map([[label, { requested: 1, allocated: 0 }]]));
+  return Array.from({ length: count }, () => new Map([[label, 0]]));
 }
 
 const amounts = (grants: readonly Grant[]): string[] =>
@@ -172,14 +172,14 @@ describe('waiting', () => {
     expect(amounts(equal.grants)).toEqual(['1 a from cloud to zuul']);
   });
 
-  it('records what each label asked for and got', () => {
+  it('records what each label got that asked', () => {
     const requests = [aRequest({ label: 'a', amount: 2 }), aRequest({ label: 'b', amount: 30 })];
     const { rounds } = allocateWith({ requests, rounds: waited('a', 1) });
     expect(rounds).toEqual([
       ...waited('a', 1),
       new Map([
-        ['a', { requested: 2, allocated: 2 }],
-        ['b', { requested: 30, allocated: 8 }],
+        ['a', 2],
+        ['b', 8],
       ]),
     ]);
   });
@@ -200,7 +200,7 @@ describe('waiting', () => {
 
   it('lets a label wait whose providers are all full', () => {
     const { rounds } = allocateWith({ providers: [{ name: 'cloud', available: -3 }] });
-    expect(rounds).toEqual([new Map([['small', { requested: 1, allocated: 0 }]])]);
+    expect(rounds).toEqual([new Map([['small', 0]])]);
   });
 });
 
@@ -383,12 +383,7 @@ describe('for any problem', () => {
         current: new Map(LABELS.map((label, index) => [label, counts[index] ?? 0])),
       })),
       rounds: [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map(
-        (age) =>
-          new Map(
-            LABELS.flatMap((label, index) =>
-              (waits[index] ?? 0) >= age ? [[label, { requested: 1, allocated: 0 }] as const] : [],
-            ),
-          ),
+        (age) => new Map(LABELS.flatMap((label, index) => ((waits[index] ?? 0) >= age ? [[label, 0] as const] : []))),
       ),
     }));
 
@@ -428,7 +423,7 @@ describe('for any problem', () => {
           const given = grants.filter((grant) => grant.label === label && grant.provider === provider);
           expect(sumBy(given, ({ amount }) => amount)).toBe(granted);
         }
-        for (const [label, { allocated }] of rounds.at(-1) ?? []) {
+        for (const [label, allocated] of rounds.at(-1) ?? []) {
           expect(
             sumBy(
               shares.filter((share) => share.label === label),

@@ -2,10 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { closeRound, countWait, ROUNDS_KEPT } from '../../../src/planning/allocation-history.ts';
 import type { Round } from '../../../src/planning/memory.ts';
 
-const nothing = { requested: 3, allocated: 0 };
-const something = { requested: 3, allocated: 1 };
-const round = (entries: Record<string, { requested: number; allocated: number }>): Round =>
-  new Map(Object.entries(entries));
+const [nothing, something] = [0, 1];
+const round = (entries: Record<string, number>): Round => new Map(Object.entries(entries));
 
 describe('the wait of a label', () => {
   it('is 0 without a history', () => {
@@ -34,7 +32,7 @@ describe('the wait of a label', () => {
 
 describe('closing a round', () => {
   const rounds = Array.from({ length: ROUNDS_KEPT }, (_, index) =>
-    round({ small: { requested: index, allocated: 0 } }),
+    round({ small: nothing, [`label-${index}`]: nothing }),
   );
 
   it('puts it at the end', () => {

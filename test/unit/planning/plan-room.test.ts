@@ -250,7 +250,7 @@ describe('while a request has waited for long', () => {
   it('places that are too few for it go to others who wait, until these have had ten turns', () => {
     const rounds = (count: number): World['memory'] => ({
       ...EMPTY_MEMORY,
-      rounds: Array.from({ length: count }, () => new Map([['wanted', { requested: 1, allocated: 0 }]])),
+      rounds: Array.from({ length: count }, () => new Map([['wanted', 0]])),
     });
     const contested = (count: number): World =>
       free({
@@ -267,7 +267,7 @@ describe('while a request has waited for long', () => {
 
   it('no place is kept where it will never fit beside what is held', () => {
     const nodes = [1, 2].map((id) => aNode({ id, label: 'idle', state: 'hold' }));
-    const rounds = Array.from({ length: 99 }, () => new Map([['wanted', { requested: 1, allocated: 0 }]]));
+    const rounds = Array.from({ length: 99 }, () => new Map([['wanted', 0]]));
     const world = free({ nodes, demand: new Map([['idle', 9]]), memory: { ...EMPTY_MEMORY, rounds } });
     expect(launched(world)).toEqual(['idle@cloud/any>zuul for demand']);
   });

@@ -310,7 +310,7 @@ describe('labels that wait for the same places', () => {
 });
 
 describe('the wait of a label', () => {
-  const rounds = [new Map([['small', { requested: 1, allocated: 0 }]])];
+  const rounds = [new Map([['small', 0]])];
   const memory = { ...EMPTY_MEMORY, rounds };
 
   it('is not counted while nodes are being launched', () => {
