@@ -65,13 +65,11 @@ export interface SupervisedProvider extends Omit<Provider, 'cloud' | 'isOutdated
   readonly cloud: SupervisedCloud;
 }
 
-/** One call that was sent: how it ended, and how long it took without its wait in the queue. */
+/** One call that was sent and has ended: how long it took without its wait in the queue. */
 export interface CallReport {
   readonly provider: string;
   readonly call: CloudCall;
   readonly ms: number;
-  /** null: it succeeded. */
-  readonly error: NodepoolError | null;
 }
 
 export interface Supervision {
@@ -162,24 +160,16 @@ interface CallRules {
   readonly passesOn: (thrown: unknown) => boolean;
 }
 
-/** Sends calls under the rules, and reports how they end. */
+/** Sends calls under the rules, and reports them when they have ended. */
 function watchCalls({ provider, clock, onCall }: Supervision, { limit, passesOn }: CallRules): WatchedSend {
   return async (call, signal, send) => {
     const startedAt = clock.now();
-    const report = (error: NodepoolError | null): void => {
-      onCall({ provider, call, ms: clock.now() - startedAt, error });
-    };
     try {
-      const answer = await interruptible(send, [
-        limit(call),
-        (interrupt) => onAbort(signal, () => interrupt(abandoned(call))),
-      ]);
-      report(null);
-      return answer;
+      return await interruptible(send, [limit(call), (interrupt) => onAbort(signal, () => interrupt(abandoned(call)))]);
     } catch (thrown) {
-      const error = toDriverError(thrown, provider, call);
-      report(error);
-      throw passesOn(thrown) ? thrown : error;
+      throw passesOn(thrown) ? thrown : toDriverError(thrown, provider, call);
+    } finally {
+      onCall({ provider, call, ms: clock.now() - startedAt });
     }
   };
 }
