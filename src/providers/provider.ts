@@ -40,7 +40,6 @@ export interface Server {
   readonly wantsFloatingIp: boolean;
   /** The cloud's own words on what went wrong with it. */
   readonly fault: string | null;
-  readonly az: string | null;
   /** What it uses of the project's quota; null: not known. */
   readonly size: ServerSize | null;
 }

@@ -426,7 +426,6 @@ export function aServer(overrides: Partial<Server> = {}, ids: Ids = sharedIds): 
     tags: null,
     wantsFloatingIp: false,
     fault: null,
-    az: null,
     size: null,
     ...overrides,
   };

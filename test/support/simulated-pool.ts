@@ -244,7 +244,6 @@ export class SimulatedPool {
         tags,
         wantsFloatingIp: false,
         fault: null,
-        az: null,
         size: null,
       };
     });

@@ -58,7 +58,6 @@ export function renderServer(server: FakeServer, time: number): Server {
     tags: server.spec.tags,
     wantsFloatingIp: status === 'active' && time < server.addressAt,
     fault: status === 'error' ? 'the fake cloud made this server fail' : null,
-    az: server.spec.az ?? 'nova',
     size: null,
   });
 }

@@ -83,7 +83,7 @@ async function findFloatingIps(
 }
 
 function toServer(server: ServerFacts, rules: AddressRules, flavors: readonly Flavor[]): Server {
-  const { id, name, status, tags, fault, az } = server;
+  const { id, name, status, tags, fault } = server;
   const { ip, ipPrivate, wantsFloatingIp } = chooseAddresses(server.addresses, rules);
   const isComingUp = tags !== null && (status === 'building' || status === 'active');
   return {
@@ -95,7 +95,6 @@ function toServer(server: ServerFacts, rules: AddressRules, flavors: readonly Fl
     tags,
     wantsFloatingIp: wantsFloatingIp && isComingUp,
     fault,
-    az,
     size: sizeOf(server, flavors),
   };
 }

@@ -12,7 +12,6 @@ export interface ServerFacts {
   readonly status: ServerStatus;
   readonly tags: Tags | null;
   readonly fault: string | null;
-  readonly az: string | null;
   /** Where the listing has the flavor's numbers, which it has from microversion 2.47 on. */
   readonly size: ServerSize | null;
   readonly flavorId: string | null;
@@ -50,7 +49,6 @@ export function parseServer(server: Json): ServerFacts {
     status: statusOf(server),
     tags: readTags(server.metadata),
     fault: faultOf(server),
-    az: textOf(server['OS-EXT-AZ:availability_zone']),
     size: cores === null || ramMb === null ? null : { cores, ramMb },
     flavorId: textOf(flavor.id),
     addresses: addressesOf(server),

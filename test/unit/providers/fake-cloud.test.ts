@@ -207,7 +207,7 @@ describe('FakeCloud', () => {
     });
   });
 
-  describe('addresses and zones', () => {
+  describe('addresses', () => {
     it('gives every server addresses of its own', async () => {
       const { create, list } = withCloud();
       for (let index = 0; index < 1000; index += 1) await create();
@@ -220,13 +220,6 @@ describe('FakeCloud', () => {
       const { create, list } = withCloud({}, { ipv6Preferred: true });
       await create();
       expect(await list()).toMatchObject([{ ip: '2001:db8::0:0', ipPrivate: '172.16.0.0' }]);
-    });
-
-    it('puts a server into the zone asked for, else into nova', async () => {
-      const { create, list } = withCloud();
-      await create({ az: 'az2' });
-      await create();
-      expect((await list()).map(({ az }) => az)).toEqual(['az2', 'nova']);
     });
   });
 
