@@ -158,10 +158,9 @@ function leaveTraces(options: DaemonOptions, { stateDir, source }: { stateDir: s
     const pidFile = writePidFile(pidPath, { pid, isDaemon: (other) => isAlive(other) && isNodepoold(other) });
     process.on('exit', () => pidFile.remove());
   }
-  const { path: config, database } = source.current();
-  const file = database.kind === 'sqlite' ? database.file : null;
+  const { path: config } = source.current();
   process.on('exit', () => removeRuntimeFile(stateDir, pid));
-  writeRuntimeFile(stateDir, { pid, config, secure: options.secure, database: file, fake: options.fake });
+  writeRuntimeFile(stateDir, { pid, config, secure: options.secure, fake: options.fake });
 }
 
 interface Parts {

@@ -21,8 +21,6 @@ export interface Located {
   readonly securePath: string | null;
   /** The daemon that was found runs a rehearsal. */
   readonly fake: boolean;
-  /** Where the path comes from. */
-  readonly source: 'option' | 'environment' | 'default' | 'daemon';
 }
 
 /**
@@ -32,14 +30,13 @@ export interface Located {
  */
 export function locateConfig(options: LocateOptions): Located {
   const securePath = options.secure ? resolve(options.secure) : null;
-  if (options.config) return { path: resolve(options.config), securePath, fake: false, source: 'option' };
+  if (options.config) return { path: resolve(options.config), securePath, fake: false };
   const { NODEPOOL_CONFIG } = options.env;
-  if (NODEPOOL_CONFIG) return { path: resolve(NODEPOOL_CONFIG), securePath, fake: false, source: 'environment' };
+  if (NODEPOOL_CONFIG) return { path: resolve(NODEPOOL_CONFIG), securePath, fake: false };
   const path = join(options.root ?? '/', 'etc/nodepool/nodepool.yaml');
-  if (existsSync(path)) return { path, securePath, fake: false, source: 'default' };
+  if (existsSync(path)) return { path, securePath, fake: false };
   const daemon = options.isAlive ? readRuntimeFile(stateDirectory(options), options.isAlive) : null;
-  if (daemon)
-    return { path: daemon.config, securePath: securePath ?? daemon.secure, fake: daemon.fake, source: 'daemon' };
+  if (daemon) return { path: daemon.config, securePath: securePath ?? daemon.secure, fake: daemon.fake };
   const missing = options.isAlive ? 'does not exist, and no daemon of this user is running' : 'does not exist';
   throw new NodepoolError(
     'config',

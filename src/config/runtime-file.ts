@@ -9,8 +9,6 @@ export interface RuntimeFile {
   readonly config: string;
   /** null: none is used. */
   readonly secure: string | null;
-  /** The SQLite file; null: another kind of database. */
-  readonly database: string | null;
   /** A rehearsal: all providers are on the fake cloud. */
   readonly fake: boolean;
 }
@@ -65,17 +63,12 @@ function readNote(directory: string): RuntimeFile | null {
 
 function isNote(value: unknown): value is RuntimeFile {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, config, secure, database, fake } = value as Record<string, unknown>;
+  const { pid, config, secure, fake } = value as Record<string, unknown>;
   return (
     Number.isSafeInteger(pid) &&
     Number(pid) > 0 &&
     typeof config === 'string' &&
-    isTextOrNull(secure) &&
-    isTextOrNull(database) &&
+    (secure === null || typeof secure === 'string') &&
     typeof fake === 'boolean'
   );
-}
-
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === 'string';
 }

@@ -136,7 +136,7 @@ describe('the configuration', () => {
 
   it('is that of the daemon that runs for this user, with the database of its rehearsal', async () => {
     writeFileSync(file, VALID);
-    const note = { pid: 4711, config: file, secure: null, database: null, fake: true };
+    const note = { pid: 4711, config: file, secure: null, fake: true };
     writeFileSync(join(directory, 'daemon.json'), JSON.stringify(note));
     const { code, stderr } = await run(['--debug', 'list']);
     expect([code, stderr]).toEqual([0, expect.stringMatching(/database=\S*\/rehearsal-[0-9a-f]{8}\.sqlite\n/)]);

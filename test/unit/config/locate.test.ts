@@ -15,7 +15,6 @@ const DAEMON: RuntimeFile = {
   pid: 42,
   config: '/srv/pool.yaml',
   secure: '/srv/secure.conf',
-  database: null,
   fake: true,
 };
 
@@ -33,7 +32,7 @@ describe('the configuration is looked for', () => {
   }
 
   it('first on the command line', () => {
-    expect(locateConfig(system())).toEqual({ path: '/option.yaml', securePath: null, fake: false, source: 'option' });
+    expect(locateConfig(system())).toEqual({ path: '/option.yaml', securePath: null, fake: false });
   });
 
   it('then in NODEPOOL_CONFIG', () => {
@@ -41,7 +40,6 @@ describe('the configuration is looked for', () => {
       path: '/env.yaml',
       securePath: null,
       fake: false,
-      source: 'environment',
     });
   });
 
@@ -52,7 +50,6 @@ describe('the configuration is looked for', () => {
       path: join(root, 'etc/nodepool/nodepool.yaml'),
       securePath: null,
       fake: false,
-      source: 'default',
     });
   });
 
@@ -64,7 +61,6 @@ describe('the configuration is looked for', () => {
       path: '/srv/pool.yaml',
       securePath: '/srv/secure.conf',
       fake: true,
-      source: 'daemon',
     });
   });
 
