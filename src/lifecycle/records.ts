@@ -256,7 +256,6 @@ export interface IntentRecord {
   readonly id: number;
   readonly kind: IntentKind;
   readonly args: Readonly<Record<string, string | number | boolean | null>>;
-  readonly createdAt: number;
   readonly finishedAt: number | null;
   /** JSON value of the answer. */
   readonly result: unknown;

@@ -8,23 +8,21 @@ export type IntentRow = readonly [
   id: number,
   kind: string,
   args: string,
-  createdAt: number,
   finishedAt: number | null,
   result: string | null,
   error: string | null,
 ];
-export const INTENT_COLUMNS = 'id, kind, args, created_ms, finished_ms, result, error';
+export const INTENT_COLUMNS = 'id, kind, args, finished_ms, result, error';
 
 /** null for a kind that only another version of the program knows. */
 export function intentFromRow(row: IntentRow): IntentRecord | null {
-  const [id, kind, json, createdAt, finishedAt, answer, error] = row;
+  const [id, kind, json, finishedAt, answer, error] = row;
   if (!isIntentKind(kind)) return null;
   const args = parseJson(json);
   return {
     id,
     kind,
     args: typeof args === 'object' && args !== null ? (args as IntentRecord['args']) : {},
-    createdAt,
     finishedAt,
     result: answer === null ? null : parseJson(answer),
     error,

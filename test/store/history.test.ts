@@ -144,7 +144,7 @@ describe.each(DATABASES)('history on %s', (kind) => {
   it('an intent is read until it is answered, and the first answer stays', async () => {
     const args = { provider: 'cloud', image: 'ubuntu', force: true, id: 4, none: null };
     const id = await test.store.intents.add('image-update', args);
-    const asked = { id, kind: 'image-update', args, createdAt: NOW, finishedAt: null, result: null, error: null };
+    const asked = { id, kind: 'image-update', args, finishedAt: null, result: null, error: null };
     expect((await test.store.readPool()).intents).toEqual([asked]);
     await test.clock.advance(7);
     expect(await test.store.intents.finish(id, { result: { images: [1, 'zwei'] } })).toBe(true);

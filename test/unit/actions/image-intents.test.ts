@@ -51,7 +51,7 @@ async function ask(kind: IntentKind, args: IntentRecord['args'], situation: Situ
     store: { readPool: () => Promise.resolve(pool), ...opened, ...store },
   });
   const id = (asked += 1);
-  const intent = { id, kind, args, createdAt: NOW, finishedAt: null, result: null, error: null };
+  const intent = { id, kind, args, finishedAt: null, result: null, error: null };
   await own.perform({ kind: 'answer-intent', subject: `intent:${id}`, reason: 'intent', intent });
   const [[answeredId, answer] = []] = own.argumentsOf('answer') as [[number, { result?: unknown; error?: string }]?];
   expect(answeredId).toBe(id);

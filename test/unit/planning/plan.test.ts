@@ -80,7 +80,6 @@ describe('a plan', () => {
       id: 4,
       kind: 'plan',
       args: {},
-      createdAt: NOW,
       finishedAt: null,
       result: null,
       error: null,
