@@ -1,7 +1,7 @@
 /** The steps of one server: create, adopt, delete, forget. How it is reached stands in `probe-server.ts`. */
 import { describeError, isNodepoolError, NodepoolError, type ErrorCode } from '../lib/errors.ts';
 import { CREATE_ATTEMPTS_MAX } from '../lifecycle/limits.ts';
-import type { SlotPatch } from '../store/store.ts';
+import type { NodePatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import { providerPlace } from '../planning/places.ts';
 import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
@@ -20,7 +20,7 @@ export async function createServer(
   const planned = await planOrFail(context, { slot, attempt, signal });
   if (planned === null) return;
   const { spec, nodename } = planned;
-  const names: SlotPatch = slot.kind === 'node' ? { hostname: spec.name, nodename } : { hostname: spec.name };
+  const names: NodePatch = slot.kind === 'node' ? { hostname: spec.name, nodename } : { hostname: spec.name };
   const fence = { isLost: false };
   // When the turn of the call has come: who loses the compare-and-set has no business creating anything.
   const admitted = async (): Promise<void> => {

@@ -24,7 +24,6 @@ const SLOT_COLUMNS = {
   hostname: 'hostname',
 };
 
-/** Keys that a table has no column for are dropped: `SlotPatch` is common to those that have a server. */
 const PATCH_COLUMNS: Readonly<Record<RecordKind, Readonly<Record<string, string>>>> = {
   node: {
     ...SLOT_COLUMNS,
@@ -83,23 +82,22 @@ export function clip(text: string): string {
   return text.length <= TEXT_LENGTH ? text : `${text.slice(0, TEXT_LENGTH - 1)}…`;
 }
 
-/** The columns that a patch of the store sets. */
+/** The columns that a patch of the store sets. A fact without a column, or without a value, is a mistake of ours. */
 export function patchColumns(kind: RecordKind, patch: object): Columns {
   const columns: Record<string, Value> = {};
-  for (const [key, value] of Object.entries(patch) as [string, unknown][]) {
-    const column = PATCH_COLUMNS[kind][key];
-    if (column !== undefined && value !== undefined) columns[column] = stored(column, value);
+  for (const [fact, value] of Object.entries(patch) as [string, unknown][]) {
+    const column = PATCH_COLUMNS[kind][fact];
+    if (column === undefined) throw new Error(`records of the kind ${kind} have no ${fact}`);
+    if (value === undefined) throw new Error(`${fact} of a record of the kind ${kind} has no value`);
+    columns[column] = stored(column, value);
   }
   return columns;
 }
 
-/** The columns that a guard of the store compares. A fact that has no column is a mistake of ours: nothing would prove it. */
+/** The columns that a guard of the store compares. */
 export function guardColumns(kind: RecordKind, { state, attempt, ...facts }: Guard): Columns {
-  const columns = patchColumns(kind, facts);
-  if (Object.keys(columns).length < Object.keys(facts).length)
-    throw new Error(`a guard of facts that the kind ${kind} does not have: ${Object.keys(facts).join(', ')}`);
   return {
-    ...columns,
+    ...patchColumns(kind, facts),
     ...(state === undefined ? {} : { state: STATE_CODES[state] }),
     ...(attempt === undefined ? {} : { attempt }),
   };

@@ -60,10 +60,10 @@ export interface SlotPatch {
   readonly ipPrivate?: string | null;
   readonly hostKey?: string | null;
   readonly hostname?: string | null;
-  readonly nodename?: string | null;
 }
 
 export interface NodePatch extends SlotPatch {
+  readonly nodename?: string | null;
   readonly comment?: string | null;
   readonly reason?: string | null;
   readonly scriptAt?: number | null;
@@ -119,22 +119,35 @@ export type PatchOf<K extends RecordKind> = Patches[K];
 export interface Guard {
   readonly state?: NodeState;
   readonly attempt?: number;
-  /** null: there was no news of the end of its job. Of nodes. */
+}
+
+export interface NodeGuard extends Guard {
+  /** null: there was no news of the end of its job. */
   readonly jobDoneAt?: null;
-  /** null: its acceptance test was not started. Of nodes. */
+  /** null: its acceptance test was not started. */
   readonly testAt?: null;
-  /** null: it is held without end. Of nodes. */
+  /** null: it is held without end. */
   readonly holdUntil?: number | null;
-  /** It was READY before it was held, and is so far as is known. Of nodes. */
+  /** It was READY before it was held, and is so far as is known. */
   readonly heldFrom?: 'ready';
-  /** null: nothing of the kind was begun. Of nodes. */
+  /** null: nothing of the kind was begun. */
   readonly registerAt?: number | null;
   readonly scriptAt?: null;
-  /** The same of images. */
+}
+
+export interface ImageGuard extends Guard {
+  /** null: nothing of the kind was begun. */
   readonly setupAt?: null;
-  /** Of images. */
   readonly saveAttempt?: number;
 }
+
+interface Guards {
+  readonly node: NodeGuard;
+  readonly subnode: Guard;
+  readonly image: ImageGuard;
+  readonly 'disk-image': Pick<Guard, 'state'>;
+}
+export type GuardOf<K extends RecordKind> = Guards[K];
 
 /** A held lease as proof of the right to act: `epoch` grows with each change of holder. */
 export interface Lease {
@@ -166,7 +179,7 @@ export interface Store {
     to: NodeMove<From>;
     by: Actor;
     /** What must be so beside the state. */
-    guard?: Guard;
+    guard?: NodeGuard;
     patch?: NodePatch;
     event?: EventInput;
   }): Promise<boolean>;
@@ -185,7 +198,7 @@ export interface Store {
   patch<K extends RecordKind>(
     kind: K,
     id: number,
-    guard: Guard,
+    guard: GuardOf<K>,
     patch: PatchOf<K>,
     event?: EventInput,
   ): Promise<boolean>;
@@ -194,7 +207,11 @@ export interface Store {
    * Records that create attempt number `attempt + 1` is about to be made, if the row is still BUILDING and the
    * last one is `attempt`: the fence before each create. Deleting the row's node meanwhile loses it.
    */
-  recordAttempt(slot: { kind: SlotKind; id: number }, attempt: number, patch: SlotPatch): Promise<boolean>;
+  recordAttempt<K extends SlotKind>(
+    slot: { kind: K; id: number },
+    attempt: number,
+    patch: PatchOf<K>,
+  ): Promise<boolean>;
 
   /** Inserts a BUILDING image row unless one of that provider and image is BUILDING; answers its id or null. */
   createImage(image: {

@@ -3,6 +3,7 @@
  * rows is set plainly, one that differs by `CASE id WHEN ? THEN ? … END`. Everything here works in MySQL and
  * SQLite alike.
  */
+import { STATE_CODES } from '../lifecycle/node-states.ts';
 import type { Columns, Table } from './columns.ts';
 import type { Value } from './database.ts';
 import { chunks, placeholders } from './sql.ts';
@@ -48,8 +49,6 @@ export interface Sql {
   readonly sql: string;
   readonly values: readonly Value[];
 }
-
-const BUILDING = 1;
 
 /** Writes with equal keys differ only in ids and in the values they set. */
 export function shapeOf(write: RowWrite): string {
@@ -103,7 +102,9 @@ function conditionOf(group: readonly RowWrite[]): { condition: string; values: V
     if (value !== null) values.push(value);
   }
   if (first.kind === 'update' && first.whileNodeBuilds === true) {
-    conditions.push(`EXISTS (SELECT 1 FROM node WHERE node.id = ${table}.node_id AND node.state = ${BUILDING})`);
+    conditions.push(
+      `EXISTS (SELECT 1 FROM node WHERE node.id = ${table}.node_id AND node.state = ${STATE_CODES.building})`,
+    );
   }
   return { condition: conditions.join(' AND '), values };
 }

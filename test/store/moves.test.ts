@@ -104,8 +104,17 @@ describe.each(DATABASES)('moves on %s', (kind) => {
 
   it('a guard of a fact that the row cannot have is a mistake, and no guard that always holds', async () => {
     const id = await imageIn(test, 'building');
+    // @ts-expect-error -- no image has it
     const mistaken = async () => test.store.patch('image', id, { scriptAt: null }, { setupAt: 1 });
-    await expect(mistaken()).rejects.toThrow('a guard of facts that the kind image does not have: scriptAt');
+    await expect(mistaken()).rejects.toThrow('records of the kind image have no scriptAt');
+  });
+
+  it('a fact that the row cannot have is a mistake, too, and is not lost without a word', async () => {
+    const id = await imageIn(test, 'building');
+    // @ts-expect-error -- only nodes have a name at their target
+    const mistaken = async () => test.store.patch('image', id, {}, { setupAt: 1, nodename: 'n1' });
+    await expect(mistaken()).rejects.toThrow('records of the kind image have no nodename');
+    expect((await test.store.readPool()).images).toMatchObject([{ id, setupAt: null }]);
   });
 
   it.each(cases(IMAGE_MOVES, true))('an image moves from $from to $to by $by', async (move) => {
