@@ -50,7 +50,10 @@ export async function migrate(deps: DatabaseDeps, migrations: readonly Migration
   });
 }
 
-/** Undoes the newest migration that was applied; answers the version that is left. */
+/**
+ * Undoes the newest migration that was applied; answers the version that is left. No command does it, because any command
+ * would migrate forward again: `migrations/README.md` says when and how it is run.
+ */
 export async function rollback(deps: DatabaseDeps, migrations: readonly Migration[] = allMigrations): Promise<number> {
   const database = new Database(deps, STATEMENT_TIMEOUT_MS);
   const found = await versionOf(database);
