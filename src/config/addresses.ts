@@ -29,19 +29,36 @@ export function checkPublisher(endpoint: string): string | null {
 
 function checkTcp(address: string): string | null {
   // The address to connect from may stand before it.
-  const { host, port } = /^(?:[^;]+;)?(?<host>.*):(?<port>[^:\]]*)$/s.exec(address)?.groups ?? {};
+  const { source, host, port } = /^(?:(?<source>[^;]+);)?(?<host>.*):(?<port>[^:\]]*)$/s.exec(address)?.groups ?? {};
   if (host === undefined || port === undefined) return 'names no port; write tcp://HOST:PORT';
   if (!isPort(port)) return 'has a port that is not a number from 1 to 65535; correct it';
   if (host === '*')
     return 'has * as its host, which is for those who publish; write tcp://HOST:PORT with the one to listen to';
-  if (isTcpHost(host)) return null;
-  return 'has a host that is not a name or address; write tcp://HOST:PORT, an IPv6 address as tcp://[ADDRESS]:PORT';
+  if (!isTcpHost(host))
+    return 'has a host that is not a name or address; write tcp://HOST:PORT, an IPv6 address as tcp://[ADDRESS]:PORT';
+  return source === undefined || canConnectFrom(source, host) ? null : WRONG_SOURCE;
+}
+
+const WRONG_SOURCE =
+  'cannot be reached from its source; write tcp://SOURCE:0;HOST:PORT, where SOURCE is a network interface, or an ' +
+  'address of the same kind as HOST, IPv6 both in brackets';
+
+/** Else libzmq tries for ever. It wants a port there too, be it any; and a name is one of an interface, such as eth0:1. */
+function canConnectFrom(source: string, host: string): boolean {
+  const { address = '', port = '' } = /^(?<address>.+):(?<port>\*|\d{1,5})$/s.exec(source)?.groups ?? {};
+  const kind = isIP(withoutBrackets(address));
+  const isPossible = kind === 0 ? /^[a-z0-9][\w.-]*(:\w+)?$/i.test(address) : kind === (host.startsWith('[') ? 6 : 4);
+  return isPossible && (port === '*' || Number(port) <= 65_535);
 }
 
 /** A name in brackets is looked up as one of IPv6. */
 function isTcpHost(host: string): boolean {
-  const inside = /^\[(.*)\]$/s.exec(host)?.[1];
-  return (inside !== undefined && isIPv6(inside)) || /^[a-z0-9][\w.-]*$/i.test(inside ?? host);
+  const bare = withoutBrackets(host);
+  return (bare !== host && isIPv6(bare)) || /^[a-z0-9][\w.-]*$/i.test(bare);
+}
+
+function withoutBrackets(host: string): string {
+  return /^\[(.*)\]$/s.exec(host)?.[1] ?? host;
 }
 
 function checkIpc(path: string): string | null {

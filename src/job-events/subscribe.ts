@@ -40,6 +40,9 @@ const OPTIONS = {
   tcpKeepaliveCount: 3,
 };
 
+/** The address to connect from may stand before the host. */
+const OVER_IPV6 = /^tcp:\/\/(?:[^;]+;)?\[/;
+
 const CHANGES: Readonly<Partial<Record<EventType, Change>>> = {
   connect: 'connected',
   handshake: 'speaking',
@@ -52,7 +55,7 @@ export async function loadSubscribe(): Promise<Subscribe> {
   const { Subscriber } = await import('zeromq');
   return (endpoint, onChange) => {
     // By name, libzmq looks for IPv6 addresses only or for IPv4 addresses only; publishers mostly listen on the latter.
-    const socket = new Subscriber({ ...OPTIONS, ipv6: endpoint.startsWith('tcp://[') });
+    const socket = new Subscriber({ ...OPTIONS, ipv6: OVER_IPV6.test(endpoint) });
     try {
       void observe(socket, onChange);
       socket.subscribe();

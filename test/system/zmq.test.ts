@@ -134,6 +134,15 @@ describe('job events', () => {
     await reach(publisher, listenTo([endpointOf(publisher)]));
   });
 
+  it.each([
+    ['tcp://127.0.0.1:*', '127.0.0.1:0'],
+    ['tcp://[::1]:*', '[::1]:0'],
+    ['tcp://[::1]:*', 'lo:0'],
+  ])('come from %s also to the address %s that the configuration names', async (bound, source) => {
+    const publisher = await publish(bound);
+    await reach(publisher, listenTo([endpointOf(publisher).replace('tcp://', `tcp://${source};`)]));
+  });
+
   it('all arrive when there are more at once than may wait on our side', async () => {
     const publisher = await publish();
     const scene = listenTo([endpointOf(publisher)]);
