@@ -29,7 +29,7 @@ export function checkWish(wish: Wish, config: Config): NewRequest {
   requireNumber('priority', wish.priority, { least: -HIGHEST_PRIORITY, most: HIGHEST_PRIORITY });
   requireText('requestor', wish.requestor, LONGEST_NAME);
   if (wish.reason !== null) requireText('reason', wish.reason, LONGEST_REASON);
-  return { ...wish, ttlMs: checkTtl(wish.ttlMs, config) };
+  return { ...wish, ttlMs: checkTtl(wish.ttlMs, config), hasDefaultTtl: wish.ttlMs === null };
 }
 
 /** How long a lease is to last. Throws `refused` when it is too long or too short. */

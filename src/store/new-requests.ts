@@ -19,8 +19,10 @@ export function keyOf({ tokenId, idempotencyKey }: NewRequest, random: Random): 
   return idempotencyKey === null ? random.hex(32) : digestKey('request', String(tokenId), idempotencyKey);
 }
 
-export function wishDigest({ label, count, priority, requestor, reason, ttlMs }: NewRequest): string {
-  return digestKey(label, requestor, reason, JSON.stringify([count, priority, ttlMs]));
+/** Of what was asked for, not of what the configuration makes of it: with another default, it is still the same wish. */
+export function wishDigest(request: NewRequest): string {
+  const { label, count, priority, requestor, reason, ttlMs, hasDefaultTtl } = request;
+  return digestKey(label, requestor, reason, JSON.stringify([count, priority, hasDefaultTtl ? null : ttlMs]));
 }
 
 interface Insertion {

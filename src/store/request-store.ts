@@ -9,6 +9,8 @@ export interface NewRequest {
   readonly requestor: string;
   readonly reason: string | null;
   readonly ttlMs: number;
+  /** Whether nobody said how long, so that it is the default, which may have changed when the same is asked again. */
+  readonly hasDefaultTtl: boolean;
   readonly tokenId: number | null;
   /** Requests made with one token and the same key are one request; null: it is one of its own. */
   readonly idempotencyKey: string | null;

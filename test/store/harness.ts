@@ -103,6 +103,7 @@ export function aNewRequest(overrides: Partial<NewRequest> = {}): NewRequest {
     requestor: 'tester',
     reason: null,
     ttlMs: 3_600_000,
+    hasDefaultTtl: false,
     tokenId: null,
     idempotencyKey: null,
     ...overrides,

@@ -231,6 +231,12 @@ describe.each(DATABASES)('opening requests on %s', (kind) => {
       expect((await test.store.readPool()).requests).toHaveLength(1);
     });
 
+    it('the same again is the same request after the default of the lease has changed, and keeps its own', async () => {
+      const wish = { ...keyed, hasDefaultTtl: true };
+      const opened = await open(wish);
+      expect(await open({ ...wish, ttlMs: 1000 })).toEqual({ ...opened, isReplay: true });
+    });
+
     it('a waiting one stays in its place', async () => {
       const opened = await open(keyed);
       await test.clock.advance(1000);
@@ -258,6 +264,7 @@ describe.each(DATABASES)('opening requests on %s', (kind) => {
       { requestor: 'somebody else' },
       { reason: 'another' },
       { ttlMs: 1000 },
+      { hasDefaultTtl: true },
     ])('the key with another wish is refused, and hurts nobody else: %j', async (other) => {
       const [first, second] = await launchReady(test.store, 2);
       const refusal = { status: 'rejected', reason: { code: 'conflict' } };

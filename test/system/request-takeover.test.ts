@@ -36,9 +36,10 @@ class Client {
     const dice = this.#random.fraction();
     if (this.#request === null) {
       const label = dice < 0.7 ? 'small' : 'set';
-      const wish = { label, count: dice < 0.2 ? 3 : 1, priority: Math.floor(dice * 3), ttlMs: TTL_MS };
+      const wish = { label, count: dice < 0.2 ? 3 : 1, priority: Math.floor(dice * 3) };
+      const ttl = { ttlMs: TTL_MS, hasDefaultTtl: false };
       const who = { requestor: 'client', reason: null, tokenId: null, idempotencyKey: null };
-      this.#request = (await requests.open({ ...wish, ...who }, TARGETS)).request.id;
+      this.#request = (await requests.open({ ...wish, ...ttl, ...who }, TARGETS)).request.id;
     } else if (dice < 0.3) {
       await requests.end({ id: this.#request, reason: 'released' });
       this.#request = null;

@@ -76,6 +76,16 @@ describe('a request for nodes', () => {
     expect([requests.length, nodes.filter(({ state }) => state === 'used').length]).toEqual([1, 1]);
   });
 
+  it('without a ttl is the same request also when the default has changed before it is repeated', async () => {
+    const scene = await openScene();
+    const repeat = () => scene.call('POST', REQUESTS, { body: { label: 'small' }, headers: KEY });
+    const { body } = await repeat();
+    scene.configure({ requests: { ttlMs: HOUR_MS, maxTtlMs: 2 * HOUR_MS } });
+    const repeated = await repeat();
+    expect([repeated.status, repeated.body]).toEqual([200, body]);
+    expect(body.ttl).toBe((4 * HOUR_MS) / 1000);
+  });
+
   it('with the key of another wish is refused, and one of another token is not', async () => {
     const scene = await openScene();
     await scene.call('POST', REQUESTS, { body: { label: 'small' }, headers: KEY });
