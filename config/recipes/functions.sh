@@ -174,7 +174,8 @@ give_back() {
 # --- an agent on a node, for the recipes that start one ---
 
 # start_on_node OPTION... LABEL -- COMMAND...: starts it in the background, with what is written to descriptor 4 as its
-# input. Needs $work, a directory of ours. With NODEPOOL_URL it is a node from there, else one of the pool on this host.
+# input. Needs $work, a directory of ours, and finish, which the script does at its end. With NODEPOOL_URL it is a node from
+# there, else one of the pool on this host.
 start_on_node() {
   mkfifo "$work/input"
   if [ -n "${NODEPOOL_URL:-}" ]; then
@@ -184,9 +185,10 @@ start_on_node() {
     setsid nodepool run "$@" <"$work/input" &
   fi
   child=$!
-  # Stops it when what only this shell writes to ends without a word: when this shell was killed.
+  # Does what is left to do when what only this shell writes to ends without a word: when this shell was killed. The node comes
+  # first, and nobody who reads our output to its end waits for the rest.
   mkfifo "$work/lifeline"
-  { read -r _ <"$work/lifeline" || { stop_on_node; rm -rf "$work"; }; } &
+  { read -r _ <"$work/lifeline" || { stop_on_node; exec >/dev/null 2>&1; finish; }; } &
   exec 5>"$work/lifeline" 4>"$work/input"
   # Who reads it may be gone: that shows by the failure of what writes.
   trap '' PIPE

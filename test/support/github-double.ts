@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { until } from './real-pool.ts';
 
 export interface Job {
   readonly name: string;
@@ -34,10 +35,13 @@ export class GithubDouble {
   readonly results: string[] = [];
   /** What was refused. */
   readonly refusals: string[] = [];
+  /** What it leaves without an answer: `GET /jobs/NAME` while a runner is to wait for a job; null: nothing. */
+  silence: RegExp | null = null;
   /** Every secret that it gave to a runner. */
   readonly secrets: string[] = [];
   readonly #runners = new Map<string, Runner>();
   readonly #server: Server;
+  readonly #unanswered: { readonly what: string; readonly response: ServerResponse }[] = [];
   #lastId = 20;
 
   private constructor() {
@@ -60,8 +64,15 @@ export class GithubDouble {
     return [...this.#runners.keys()];
   }
 
-  /** Begins anew. */
+  /** Resolves when something of that kind waits for its answer. */
+  async leavesUnanswered(what: RegExp): Promise<void> {
+    await until(`${what} waits`, async () => this.#unanswered.some((one) => what.test(one.what)) || null);
+  }
+
+  /** Begins anew, with nobody who waits. */
   forget(): void {
+    this.silence = null;
+    for (const { response } of this.#unanswered.splice(0)) response.destroy();
     for (const list of [this.queue, this.results, this.refusals, this.secrets]) list.length = 0;
     this.#runners.clear();
   }
@@ -72,7 +83,13 @@ export class GithubDouble {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [status, body] = this.#answer(request, await text(request));
+    const sent = await text(request);
+    const what = `${request.method} ${request.url}`;
+    if (this.silence?.test(what)) {
+      this.#unanswered.push({ what, response });
+      return;
+    }
+    const [status, body] = this.#answer(request, sent);
     response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' });
     // GitHub's answers have line breaks and spaces for curl.
     response.end(body === undefined ? '' : JSON.stringify(body, null, 2));

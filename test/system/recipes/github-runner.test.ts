@@ -1,6 +1,7 @@
 /** config/recipes/github-runner on nodes that can be logged in to, with doubles of GitHub and of its runner. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GithubDouble } from '../../support/github-double.ts';
+import { until } from '../../support/real-pool.ts';
 import { RecipeSite, SETUP_LIMIT_MS, watchArguments, type Running } from '../../support/recipe-site.ts';
 
 let site: RecipeSite;
@@ -76,6 +77,33 @@ describe.each(WAYS)('a GitHub runner on a node from %s', (_, settingsOf) => {
     expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
     expect(await site.left()).toEqual(['began on one that is gone']);
   });
+});
+
+describe.each(WAYS)('a GitHub runner from %s that waits for a job', (_, settingsOf) => {
+  it('is taken off the list of GitHub when it is killed', async () => {
+    github.silence = /^GET /;
+    const running = start(settingsOf());
+    await github.leavesUnanswered(/^GET /);
+    running.kill('SIGKILL');
+    await running.ended;
+    await until('the list is empty', async () => github.runners.length === 0 || null);
+    expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'gives its node back after %s while GitHub does not answer',
+    async (signal) => {
+      github.silence = /^(GET|DELETE) /;
+      const running = start(settingsOf());
+      await github.leavesUnanswered(/^GET /);
+      running.kill(signal);
+      await github.leavesUnanswered(/^DELETE /);
+      expect(await site.cleared()).toMatchObject({ endReason: 'failed' });
+      // Who is told to stop waits for GitHub, but nobody waits for what is left of one that was killed.
+      if (signal === 'SIGTERM') github.forget();
+      expect(await running.ended).toMatchObject({ code: signal === 'SIGTERM' ? 143 : null });
+    },
+  );
 });
 
 describe('a GitHub runner', () => {
