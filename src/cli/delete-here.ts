@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import { deleteNow } from '../daemon/delete-now.ts';
 import type { EngineDeps } from '../daemon/deps.ts';
+import { noGearman } from '../gearman/no-gearman.ts';
 import { noDiskImages } from '../images/no-disk-images.ts';
 import { silentLog } from '../lib/log.ts';
 import { nullMetrics } from '../metrics/statsd.ts';
 import { noDemand } from '../demand/no-demand.ts';
-import { NodepoolError } from '../lib/errors.ts';
 import { thisHolder } from '../process/holder.ts';
 import { createDrivers, type DriversDeps } from '../providers/drivers.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -13,13 +13,6 @@ import { createTargets } from '../targets/targets.ts';
 import type { DeleteNow } from './context.ts';
 
 type Tools = Pick<DriversDeps, 'clock' | 'random' | 'env' | 'home' | 'cwd'>;
-
-/** A launcher that is not told notices that its node is gone. */
-const noGearman = {
-  connections: () => [],
-  hasWorkers: () => false,
-  submit: () => Promise.reject(new NodepoolError('unavailable', 'a command is not connected to Gearman')),
-};
 
 const noKeys = (): Promise<never> => Promise.reject(new Error('a deletion needs no keys'));
 

@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { Config, JenkinsConfig, TargetConfig } from '../../src/config/types.ts';
 import { createJobNews, type JobNews } from '../../src/daemon/job-news.ts';
 import { noDemand } from '../../src/demand/no-demand.ts';
+import { noGearman } from '../../src/gearman/no-gearman.ts';
 import type { JobEvent } from '../../src/job-events/job-event.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
@@ -42,13 +43,6 @@ export function aJenkinsTarget(
   const access = { url, user, apikey: token, credentialsId: 'nodepool-key', testJob: null };
   return aTarget({ name, jenkins: { ...access, ...overrides } });
 }
-
-/** No Gearman server is configured. */
-const noGearman = {
-  hasWorkers: () => false,
-  submit: () => Promise.reject(new Error('there is no Gearman server')),
-  connections: () => [],
-};
 
 export class JenkinsSite {
   readonly site: Site;
