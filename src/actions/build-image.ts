@@ -5,6 +5,7 @@ import { withTimeLimit } from '../lib/time-limit.ts';
 import { SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
+import { imageSlot } from '../planning/plan-slot.ts';
 import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
@@ -54,7 +55,7 @@ export async function setupImage(
 ): Promise<void> {
   const image = findImage(context, imageId);
   const { store, clock } = context;
-  const slot = templateSlot(image);
+  const slot = imageSlot(image).ref;
   const lostKey = await findLostKey(context, slot);
   if (lostKey !== null)
     return failSlot(context, slot, { reason: 'script-interrupted', error: lostKey, counts: false, signal });
@@ -81,7 +82,7 @@ async function runSetup(context: ActionContext, image: ImageRecord, signal: Abor
   if (source.kind !== 'snapshot') throw departed(`the set-up of image ${image.image}`);
   const { shell } = context.provider(image.provider);
   const username = image.username ?? 'root';
-  const ownKey = await ownKeyOf(context, templateSlot(image));
+  const ownKey = await ownKeyOf(context, imageSlot(image).ref);
   const login: LoginTarget = {
     address: image.ip ?? '',
     usernames: [username],
@@ -154,7 +155,7 @@ async function handleRefusedSave(
   // A template that vanished says nothing about the image.
   const isGone = error.code === 'not-found';
   const reason = isGone ? 'server-gone' : 'save-failed';
-  await failSlot(context, templateSlot(image), { reason, error, counts: !isGone, signal });
+  await failSlot(context, imageSlot(image).ref, { reason, error, counts: !isGone, signal });
 }
 
 export async function adoptImage(
@@ -191,8 +192,4 @@ export async function deleteCloudImage(
   }
   // Should the cloud keep it all the same, its tag has no row soon, and the sweep asks again.
   await context.store.patch('image', action.imageId, {}, { cloudImageId: null, saveAt: null });
-}
-
-function templateSlot(image: ImageRecord): { kind: 'image'; id: number; provider: string; key: string } {
-  return { kind: 'image', id: image.id, provider: image.provider, key: recordKey('image', image) };
 }

@@ -2,6 +2,7 @@ import { describeError, isNodepoolError, type NodepoolError } from '../lib/error
 import { CHECK_REPEAT_MS } from '../lifecycle/limits.ts';
 import type { NodeRecord } from '../lifecycle/records.ts';
 import type { ActionOf } from '../planning/actions.ts';
+import { nodeSlot } from '../planning/plan-slot.ts';
 import { findNode, type ActionContext, type Rest } from './context.ts';
 import { loginTo } from './prepare-node.ts';
 import { probe, UNANSWERED } from './probe.ts';
@@ -29,8 +30,7 @@ export async function checkNode(
     if (!isNodepoolError(error, ...UNANSWERED, 'host-key-changed', 'config')) throw error;
     if (error.code === 'config') return postponeCheck(context, node, error);
     if (error.code === 'host-key-changed' && world.switches.deletes) {
-      const slot = { kind: 'node', id: nodeId, provider: node.provider, key: '' } as const;
-      return failSlot(context, slot, { reason: error.code, error, counts: false, signal });
+      return failSlot(context, nodeSlot(node).ref, { reason: error.code, error, counts: false, signal });
     }
     const event = { kind: 'check-failed', reason: 'check-due', detail: describeError(error) };
     await store.patch('node', nodeId, { state: 'ready' }, { checkFailures: node.checkFailures + 1 }, event);

@@ -6,7 +6,7 @@ import { NodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Action, ActionKind, ActionOf, Plan } from '../planning/actions.ts';
+import type { Action, ActionKind, ActionOf, Plan, SlotRef } from '../planning/actions.ts';
 import type { World } from '../planning/world.ts';
 import type { SupervisedProvider } from '../providers/supervised.ts';
 import type { KeyMaker } from '../remote/key-pair.ts';
@@ -97,6 +97,11 @@ export function findSubnode(
   id: number,
 ): { readonly node: NodeRecord; readonly subnode: SubnodeRecord } {
   return indexNodes(world).subnodes.get(id) ?? missing(`subnode ${id}`);
+}
+
+/** The node that a server belongs to, as its own or as that of a subnode; a template has none. */
+export function nodeOf(context: ActionContext, { kind, id }: Pick<SlotRef, 'kind' | 'id'>): NodeRecord {
+  return kind === 'subnode' ? findSubnode(context, id).node : findNode(context, id);
 }
 
 export function findImage({ world }: ActionContext, id: number): ImageRecord {

@@ -6,6 +6,7 @@ import type { NodeRecord, ServerSlot } from '../lifecycle/records.ts';
 import { hasJenkins } from '../lifecycle/targets.ts';
 import type { ActionOf, Reason } from '../planning/actions.ts';
 import { launchPlace, providerPlace } from '../planning/places.ts';
+import { nodeSlot } from '../planning/plan-slot.ts';
 import { nodeFiles, type NodeSet, type SetServer } from '../remote/node-files.ts';
 import { readyCommand } from '../remote/scripts.ts';
 import type { LoginTarget } from '../remote/shell.ts';
@@ -35,8 +36,7 @@ export async function prepareNode(
     if (!(await runReadyScript(context, node, signal))) return;
   } catch (error) {
     if (!isNodepoolError(error, ...PREPARATION_FAILURES)) throw error;
-    const slot = { kind: 'node', id: node.id, provider: node.provider, key: '' } as const;
-    await failSlot(context, slot, { reason: reasonOf(error), error, counts: true, signal });
+    await failSlot(context, nodeSlot(node).ref, { reason: reasonOf(error), error, counts: true, signal });
     return;
   }
   await finishLaunch(context, node, signal);

@@ -5,7 +5,7 @@ import { KNOCK_LIMIT_MS, TEMPLATE_BOOT_MS, tryRestMs } from '../lifecycle/limits
 import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
 import type { Login } from '../remote/shell.ts';
 import { confirmHostKey } from './consoles.ts';
-import { findImage, findNode, findSubnode, type ActionContext, type Rest } from './context.ts';
+import { findImage, findSubnode, nodeOf, type ActionContext, type Rest } from './context.ts';
 import { probe, UNANSWERED } from './probe.ts';
 import { failSlot } from './retire.ts';
 import { imageOf, nodeImage, providerOf } from './server-spec.ts';
@@ -99,7 +99,7 @@ async function loginOf(context: ActionContext, slot: SlotRef): Promise<LoginFact
     const privateKeyPath = ownKey === null ? privateKey : context.templateKeys.path(ownKey);
     return { usernames: TEMPLATE_USERS, privateKeyPath, image: `base of ${record.image}` };
   }
-  const node = slot.kind === 'subnode' ? findSubnode(context, slot.id).node : findNode(context, slot.id);
+  const node = nodeOf(context, slot);
   const { username, privateKey, name } = nodeImage(config, node);
   return { usernames: [username], privateKeyPath: privateKey, image: name };
 }

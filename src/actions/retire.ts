@@ -6,7 +6,7 @@ import type { ActionOf, Reason, SlotRef } from '../planning/actions.ts';
 import { buildPlace, launchPlace } from '../planning/places.ts';
 import type { ServerId } from '../lib/ids.ts';
 import { keepConsole } from './consoles.ts';
-import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { findImage, findNode, nodeOf, type ActionContext } from './context.ts';
 import { tallyLaunch } from './launch-tally.ts';
 import { slotRecord } from './slot-record.ts';
 
@@ -58,7 +58,7 @@ export async function failSlot(
   const consoleOf = TOLD_BY_CONSOLE.has(reason) ? slotRecord(context, slot).serverId : null;
   const end = { detail, counts, consoleOf, signal };
   if (slot.kind === 'image') return endImage(context, findImage(context, slot.id), { reason, ...end });
-  const node = slot.kind === 'subnode' ? findSubnode(context, slot.id).node : findNode(context, slot.id);
+  const node = nodeOf(context, slot);
   const metric = isNodepoolError(error) ? ERROR_CODES[error.code].metric : 'unknown';
   await endNode(context, node, { reason: slot.kind === 'subnode' ? 'subnode-failed' : reason, metric, ...end });
 }

@@ -6,7 +6,7 @@ import { formatTemplate } from '../lib/template.ts';
 import type { ImageRecord, NodeRecord } from '../lifecycle/records.ts';
 import type { SlotRef } from '../planning/actions.ts';
 import type { ServerSpec } from '../providers/provider.ts';
-import { departed, findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { departed, findImage, nodeOf, type ActionContext } from './context.ts';
 
 export interface PlannedServer {
   readonly spec: ServerSpec;
@@ -19,7 +19,7 @@ export function planServer(context: ActionContext, slot: SlotRef, attempt: numbe
   const { installation } = context.world;
   const tags = { installation, record: slot.key, attempt };
   if (slot.kind === 'image') return templateServer(context, findImage(context, slot.id), tags);
-  const node = slot.kind === 'node' ? findNode(context, slot.id) : findSubnode(context, slot.id).node;
+  const node = nodeOf(context, slot);
   return nodeServer(context, { node, subnodeId: slot.kind === 'subnode' ? slot.id : null }, tags);
 }
 

@@ -4,7 +4,7 @@ import { CREATE_ATTEMPTS_MAX } from '../lifecycle/limits.ts';
 import type { NodePatch } from '../store/store.ts';
 import type { ActionOf, SlotRef } from '../planning/actions.ts';
 import { providerPlace } from '../planning/places.ts';
-import { findImage, findNode, findSubnode, type ActionContext } from './context.ts';
+import { findImage, nodeOf, type ActionContext } from './context.ts';
 import { laterIfRefused } from './later-if-refused.ts';
 import { failSlot } from './retire.ts';
 import { planServer, type PlannedServer } from './server-spec.ts';
@@ -130,9 +130,8 @@ export async function deleteServer(
 }
 
 /** When the record came into the state in which its server is to go. */
-function unwantedSince(context: ActionContext, { kind, id }: SlotRef): number {
-  if (kind === 'image') return findImage(context, id).stateAt;
-  return (kind === 'node' ? findNode(context, id) : findSubnode(context, id).node).stateAt;
+function unwantedSince(context: ActionContext, slot: SlotRef): number {
+  return (slot.kind === 'image' ? findImage(context, slot.id) : nodeOf(context, slot)).stateAt;
 }
 
 export async function forgetServer({ slot }: ActionOf<'forget-server'>, { store }: ActionContext): Promise<void> {

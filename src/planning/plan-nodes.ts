@@ -12,6 +12,7 @@ import {
   FOREIGN_LAUNCH,
   isForeignLaunch,
   isServerMissing,
+  nodeSlot,
   planSlotDeletion,
   planSlotsLaunch,
   slotSubject,
@@ -78,7 +79,7 @@ function planTest(draft: Draft, node: NodeRecord): void {
 
 /** A set that lost a server is not handed out. Work that runs on one is left to notice it by itself. */
 function retireIncomplete(draft: Draft, node: NodeRecord): boolean {
-  const slots = node.state === 'ready' ? nodeSlots(node) : [ownSlot(node)];
+  const slots = node.state === 'ready' ? nodeSlots(node) : [nodeSlot(node)];
   for (const owned of slots) {
     const loss = lossOf(draft, owned, node);
     if (loss === null) continue;
@@ -211,16 +212,12 @@ function forgetServers(draft: Draft, slots: readonly OwnedSlot[]): void {
   }
 }
 
-function ownSlot(node: NodeRecord): OwnedSlot {
-  return { ref: { kind: 'node', id: node.id, provider: node.provider, key: recordKey('node', node) }, slot: node };
-}
-
 /** The servers of the node: its own first. */
 function nodeSlots(node: NodeRecord): readonly OwnedSlot[] {
-  if (node.subnodes.length === 0) return [ownSlot(node)];
+  if (node.subnodes.length === 0) return [nodeSlot(node)];
   const subnodes = node.subnodes.map((subnode) => ({
     ref: { kind: 'subnode' as const, id: subnode.id, provider: node.provider, key: recordKey('subnode', subnode) },
     slot: subnode,
   }));
-  return [ownSlot(node), ...subnodes];
+  return [nodeSlot(node), ...subnodes];
 }

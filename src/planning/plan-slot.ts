@@ -2,7 +2,7 @@
 import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
 import { DELETE_REPEAT_MS, patienceMs } from '../lifecycle/limits.ts';
-import { mayHaveServer, recordKey, type ImageRecord, type ServerSlot } from '../lifecycle/records.ts';
+import { mayHaveServer, recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
 import { nextSlotStep, type SlotFailure, type SlotStep, type Wait } from '../lifecycle/slot-steps.ts';
 import type { SlotRef } from './actions.ts';
 import type { Draft } from './draft.ts';
@@ -226,6 +226,11 @@ export const FOREIGN_LAUNCH = 'another version of the program launched it; how f
 /** A server that no create call of ours is on record for. */
 export function isForeignLaunch({ serverId, attempt }: ServerSlot): boolean {
   return serverId !== null && attempt === 0;
+}
+
+/** The node's own server, not those of its subnodes. */
+export function nodeSlot(node: NodeRecord): OwnedSlot {
+  return { ref: { kind: 'node', id: node.id, provider: node.provider, key: recordKey('node', node) }, slot: node };
 }
 
 /** The template server of an image. */
