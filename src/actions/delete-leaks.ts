@@ -2,7 +2,7 @@
 import type { ActionOf } from '../planning/actions.ts';
 import { DELETE_REPEAT_MS } from '../lifecycle/limits.ts';
 import type { ActionContext, Rest } from './context.ts';
-import { describeAccessory } from './describe-action.ts';
+import { describeLeak, type LeakDeletion } from './describe-action.ts';
 import { laterIfRefused } from './later-if-refused.ts';
 
 /** Listings may show it for a while yet: it is asked for again only after that. */
@@ -12,16 +12,27 @@ function laterIfInUse(error: unknown): never {
   throw laterIfRefused(error);
 }
 
+/** `ids`: which one it was, for the log. */
+async function recordLeak(
+  { log, store }: ActionContext,
+  action: LeakDeletion,
+  ids: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { provider, owner } = action;
+  const what = describeLeak(action);
+  log.warn({ provider, ...ids, owner }, `deleted a leaked ${what}`);
+  const event = { kind: 'leak-deleted', reason: 'leaked', detail: `${what} of ${owner}` };
+  await store.events.add({ kind: 'provider', id: 0, provider }, event);
+}
+
 export async function deleteLeakedServer(
   action: ActionOf<'delete-leaked-server'>,
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<Rest> {
-  const { provider, serverId, owner } = action;
+  const { provider, serverId } = action;
   await context.provider(provider).cloud.deleteServer(serverId, signal).catch(laterIfInUse);
-  context.log.warn({ provider, server: serverId, owner }, 'deleted a leaked server');
-  const event = { kind: 'leak-deleted', reason: 'leaked', detail: `server ${serverId} of ${owner}` };
-  await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
+  await recordLeak(context, action, { server: serverId });
   return AFTER_DELETION;
 }
 
@@ -30,17 +41,14 @@ export async function deleteAccessory(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, accessory, owner } = action;
+  const { provider, accessory } = action;
   try {
     await context.provider(provider).cloud.deleteAccessory(accessory, signal);
   } finally {
     // What something uses after all, or the cloud does not give up, is left alone until a new listing shows it.
     context.book.dropAccessory(provider, accessory);
   }
-  const what = describeAccessory(accessory);
-  context.log.warn({ provider, accessory: accessory.id, owner }, `deleted a leaked ${what}`);
-  const event = { kind: 'leak-deleted', reason: 'leaked', detail: `${what} of ${owner}` };
-  await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
+  await recordLeak(context, action, { accessory: accessory.id });
 }
 
 export async function deleteLeakedImage(
@@ -48,10 +56,8 @@ export async function deleteLeakedImage(
   context: ActionContext,
   signal: AbortSignal,
 ): Promise<Rest> {
-  const { provider, cloudImageId, owner } = action;
+  const { provider, cloudImageId } = action;
   await context.provider(provider).cloud.deleteImage(cloudImageId, signal).catch(laterIfInUse);
-  context.log.warn({ provider, image: cloudImageId, owner }, 'deleted a leaked image');
-  const event = { kind: 'leak-deleted', reason: 'leaked', detail: `image ${cloudImageId} of ${owner}` };
-  await context.store.events.add({ kind: 'provider', id: 0, provider }, event);
+  await recordLeak(context, action, { image: cloudImageId });
   return AFTER_DELETION;
 }

@@ -1,7 +1,6 @@
 /** A planned action in words, for `nodepool plan` and the log. */
 import type { NodeGrant } from '../lifecycle/hand-out.ts';
 import type { Action, ActionKind, ActionOf, Launch } from '../planning/actions.ts';
-import type { Accessory } from '../providers/provider.ts';
 
 const ACCESSORY_WORDS = { keypair: 'key pair', 'floating-ip': 'floating IP', port: 'port' } as const;
 
@@ -44,14 +43,13 @@ function describeGrant({ requestId, nodeIds }: NodeGrant): string {
   return `grant node ${nodeIds.join(', ')} to request ${requestId}`;
 }
 
-function describeLeak(action: ActionOf<'delete-leaked-server' | 'delete-leaked-image' | 'delete-accessory'>): string {
+export type LeakDeletion = ActionOf<'delete-leaked-server' | 'delete-leaked-image' | 'delete-accessory'>;
+
+/** What is left over: its kind, and its id, name or address. */
+export function describeLeak(action: LeakDeletion): string {
   if (action.kind === 'delete-leaked-server') return `server ${action.serverId}`;
   if (action.kind === 'delete-leaked-image') return `image ${action.cloudImageId}`;
-  return describeAccessory(action.accessory);
-}
-
-/** In words: its kind, and its name or address. */
-export function describeAccessory({ kind, name }: Pick<Accessory, 'kind' | 'name'>): string {
+  const { kind, name } = action.accessory;
   return `${ACCESSORY_WORDS[kind]} ${name}`;
 }
 
