@@ -198,8 +198,26 @@ function findDueUpload(
     return build === undefined ? null : { diskImageId: build.id, reason: 'image-missing' };
   }
   const [newest] = fitting;
-  if (newest === undefined || isThere(newest) || newest.uploads.includes(key)) return null;
-  return usable.some((row) => isOfNewer(draft, row, newest)) ? null : { diskImageId: newest.id, reason: 'new-build' };
+  if (newest === undefined) return null;
+  const due = { diskImageId: newest.id, reason: 'new-build' } as const;
+  if (isOvertaken(draft, newest, rows)) return due;
+  if (isThere(newest) || newest.uploads.includes(key)) return null;
+  return usable.some((row) => isOfNewer(draft, row, newest)) ? null : due;
+}
+
+/**
+ * Whether nodes boot from an image that was made later of something else, as when the configuration has gone back to a disk
+ * image that it had before: nothing but the same image once more brings that about. It is not to come back where an
+ * operator has gone back from it, and one that is left of what was before is older than the build.
+ */
+function isOvertaken({ world }: Draft, build: DiskImageRecord, rows: readonly ImageRecord[]): boolean {
+  const current = rows.find(isUsable);
+  if (current === undefined || current.version <= build.version) return false;
+  if (rows.some(({ diskImageId, withdrawnAt }) => diskImageId === build.id && withdrawnAt !== null)) return false;
+  // Of uploads of the original nobody knows the build.
+  if (current.diskImageId === null) return current.attempt > 0;
+  const own = world.diskImages.find(({ id }) => id === current.diskImageId);
+  return own !== undefined && own.image !== build.image;
 }
 
 /**

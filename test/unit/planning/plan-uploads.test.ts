@@ -127,8 +127,34 @@ describe('an upload', () => {
     );
   });
 
+  describe('when the provider image is made again of a disk image that it was made of before', () => {
+    const fedora = aDiskImage({ id: 9, image: 'fedora', version: BUILD.version + 500, uploads: ['a/img'] });
+    const meanwhile = uploaded('a', { diskImageId: 9, version: fedora.version + 100 });
+    const before = uploaded('a', { version: BUILD.version + 100 });
+    const again = (...rows: readonly ImageRecord[]): string[] =>
+      orders(builder([...rows, uploaded('b')], [fedora, { ...BUILD, uploads: ['a/img', 'b/img'] }])).filter((line) =>
+        line.startsWith('open-upload'),
+      );
+
+    it('is repeated: nodes would go on booting from the other one', () => {
+      expect(again(meanwhile, before)).toEqual([upload('a', 'new-build')]);
+      expect(again(meanwhile)).toEqual([upload('a', 'new-build')]);
+      expect(again(meanwhile, before, uploaded('a', { version: meanwhile.version + 100 }))).toEqual([]);
+    });
+
+    it('is repeated after a snapshot, too', () => {
+      const snapshot = uploaded('a', { diskImageId: null, version: meanwhile.version });
+      expect(again(snapshot, before)).toEqual([upload('a', 'new-build')]);
+    });
+
+    it('is not repeated where an operator has gone back to the other one', () => {
+      expect(again(meanwhile, { ...before, withdrawnAt: NOW })).toEqual([]);
+      expect(again({ ...meanwhile, version: BUILD.version - 100 })).toEqual([]);
+    });
+  });
+
   it('is not made of an image of the original that is newer than the build', () => {
-    const classic = uploaded('a', { diskImageId: null, version: BUILD.version + 10 });
+    const classic = uploaded('a', { diskImageId: null, version: BUILD.version + 10, attempt: 0 });
     expect(orders(builder([classic, uploaded('b')], [{ ...BUILD, uploads: ['b/img'] }]))).toEqual([]);
   });
 
