@@ -118,12 +118,20 @@ interface Supply {
 
 const NO_SUPPLY: Readonly<Supply> = { all: 0, served: 0, free: 0 };
 
-function countSupplies(nodes: readonly NodeRecord[], { counted, open }: TargetsInUse): ReadonlyMap<string, Supply> {
+function isSupply({ state, target, requestId, registerAt }: NodeRecord, { counted, open }: TargetsInUse): boolean {
+  if (!IS_SUPPLY[state] || !counted.has(target)) return false;
+  // One that a request has is no supply for what else is wanted.
+  if (state === 'used') return requestId === null;
+  // What was handed to a target that by now hands none out, nobody can have any more.
+  return state !== 'ready' || registerAt === null || !open.has(target);
+}
+
+function countSupplies(nodes: readonly NodeRecord[], targets: TargetsInUse): ReadonlyMap<string, Supply> {
+  const { open } = targets;
   const supplies = new Map<string, Supply>();
   for (const node of nodes) {
-    const { state, target, label, requestId } = node;
-    // One that a request has is no supply for what else is wanted.
-    if (!IS_SUPPLY[state] || !counted.has(target) || (state === 'used' && requestId !== null)) continue;
+    const { state, target, label } = node;
+    if (!isSupply(node, targets)) continue;
     const supply = supplies.get(label) ?? { ...NO_SUPPLY };
     supplies.set(label, supply);
     supply.all += 1;

@@ -3,6 +3,7 @@ import type { LabelConfig, ProviderConfig } from '../config/types.ts';
 import type { ServerId } from '../lib/ids.ts';
 import { NODE_STATE_LIMIT_MS, TEST_LIMIT_MS, USED_SERVER_MISSING_MS } from '../lifecycle/limits.ts';
 import { mayHaveServer, recordKey, type NodeRecord } from '../lifecycle/records.ts';
+import { isServed } from '../lifecycle/targets.ts';
 import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { launchPlace, planFailure } from './places.ts';
@@ -115,12 +116,21 @@ function departedReason(draft: Draft, node: NodeRecord): Reason | null {
 }
 
 function isOverAge(draft: Draft, node: NodeRecord): boolean {
-  if (node.state === 'ready' || isUseTimed(node)) return false;
+  if ((node.state === 'ready' && !isForsaken(draft, node)) || isUseTimed(node)) return false;
   const limit = node.stateAt + (node.state === 'test' ? TEST_LIMIT_MS : NODE_STATE_LIMIT_MS);
   // The classic column holds whole seconds: a state may be up to a second younger than it says.
   if (draft.world.now > limit + 1000) return true;
   draft.wakeAt(limit + 1001);
   return false;
+}
+
+/**
+ * Whether a READY node was handed to its target, which has nobody any more to whom nodes are handed: nobody tells of its
+ * use, and nobody else may have it. A job may run on it all the same, so it has the time of one that is used.
+ */
+function isForsaken({ world: { config } }: Draft, { target, registerAt }: NodeRecord): boolean {
+  const known = config.targets.get(target);
+  return registerAt !== null && known !== undefined && !isServed(known);
 }
 
 /** How long it may be used its lease says; how long it stays after a job, the job. */

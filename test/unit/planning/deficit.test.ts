@@ -274,6 +274,12 @@ describe('requests and queues', () => {
     expect(needs({ requested: 2 }, strange)).toMatchObject({ amount: 2, forRequests: 2 });
   });
 
+  it('and min-ready are not served by what was handed to a target that hands nothing out any more', () => {
+    const handed = at('open', 1, { registerAt: 1 });
+    expect(needs({ minReady: 1 }, handed)).toMatchObject({ amount: 1 });
+    expect(needs({ queued: 1 }, handed, ONLY_OPEN)).toMatchObject({ amount: 1, forDemand: 1 });
+  });
+
   it('want min-ready on top', () => {
     expect(needs({ requested: 2, queued: 3, minReady: 4 }, [])).toEqual({ amount: 9, forDemand: 5, forRequests: 2 });
     expect(needs({ requested: 2, minReady: 4 }, at('open', 6))).toEqual({ amount: 0, forDemand: 0, forRequests: 0 });

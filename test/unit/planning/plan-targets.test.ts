@@ -16,7 +16,17 @@ import {
   type ConfigOverrides,
 } from '../../support/builders.ts';
 import { aJenkinsTarget, aTargetView } from '../../support/hand-over.ts';
-import { ago, later, notesOf, orders, ordersIn, restOf, situation, type Situation } from '../../support/planned.ts';
+import {
+  ago,
+  later,
+  minutes,
+  notesOf,
+  orders,
+  ordersIn,
+  restOf,
+  situation,
+  type Situation,
+} from '../../support/planned.ts';
 
 const QUIET = [aLabel({ minReady: 0 })];
 const JENKINS = aConfig({ labels: QUIET, targets: [aJenkinsTarget()] });
@@ -322,5 +332,22 @@ describe('a node that goes', () => {
     expect(orders({ ...world, nodes: [{ ...doomed, registerAt: null }] })).toEqual([
       'remove-node node:1: provider-removed (node-server-1)',
     ]);
+  });
+});
+
+describe('a READY node that was handed to a target which by now hands nodes out to nobody', () => {
+  const day = minutes(60 * 24);
+  const handed = (stateAt: number): string[] =>
+    ordersIn({ nodes: [node({ target: 'zuul', stateAt, ...REGISTERED })], config: aConfig({ labels: QUIET }) });
+
+  it('has the time of one that is used, as a job may run on it, and then goes: nobody can have it any more', () => {
+    expect(handed(ago(minutes(60)))).toEqual([]);
+    expect(handed(ago(day))).toEqual(['retire-node node:1: state-timeout']);
+  });
+
+  it('stays where its target has somebody to hand nodes to', () => {
+    const old = node({ stateAt: ago(day), ...REGISTERED });
+    expect(ordersIn({ nodes: [old], config: GEARMAN })).toEqual([]);
+    expect(orders(withJenkins({ nodes: [old] }, agent(IDLE)))).toEqual([]);
   });
 });
