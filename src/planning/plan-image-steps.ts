@@ -8,6 +8,7 @@ import type { Reason } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { buildPlace, planFailure } from './places.ts';
 import {
+  attemptedAt,
   createGraceMs,
   isCloudSilent,
   FOREIGN_LAUNCH,
@@ -15,6 +16,7 @@ import {
   isForeignLaunch,
   isServerMissing,
   listingLagMs,
+  pastOf,
   planSlotDeletion,
   planSlotsLaunch,
 } from './plan-slot.ts';
@@ -34,7 +36,7 @@ export function planImageBuild(draft: Draft, image: ImageRecord): void {
   const { images } = draft.cloud(image.provider);
   const step = nextImageStep({
     now: draft.world.now,
-    record: image,
+    record: { ...image, saveAt: savedAt(draft, image) },
     cloudImage:
       image.cloudImageId === null ? (cloudImagesOf(draft, image)[0] ?? null) : images.find(image.cloudImageId),
     listedAt: images.takenAt,
@@ -113,7 +115,7 @@ function failureOf(draft: Draft, image: ImageRecord, reason: Reason): Retirement
 function isTemplateLost(draft: Draft, image: ImageRecord): boolean {
   const { servers } = draft.cloud(image.provider);
   if (image.serverId === null || servers.takenAt === null) return false;
-  const shownAfter = (image.attemptAt ?? 0) + listingLagMs(draft, image.provider);
+  const shownAfter = attemptedAt(draft, imageSlot(image)) + listingLagMs(draft, image.provider);
   return servers.takenAt > shownAfter && servers.find(image.serverId) === null;
 }
 
@@ -174,7 +176,12 @@ function orderCloudImageDeletion(
 
 /** Until when an image that was being saved may still appear in listings. */
 function lastAppearance(draft: Draft, image: ImageRecord): number {
-  return (image.saveAt ?? 0) + createGraceMs(draft, image.provider);
+  return (savedAt(draft, image) ?? 0) + createGraceMs(draft, image.provider);
+}
+
+/** When the last save call was recorded; null: none is that may still have an effect. */
+function savedAt(draft: Draft, image: ImageRecord): number | null {
+  return pastOf(draft, image.saveAt, ['save', recordKey('image', image)]);
 }
 
 function cloudImagesOf(draft: Draft, image: ImageRecord): readonly CloudImage[] {
@@ -189,7 +196,7 @@ function isLost(image: CloudImage | null): boolean {
 export function isCloudImageMissing(draft: Draft, image: ImageRecord): boolean {
   const { images } = draft.cloud(image.provider);
   if (image.cloudImageId === null || images.takenAt === null) return false;
-  if (images.takenAt <= (image.saveAt ?? 0) + listingLagMs(draft, image.provider)) return false;
+  if (images.takenAt <= (savedAt(draft, image) ?? 0) + listingLagMs(draft, image.provider)) return false;
   if (!isLost(images.find(image.cloudImageId))) return false;
   if (draft.seenTwice(`missing-image/${image.provider}/${image.cloudImageId}`, images.takenAt)) return true;
   draft.needImages(image.provider, images.takenAt, 'decision');

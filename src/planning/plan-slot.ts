@@ -1,7 +1,7 @@
 /** Plans the server of one record: node, subnode or template. What is particular to each comes from its planner. */
 import type { ServerId } from '../lib/ids.ts';
 import type { Server } from '../providers/provider.ts';
-import { DELETE_REPEAT_MS, patienceMs } from '../lifecycle/limits.ts';
+import { CLOCK_DIFFERENCE_MS, DELETE_REPEAT_MS, patienceMs } from '../lifecycle/limits.ts';
 import { mayHaveServer, recordKey, type ImageRecord, type NodeRecord, type ServerSlot } from '../lifecycle/records.ts';
 import { nextSlotStep, type SlotFailure, type SlotStep, type Wait } from '../lifecycle/slot-steps.ts';
 import type { SlotRef } from './actions.ts';
@@ -75,9 +75,11 @@ export function planSlotsLaunch(draft: Draft, slots: readonly OwnedSlot[], limit
 function dueStep(draft: Draft, owned: OwnedSlot, limits: SlotLimits): SlotStep {
   const { ref, slot } = owned;
   const { servers } = draft.cloud(ref.provider);
+  const attemptAt = pastOf(draft, slot.attemptAt, ['attempt', ref.key]);
+  const activeAt = pastOf(draft, slot.activeAt, ['active', ref.key]);
   return nextSlotStep({
     now: draft.world.now,
-    slot,
+    slot: { ...slot, attemptAt, activeAt },
     // Others with its tag are doubles that nobody waits for.
     server: slot.serverId === null ? (slotServers(draft, owned)[0] ?? null) : servers.find(slot.serverId),
     listedAt: servers.takenAt,
@@ -135,7 +137,7 @@ function slotServers(draft: Draft, { ref, slot }: OwnedSlot): readonly Server[] 
 export function isServerMissing(draft: Draft, { ref, slot }: OwnedSlot, apartMs = 0): boolean {
   const { servers } = draft.cloud(ref.provider);
   if (slot.serverId === null || servers.takenAt === null) return false;
-  if (servers.takenAt <= (slot.attemptAt ?? 0) + listingLagMs(draft, ref.provider)) return false;
+  if (servers.takenAt <= attemptedAt(draft, { ref, slot }) + listingLagMs(draft, ref.provider)) return false;
   if (servers.find(slot.serverId) !== null) return false;
   const missingMs = draft.seenFor(`missing/${ref.provider}/${slot.serverId}`, servers.takenAt);
   if (missingMs > 0 && missingMs >= apartMs) return true;
@@ -217,7 +219,22 @@ function deletionDecidableAfter(draft: Draft, { ref, slot }: OwnedSlot): number 
   const deletedAt = slot.deleteAt === null ? 0 : slot.deleteAt + listingLagMs(draft, ref.provider);
   // The create call of a server that was deleted by its id had ended before.
   if (slot.deleteAt !== null && slot.serverId !== null) return deletedAt;
-  return Math.max((slot.attemptAt ?? 0) + createGraceMs(draft, ref.provider), deletedAt);
+  return Math.max(attemptedAt(draft, { ref, slot }) + createGraceMs(draft, ref.provider), deletedAt);
+}
+
+/** When the last create call was recorded; 0: none is. */
+export function attemptedAt(draft: Draft, { ref, slot }: OwnedSlot): number {
+  return pastOf(draft, slot.attemptAt, ['attempt', ref.key]) ?? 0;
+}
+
+/**
+ * A time on record, or, where that lies ahead because the clock was set back since, when it was first seen to do so: what
+ * counts from it must not wait until the old time has come. `what` happened to which record then.
+ */
+export function pastOf(draft: Draft, time: number | null, [what, key]: readonly [string, string]): number | null {
+  const { now } = draft.world;
+  if (time === null || time <= now + CLOCK_DIFFERENCE_MS) return time;
+  return now - draft.seenFor(`ahead/${what}/${key}`, now);
 }
 
 /** Why what another version had begun is not gone on with. */
