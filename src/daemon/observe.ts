@@ -46,6 +46,7 @@ export async function observe({
   const targets = targetBook.view(deps.clock.now());
   const clouds = book.view(deps.providers.entries(), deps.clock.now());
   const pool = await deps.store.readPool();
+  const elsewhere = await findElsewhere(deps, pool, clouds);
   const world: World = {
     now: deps.clock.now(),
     config,
@@ -55,6 +56,7 @@ export async function observe({
     leases: leases(),
     ...pool,
     clouds,
+    elsewhere,
     targets,
     demand: deps.demand.current(),
     busy,
@@ -72,4 +74,22 @@ function forgetOthers({ providers }: EngineDeps, leases: ReadonlySet<string>, bo
   for (const [name] of providers.entries()) {
     if (!leases.has(`provider:${name}`)) book.forget(name);
   }
+}
+
+/** A daemon that is started anew is back long before, in milliseconds. */
+const ABSENCE_MS = 300_000;
+
+/** A command goes on with what somebody has asked it for, whoever else might. */
+async function findElsewhere(
+  { store, clock, scope }: EngineDeps,
+  { nodes, images }: PoolRecords,
+  known: World['clouds'],
+): Promise<ReadonlySet<string>> {
+  const strange = new Set<string>();
+  for (const { provider } of nodes) if (!known.has(provider)) strange.add(provider);
+  for (const { provider } of images) if (!known.has(provider)) strange.add(provider);
+  if (strange.size === 0 || scope !== null) return new Set();
+  const leases = new Map(Array.from(strange, (name) => [`provider:${name}`, name]));
+  const held = await store.leases.heldSince([...leases.keys()], clock.now() - ABSENCE_MS);
+  return new Set(Array.from(held, (lease) => leases.get(lease)!));
 }

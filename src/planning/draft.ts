@@ -111,6 +111,12 @@ export class Draft {
     return this.world.leases.has(`provider:${provider}`);
   }
 
+  /** Whether nobody can act on the provider, so that this daemon sees to its rows. */
+  isAbandoned(provider: string): boolean {
+    const { clouds, elsewhere, leases } = this.world;
+    return !clouds.has(provider) && !elsewhere.has(provider) && leases.has('supply');
+  }
+
   /** The request of that row id, if it waits or has nodes. */
   request(id: number): RequestRecord | null {
     this.#requests ??= new Map(this.world.requests.map((request) => [request.id, request]));

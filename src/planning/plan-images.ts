@@ -33,8 +33,7 @@ function planTrial(draft: Draft, [newest, before]: readonly ImageRecord[]): void
 
 /** `usable` are those of its group that nodes may boot from, the newest first. */
 function planImage(draft: Draft, image: ImageRecord, usable: readonly ImageRecord[]): void {
-  const isReachable = draft.world.clouds.has(image.provider);
-  if (!draft.holds(image.provider) && (isReachable || !draft.world.leases.has('supply'))) return;
+  if (!draft.holds(image.provider) && !draft.isAbandoned(image.provider)) return;
   const { deletes, images } = draft.world.switches;
   const departed = departedReason(draft, image);
   if (image.state === 'delete') {

@@ -31,9 +31,8 @@ export function planNodes(draft: Draft): void {
 }
 
 /** Whether this daemon acts on the node: it holds its provider, or nobody can because the provider is gone. */
-function isActedOn(draft: Draft, node: NodeRecord): boolean {
-  if (draft.holds(node.provider)) return true;
-  return !draft.world.clouds.has(node.provider) && draft.world.leases.has('supply');
+function isActedOn(draft: Draft, { provider }: NodeRecord): boolean {
+  return draft.holds(provider) || draft.isAbandoned(provider);
 }
 
 /** Nothing happens to a held node before its time is over, unless its Jenkins goes on giving it jobs. */

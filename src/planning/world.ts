@@ -16,6 +16,11 @@ export interface World extends PoolRecords {
   readonly leases: ReadonlySet<string>;
   /** Every provider that has a driver: those of the configuration, and removed ones that rows still name. */
   readonly clouds: ReadonlyMap<string, CloudView>;
+  /**
+   * Providers that records name, that are not known here, and that another daemon acts on, or has until lately: it may have
+   * another configuration, as while a new one is being distributed.
+   */
+  readonly elsewhere: ReadonlySet<string>;
   /** What the Jenkins of each target that has one last said. */
   readonly targets: ReadonlyMap<string, TargetView>;
   /** Nodes wanted per label by the jobs in queues, those that are being worked on included. */

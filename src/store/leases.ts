@@ -33,6 +33,11 @@ export function createLeases({ database, clock }: { database: Database; clock: C
       await database.run(update, [NOBODY, clock.now(), holder]);
     },
     list: () => readLeases(database, 'holder <> ?', [NOBODY]),
+    heldSince: async (names, since) => {
+      if (names.length === 0) return new Set();
+      const held = await readLeases(database, `name IN (${placeholders(names.length)})`, names);
+      return new Set(held.flatMap(({ name, expiresAt }) => (expiresAt > since ? [name] : [])));
+    },
   };
 }
 

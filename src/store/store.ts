@@ -298,6 +298,8 @@ export interface Store {
     /** Gives up everything `holder` holds. */
     release(holder: string): Promise<void>;
     list(): Promise<readonly Lease[]>;
+    /** Those of `names` that somebody holds now, or has held since then (epoch ms), as far as rows are kept: for a day. */
+    heldSince(names: readonly string[], since: number): Promise<ReadonlySet<string>>;
   };
 
   pauses: {

@@ -77,6 +77,18 @@ describe.each(DATABASES)('leases on %s', (kind) => {
     expect(await keep(B, ['supply'])).toEqual({ supply: 2 });
   });
 
+  it('who asks is told what somebody holds, or has held of late', async () => {
+    await keep(A, ['provider:p', 'provider:q']);
+    const heldSince = async (since: number): Promise<string[]> => [
+      ...(await test.store.leases.heldSince(['provider:p', 'provider:x'], since)),
+    ];
+    expect(await heldSince(test.clock.now())).toEqual(['provider:p']);
+    await test.store.leases.release(A);
+    expect(await heldSince(test.clock.now() - 1)).toEqual(['provider:p']);
+    expect(await heldSince(test.clock.now())).toEqual([]);
+    expect(await test.store.leases.heldSince([], 0)).toEqual(new Set());
+  });
+
   it('a holder that gave up gets a new epoch when it comes again', async () => {
     await keep(A, ['supply']);
     await test.store.leases.release(A);

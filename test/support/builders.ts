@@ -537,6 +537,7 @@ export function aWorld(overrides: Partial<World> = {}): World {
     jobs: [],
     targets: new Map(),
     clouds: new Map(providers.map((provider) => [provider, cloudOf(provider)])),
+    elsewhere: new Set(),
     demand: new Map(),
     busy: new Map(),
     memory: EMPTY_MEMORY,

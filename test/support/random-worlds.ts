@@ -508,6 +508,7 @@ export const aRandomWorld: fc.Arbitrary<World> = fc
       intents: [],
       targets: new Map(Object.entries(said)),
       clouds: views,
+      elsewhere: new Set<string>(),
       demand: new Map(Object.entries(demand)),
       busy: new Map(busy),
       memory: memoryOf({ cron, oddities }, views),

@@ -130,6 +130,7 @@ export class SimulatedPool {
         `images:${IMAGES_DIRECTORY_ID}`,
         ...[...this.config.diskimages.keys()].map((name) => `diskimage:${name}`),
       ]),
+      elsewhere: new Set(),
       nodes: this.nodes,
       images: this.images,
       diskImages: this.diskImages,

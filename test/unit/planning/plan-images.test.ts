@@ -415,6 +415,7 @@ describe('the deletion of an image', () => {
       'remove-image image:2: provider-removed (cloud-image-2)',
     ]);
     expect(ordersIn({ ...gone, leases: new Set(['provider:cloud']) })).toEqual([]);
+    expect(ordersIn({ ...gone, leases: new Set(['supply']), elsewhere: new Set(['gone']) })).toEqual([]);
   });
 
   it('is left alone with --no-deletes', () => {

@@ -342,6 +342,9 @@ describe('a node whose configuration has left', () => {
     expect(ordersIn({ ...gone, clouds: onlyElse, leases: new Set(['provider:else']) })).toEqual([
       'build-image build:else/ubuntu: image-missing',
     ]);
+    // Its configuration may be the one that is out of date.
+    const elsewhere = new Set(['cloud']);
+    expect(ordersIn({ ...gone, clouds: onlyElse, leases: new Set(['supply']), elsewhere })).toEqual([]);
   });
 });
 
