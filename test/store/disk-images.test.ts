@@ -345,6 +345,18 @@ describe('on SQLite', () => {
     );
   });
 
+  it('a row that cannot be written costs the counts of no other image', async () => {
+    const [bad, good] = [
+      (await test.store.createImage(UPLOAD))!,
+      (await test.store.createImage({ ...UPLOAD, image: 'b' }))!,
+    ];
+    const trigger = `BEFORE UPDATE ON snapshot_image WHEN OLD.id = ${bad} BEGIN SELECT RAISE(ABORT, 'no'); END`;
+    await query(test.knex, `CREATE TRIGGER refusal ${trigger}`);
+    const counts = await Promise.allSettled([good, bad, good].map((id) => test.store.countLaunch(id, true)));
+    expect(counts.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await imagesOf(test.store)).toMatchObject([{ launchesOk: 0 }, { launchesOk: 2 }]);
+  });
+
   it('launches that end in any turns are all counted', async () => {
     const turn = fc.array(fc.record({ isFirst: fc.boolean(), hasWorked: fc.boolean() }), { maxLength: 10 });
     const ids = [(await test.store.createImage(UPLOAD))!, (await test.store.createImage({ ...UPLOAD, image: 'b' }))!];
