@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createDeadlines } from '../lib/deadlines.ts';
 import type { Log } from '../lib/log.ts';
 import { countQueueDemand } from './queue-demand.ts';
-import { QueueWatch, type QueueWatchState } from './queue-watch.ts';
+import { QueueWatch } from './queue-watch.ts';
 
 /**
  * How long the last answer of a server counts that gives none. A restarted server is back before, and its pool must not
@@ -29,8 +29,6 @@ export interface GearmanDemand {
   configure(config: GearmanConfig): void;
   /** Nodes wanted per label; only labels that have any. The same object while nothing changed. */
   current(): ReadonlyMap<string, number>;
-  /** How each server stands, in the order of the configuration. */
-  describe(): readonly QueueWatchState[];
   /** Asks no more, for good. The connections stay. */
   close(): void;
 }
@@ -71,7 +69,6 @@ export function createGearmanDemand(deps: GearmanDemandDeps): GearmanDemand {
   return {
     configure,
     current: () => demand,
-    describe: () => Array.from(watches.values(), (watch) => watch.describe()),
     close: () => {
       for (const watch of watches.values()) watch.close();
       watches = new Map();

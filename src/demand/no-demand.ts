@@ -6,6 +6,5 @@ const NOTHING: ReadonlyMap<string, number> = new Map();
 export const noDemand: GearmanDemand = {
   configure: () => undefined,
   current: () => NOTHING,
-  describe: () => [],
   close: () => undefined,
 };

@@ -1,5 +1,5 @@
 /** Asks one Gearman server for its queues, again and again, and keeps its last answer for a while when it is gone. */
-import type { ConnectionState, GearmanConnection } from '../gearman/connection.ts';
+import type { GearmanConnection } from '../gearman/connection.ts';
 import type { FunctionStatus } from '../gearman/status.ts';
 import { sayText } from '../lib/say-text.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -19,16 +19,12 @@ export interface QueueWatchDeps {
   readonly onAnswer: () => void;
 }
 
-export interface QueueWatchState extends ConnectionState {
-  /** Functions in the answer that counts; null: none counts. */
-  readonly functions: number | null;
-}
-
 export class QueueWatch {
   readonly #connection: GearmanConnection;
   readonly #deps: QueueWatchDeps;
   readonly #closing = new AbortController();
-  #table: readonly FunctionStatus[] | null = null;
+  /** The answer that counts; empty: none does. */
+  #table: readonly FunctionStatus[] = [];
   #endHold = (): void => undefined;
   #hasWarned = false;
 
@@ -40,11 +36,7 @@ export class QueueWatch {
 
   /** The answer that counts; empty: none does. */
   table(): readonly FunctionStatus[] {
-    return this.#table ?? [];
-  }
-
-  describe(): QueueWatchState {
-    return { ...this.#connection.describe(), functions: this.#table?.length ?? null };
+    return this.#table;
   }
 
   /** Asks no more. The connection stays. */
@@ -74,7 +66,7 @@ export class QueueWatch {
   #forget(): void {
     const { server } = this.#connection.describe();
     this.#deps.log.warn({ server }, `the queues of Gearman server ${server} do not count until it answers again`);
-    this.#table = null;
+    this.#table = [];
     this.#deps.onAnswer();
   }
 

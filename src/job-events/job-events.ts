@@ -6,7 +6,7 @@ import { describeError, NodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { sayText } from '../lib/say-text.ts';
 import type { JobEvent } from './job-event.ts';
-import { Publisher, type PublisherState } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import { loadSubscribe, type Subscribe } from './subscribe.ts';
 
 /** libzmq says within milliseconds that it tries again, if it does. */
@@ -24,8 +24,6 @@ export interface JobEventsDeps {
 export interface JobEvents {
   /** Subscribes as the configuration says. Costs nothing while it is the same. */
   configure(config: Pick<Config, 'zmqPublishers'>): void;
-  /** How each publisher stands, in the order of the configuration. */
-  describe(): readonly PublisherState[];
   /** Ends all subscriptions, for good: no event comes any more. Resolves, at once, when nothing is done any more. */
   close(): Promise<void>;
 }
@@ -35,7 +33,7 @@ export function createJobEvents({ clock, log, onEvent, load = loadSubscribe }: J
   const retries = createDeadlines(clock, RETRY_LIMIT_MS);
   let configured: readonly string[] = [];
   let subscribe: Promise<Subscribe> | null = null;
-  /** By endpoint, in the order of the configuration. */
+  /** By endpoint. */
   let publishers = new Map<string, Publisher>();
   let endings: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -67,7 +65,6 @@ export function createJobEvents({ clock, log, onEvent, load = loadSubscribe }: J
     configure: ({ zmqPublishers }) => {
       if (!isClosed) listenTo(zmqPublishers);
     },
-    describe: () => Array.from(publishers.values(), (publisher) => publisher.describe()),
     close: async () => {
       isClosed = true;
       listenTo([]);

@@ -26,36 +26,24 @@ export interface PublisherDeps {
   readonly onEvent: (event: JobEvent) => void;
 }
 
-/** How it stands with a publisher, for operators. */
-export interface PublisherState {
-  /** As it is configured. */
-  readonly endpoint: string;
-  readonly connected: boolean;
-  /** Epoch milliseconds: since when it has been so. */
-  readonly since: number;
-  /** Epoch milliseconds: when it last told of a build on a node; null: not yet. */
-  readonly lastEventAt: number | null;
-  /** Why it cannot be listened to at all; null: it can. */
-  readonly problem: string | null;
-}
-
 export class Publisher {
   /** Resolves when, after {@link close}, it does nothing any more; never rejects. */
   readonly ended: Promise<void>;
+  /** As it is configured. */
+  readonly #endpoint: string;
   readonly #deps: PublisherDeps;
   readonly #closing = new AbortController();
   readonly #complaints = new Set<string>();
-  #state: PublisherState;
+  #isConnected = false;
+  /** Epoch milliseconds: since when it has been so. */
+  #since: number;
   #said: 'answers' | 'away' | null = null;
 
   constructor(endpoint: string, deps: PublisherDeps) {
+    this.#endpoint = endpoint;
     this.#deps = deps;
-    this.#state = { endpoint, connected: false, since: deps.clock.now(), lastEventAt: null, problem: null };
+    this.#since = deps.clock.now();
     this.ended = this.#keep();
-  }
-
-  describe(): PublisherState {
-    return this.#state;
   }
 
   /** No event comes from it any more, not even while this is called. */
@@ -66,10 +54,8 @@ export class Publisher {
   async #keep(): Promise<void> {
     const { clock, subscribe } = this.#deps;
     const { signal } = this.#closing;
-    const loaded = await subscribe.catch((error: unknown) => {
-      this.#change({ problem: describeError(error) });
-      return null;
-    });
+    // Why the package cannot be loaded is in the log already.
+    const loaded = await subscribe.catch(() => null);
     while (loaded !== null && !signal.aborted) {
       await this.#listen(loaded);
       await clock.sleep(PAUSE_MS, signal);
@@ -99,13 +85,9 @@ export class Publisher {
 
   #subscribe(subscribe: Subscribe, onChange: (change: Change) => void): Subscription | null {
     try {
-      const subscription = subscribe(this.#state.endpoint, onChange);
-      this.#change({ problem: null });
-      return subscription;
+      return subscribe(this.#endpoint, onChange);
     } catch (error) {
-      const problem = `cannot be subscribed to: ${describeError(error)}`;
-      this.#change({ problem });
-      this.#complain(problem);
+      this.#complain(`cannot be subscribed to: ${describeError(error)}`);
       return null;
     }
   }
@@ -141,8 +123,7 @@ export class Publisher {
   }
 
   #hand(event: JobEvent): void {
-    const { clock, log, onEvent } = this.#deps;
-    this.#change({ lastEventAt: clock.now() });
+    const { log, onEvent } = this.#deps;
     log.debug({ ...this.#fields, ...event }, `job ${event.job} on ${event.nodename}: ${event.kind}`);
     try {
       onEvent(event);
@@ -161,30 +142,28 @@ export class Publisher {
   #complain(problem: string, kind = problem): void {
     if (this.#complaints.has(kind)) return;
     this.#complaints.add(kind);
-    this.#deps.log.warn(this.#fields, `job event publisher ${this.#state.endpoint} ${problem}`);
+    this.#deps.log.warn(this.#fields, `job event publisher ${this.#endpoint} ${problem}`);
   }
 
   #sayAnswers(): void {
     if (this.#said === 'answers') return;
     this.#said = 'answers';
-    this.#deps.log.info(this.#fields, `job event publisher ${this.#state.endpoint} answers`);
+    this.#deps.log.info(this.#fields, `job event publisher ${this.#endpoint} answers`);
   }
 
   #sayAway(): void {
-    if (this.#said === 'away' || this.#deps.clock.now() - this.#state.since < AWAY_MS) return;
+    if (this.#said === 'away' || this.#deps.clock.now() - this.#since < AWAY_MS) return;
     this.#said = 'away';
-    this.#deps.log.warn(this.#fields, `job event publisher ${this.#state.endpoint} does not answer; trying again`);
+    this.#deps.log.warn(this.#fields, `job event publisher ${this.#endpoint} does not answer; trying again`);
   }
 
-  #setConnected(connected: boolean): void {
-    if (this.#state.connected !== connected) this.#change({ connected, since: this.#deps.clock.now() });
-  }
-
-  #change(change: Partial<PublisherState>): void {
-    this.#state = { ...this.#state, ...change };
+  #setConnected(isConnected: boolean): void {
+    if (this.#isConnected === isConnected) return;
+    this.#isConnected = isConnected;
+    this.#since = this.#deps.clock.now();
   }
 
   get #fields(): { readonly publisher: string } {
-    return { publisher: this.#state.endpoint };
+    return { publisher: this.#endpoint };
   }
 }

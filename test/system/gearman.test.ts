@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createGearmanDemand, type GearmanDemand } from '../../src/demand/gearman-demand.ts';
+import { createGearmanDemand } from '../../src/demand/gearman-demand.ts';
 import { GearmanConnection } from '../../src/gearman/connection.ts';
 import { createGearmanServers, type GearmanServers } from '../../src/gearman/gearman-servers.ts';
 import type { Submission } from '../../src/gearman/jobs.ts';
@@ -33,7 +33,6 @@ function createBell() {
 }
 
 interface Scene {
-  readonly demand: GearmanDemand;
   readonly servers: readonly Gearmand[];
   readonly until: (holds: () => boolean) => Promise<void>;
   readonly nodes: () => Record<string, number>;
@@ -51,9 +50,9 @@ async function openScene(count = 1): Promise<Scene> {
   onTestFinished(() => demand.close());
   const labels = new Map(['small', 'large'].map((name) => [name, aLabel({ name })]));
   demand.configure({ gearmanServers: servers.map(({ config }) => config), labels });
-  const isConnected = (): boolean => demand.describe().every(({ connected }) => connected);
+  const isConnected = (): boolean => connections.connections().every((one) => one.describe().connected);
   await until(isConnected);
-  return { demand, servers, until, nodes: () => Object.fromEntries(demand.current()), isConnected };
+  return { servers, until, nodes: () => Object.fromEntries(demand.current()), isConnected };
 }
 
 async function startServer(): Promise<Gearmand> {
@@ -112,13 +111,13 @@ describe('the demand', () => {
   });
 
   it('stays when the server is killed, and is what it says after its restart', async () => {
-    const { servers, until, nodes, isConnected, demand } = await openScene();
+    const { servers, until, nodes, isConnected } = await openScene();
     const [server] = servers as [Gearmand];
     await server.queue('build:unit:small', 2);
     await until(() => nodes()['small'] === 2);
     await server.kill();
     await until(() => !isConnected());
-    expect([nodes(), demand.describe()[0]!.functions]).toEqual([{ small: 2 }, 1]);
+    expect(nodes()).toEqual({ small: 2 });
     await server.start();
     await until(isConnected);
     // A restarted server has lost what was queued.
