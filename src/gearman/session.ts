@@ -1,13 +1,14 @@
 /** One TCP connection to a Gearman server, from its first packet to its end. */
 import { connect, type Socket } from 'node:net';
 import type { GearmanServerConfig } from '../config/types.ts';
+import { orAborted } from '../lib/bounded.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
 import { describeError, NodepoolError } from '../lib/errors.ts';
 import { Jobs, type Submission } from './jobs.ts';
 import { encodeRequest, PACKET_TYPES } from './packets.ts';
 import { MessageReader, type Message } from './reader.ts';
 import { StatusAnswer, type FunctionStatus } from './status.ts';
-import { defer, orAborted, type Deferred } from './waiting.ts';
+import { defer, type Deferred } from './waiting.ts';
 
 /** The server's administrative commands show us by this name; it is the original's. */
 const CLIENT_ID = 'nodepool';

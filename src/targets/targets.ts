@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, JenkinsConfig, TargetConfig } from '../config/types.ts';
 import type { GearmanServers } from '../gearman/gearman-servers.ts';
-import { orAborted } from '../gearman/waiting.ts';
+import { orAborted } from '../lib/bounded.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, NodepoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';

@@ -1,3 +1,4 @@
+import { createBounded } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isNodepoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
@@ -12,7 +13,6 @@ import { remember } from './remember.ts';
 import { createServiceCalls, type ServiceCall } from './service-calls.ts';
 import { requestUrl } from './service-request.ts';
 import type { Session } from './session.ts';
-import { createBounded } from './http/time-bounds.ts';
 import { createTokenKeeper } from './identity/token-keeper.ts';
 import { createTransport } from './http/transport.ts';
 

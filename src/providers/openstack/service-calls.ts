@@ -1,3 +1,4 @@
+import { createBounded, type Bounded } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { CloudAccess } from './access.ts';
 import { requireService } from './identity/catalogue.ts';
@@ -6,7 +7,6 @@ import { toFault, type FaultContext } from './http/faults.ts';
 import { loginSecret } from './identity/login-request.ts';
 import { requestHeaders } from './service-request.ts';
 import type { ApiRequest } from './session.ts';
-import { createBounded, type Bounded } from './http/time-bounds.ts';
 import type { TokenKeeper } from './identity/token-keeper.ts';
 import type { Token } from './identity/token.ts';
 import type { Transport } from './http/transport.ts';

@@ -3,13 +3,12 @@
  * request was for.
  */
 import { Agent, type Dispatcher } from 'undici';
+import { createBounded } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { createDeadlines } from '../../lib/deadlines.ts';
+import { CONNECT_TIMEOUT_MS, describeConnectionFailure } from '../../lib/connection-failures.ts';
 import { NodepoolError } from '../../lib/errors.ts';
-import { onAbort } from '../../lib/on-abort.ts';
 import { systemErrorCode } from '../../lib/system-error.ts';
 
-const CONNECT_TIMEOUT_MS = 10_000;
 /** From the request to the end of the answer. */
 const LIMIT_MS = 30_000;
 /** A listing of ten thousand computers has about 1 MB. */
@@ -53,26 +52,21 @@ export function createExchange(origin: string, clock: Clock): Exchange {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const deadlines = createDeadlines(clock, LIMIT_MS);
+  const bounded = createBounded(clock, LIMIT_MS);
   return {
-    send: async ({ method, path, headers, body, what }, signal) => {
-      const own = new AbortController();
-      const expire = (): void => own.abort(noAnswer(what, `none within ${LIMIT_MS / 1000} s`));
-      const abandon = (): void => own.abort(new NodepoolError('aborted', `${what} was abandoned`));
-      const release = [onAbort(signal, abandon), deadlines.start(expire)];
-      try {
-        own.signal.throwIfAborted();
-        const response = await agent.request({ origin, method, path, headers, body, signal: own.signal });
-        return toAnswer(response, await response.body.text());
-      } catch (error) {
-        // A request that is cut short fails in many ways; the reason says why it was.
-        own.signal.throwIfAborted();
-        // No cause is attached: errors of sockets and parsers hold what was sent.
-        throw noAnswer(what, describeFailure(error));
-      } finally {
-        for (const end of release) end();
-      }
-    },
+    send: ({ method, path, headers, body, what }, signal) =>
+      bounded(what, signal, async (own) => {
+        own.throwIfAborted();
+        try {
+          const response = await agent.request({ origin, method, path, headers, body, signal: own });
+          return toAnswer(response, await response.body.text());
+        } catch (error) {
+          // A request that is cut short fails in many ways; the reason says why it was.
+          own.throwIfAborted();
+          // No cause is attached: errors of sockets and parsers hold what was sent.
+          throw new NodepoolError('unavailable', `${what} got no usable answer: ${describeFailure(error)}`);
+        }
+      }),
     close: () => agent.close(),
   };
 }
@@ -83,23 +77,8 @@ function toAnswer({ statusCode, headers }: Dispatcher.ResponseData, text: string
   return { status: statusCode, headers: Object.fromEntries(first) as Record<string, string>, cookies, text };
 }
 
-function noAnswer(what: string, why: string): NodepoolError {
-  return new NodepoolError('unavailable', `${what} got no usable answer: ${why}`);
-}
-
-/** Codes of undici, of Node's sockets and of its resolver. */
-const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was closed before the answer was complete',
-  EPIPE: 'the connection was closed before the answer was complete',
-  UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
-  ENOTFOUND: 'the host name is not known',
-  EAI_AGAIN: 'the host name could not be looked up',
-  UND_ERR_CONNECT_TIMEOUT: `no connection within ${CONNECT_TIMEOUT_MS / 1000} s`,
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: `it has more than ${MAX_ANSWER_BYTES / 1024 / 1024} MB`,
-};
-
 function describeFailure(error: unknown): string {
   const code = systemErrorCode(error) ?? 'unknown';
-  return FAILURES[code] ?? `the connection failed (${code})`;
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `it has more than ${MAX_ANSWER_BYTES / 1024 / 1024} MB`;
+  return describeConnectionFailure(code);
 }

@@ -1,10 +1,10 @@
 /** The pooled connections of one session, direct and through proxies. */
 import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { CONNECT_TIMEOUT_MS } from '../../../lib/connection-failures.ts';
 import type { TlsAccess } from '../access.ts';
 import { chooseProxies } from './proxies.ts';
 import { prepareSecureContext } from './secure-context.ts';
 
-export const CONNECT_TIMEOUT_MS = 10_000;
 /** A listing of ten thousand servers has about 30 MB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 

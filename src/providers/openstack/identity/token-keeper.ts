@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../../lib/clock.ts';
 import { isNodepoolError, type NodepoolError } from '../../../lib/errors.ts';
-import { createSingleFlight } from '../http/time-bounds.ts';
+import { createSingleFlight } from '../http/single-flight.ts';
 import type { Token } from './token.ts';
 
 /** A tenth of its life before a token ends it is renewed, but not earlier than this. */
