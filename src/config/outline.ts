@@ -2,6 +2,7 @@
  * The names in a file and what they refer to, as far as they can be made out. Read from the unchecked values, so
  * that a wrong number in one place does not hide a dangling reference in another.
  */
+import { isRecord } from '../lib/json.ts';
 import type { Path } from './problems.ts';
 
 export interface Named {
@@ -49,7 +50,9 @@ export function outlineOf(file: Entry): Outline {
       providers: named(entry, [...path, 'providers']),
     })),
     providers: named(file, ['providers'], (entry, path) => ({ images: imagesOf(entry, path) })),
-    targets: named(file, ['targets'], ({ jenkins }) => ({ jenkinsUrl: isMap(jenkins) ? textOf(jenkins.url) : null })),
+    targets: named(file, ['targets'], ({ jenkins }) => ({
+      jenkinsUrl: isRecord(jenkins) ? textOf(jenkins.url) : null,
+    })),
     diskimages: named(file, ['diskimages']),
     hasImagesDir: isGiven(file['images-dir']),
   };
@@ -68,15 +71,11 @@ function named<T = unknown>(parent: Entry, path: Path, more?: (entry: Entry, pat
   const list = parent[String(path.at(-1))];
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown, index) => {
-    if (!isMap(entry)) return [];
+    if (!isRecord(entry)) return [];
     const name = textOf(entry.name);
     const own = [...path, index];
     return name === null ? [] : [{ name, path: own, ...(more?.(entry, own) as T) }];
   });
-}
-
-function isMap(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null;
 }
 
 function textOf(value: unknown): string | null {

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, NodepoolError } from '../lib/errors.ts';
+import { isRecord } from '../lib/json.ts';
 
 /** Holds no secrets. Paths are absolute. */
 export interface RuntimeFile {
@@ -62,8 +63,8 @@ function readNote(directory: string): RuntimeFile | null {
 }
 
 function isNote(value: unknown): value is RuntimeFile {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, config, secure, fake } = value as Record<string, unknown>;
+  if (!isRecord(value)) return false;
+  const { pid, config, secure, fake } = value;
   return (
     Number.isSafeInteger(pid) &&
     Number(pid) > 0 &&

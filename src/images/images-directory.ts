@@ -6,6 +6,7 @@ import { accessSync, constants, linkSync, mkdirSync, readFileSync, rmSync, statS
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { NodepoolError } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
 import type { Random } from '../lib/random.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import type { DiskImagesSettings, ImagesDirectory } from './disk-images.ts';
@@ -139,18 +140,9 @@ function readMarker(path: string): Marker | null {
   } catch (error) {
     return nullWhenMissing(error);
   }
-  const { directory, installation } = parse(text);
+  const { directory, installation } = Object(parseJson(text)) as Partial<Record<keyof Marker, unknown>>;
   if (typeof directory === 'string' && typeof installation === 'string') return { directory, installation };
   throw new Problem(`the file ${join(path, MARKER)} is damaged: restore it, or remove it to have a new one written`);
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return Object(JSON.parse(text)) as Record<string, unknown>;
-  } catch {
-    // The caller says so.
-    return {};
-  }
 }
 
 /** Written aside and linked: of several hosts that come at once the first one wins, and all read a whole file. */

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import type { Environment } from '../config/state-directory.ts';
 import { NodepoolError } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
 import { qemuName } from './formats.ts';
 
 export interface QemuImg {
@@ -39,7 +40,8 @@ export function createQemuImg(path: string, env: Environment): QemuImg {
       const expected = format === 'raw' ? [] : ['-f', qemuName(format) ?? format];
       const { code, stdout, stderr } = await ask(['info', '--output=json', ...expected, file], signal);
       if (code !== 0) throw unusable(file, format, `qemu-img says: ${lastLine(stderr)}`);
-      const facts = parse(stdout);
+      // What another program of that name answers fits no format.
+      const facts = Object(parseJson(stdout)) as ImageFacts;
       const fault = faultOf(facts, format);
       if (fault !== null) throw unusable(file, format, fault);
       // It opens a qcow2 of which all but the beginning is missing.
@@ -79,16 +81,6 @@ function unusable(file: string, format: string, why: string): NodepoolError {
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
 const lastLine = (text: string): string => linesOf(text).at(-1)?.trim() ?? 'nothing';
 const firstLine = (text: string): string => linesOf(text)[0]?.trim() ?? 'that it is damaged';
-
-function parse(text: string): ImageFacts {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? parsed : {};
-  } catch {
-    // Another program of that name: its answer fits no format.
-    return {};
-  }
-}
 
 interface Answer {
   readonly code: number | null;

@@ -12,6 +12,8 @@
  * is in the encoding that Jenkins' Java happens to have, so that other bytes than ASCII may mean anything.
  */
 
+import { isRecord, parseJson } from '../lib/json.ts';
+
 /** What a publisher tells of one build. Texts are printable and not longer than {@link LONGEST_NAME}. */
 export interface JobEvent {
   readonly kind: 'started' | 'completed' | 'finalized';
@@ -58,11 +60,11 @@ export function parseJobEvent(message: Buffer | string): JobEvent | Ignored | Ma
   if (kind === undefined) return { problem: 'has an event that is not known' };
   const told = parseJson(text.slice(blank + 1));
   if (told === undefined) return { problem: 'has something other than JSON after the name of the event' };
-  return isObject(told) ? readEvent(kind, told) : { problem: 'has JSON that is not an object' };
+  return isRecord(told) ? readEvent(kind, told) : { problem: 'has JSON that is not an object' };
 }
 
 function readEvent(kind: JobEvent['kind'], { name, build }: JsonObject): JobEvent | Ignored | Malformed {
-  if (!isObject(build)) return { problem: 'has no build' };
+  if (!isRecord(build)) return { problem: 'has no build' };
   const { node_name: nodename, status } = build;
   if (nodename == null) return { ignored: 'it names no node' };
   if (nodename === '') return { ignored: 'the build is on Jenkins itself' };
@@ -74,25 +76,11 @@ function readEvent(kind: JobEvent['kind'], { name, build }: JsonObject): JobEven
 
 /** Only metrics want it: that a build has ended is not to be missed because of it. */
 function readBranch({ parameters }: JsonObject): string {
-  const branch = isObject(parameters) ? parameters['ZUUL_BRANCH'] : undefined;
+  const branch = isRecord(parameters) ? parameters['ZUUL_BRANCH'] : undefined;
   return isName(branch) ? branch : UNKNOWN_BRANCH;
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-/** undefined: it is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // Where in it the mistake is does not matter: the log shows how the message begins.
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Jenkins itself allows no control characters in names. */
 function isName(value: unknown): value is string {

@@ -1,6 +1,7 @@
 /** Rows of `dib_image` as tuples, and what they mean. The original's rows have little more than name, version and state. */
+import { parseJson } from '../lib/json.ts';
 import type { DiskImageRecord, ImageFile } from '../lifecycle/records.ts';
-import { buildStateFromCode, parseJson, toMs } from './rows.ts';
+import { buildStateFromCode, toMs } from './rows.ts';
 
 export type DiskImageRow = readonly [
   id: number,

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
+import { isRecord, parseJson } from '../lib/json.ts';
 import { INTENT_KINDS, type IntentKind, type IntentRecord } from '../lifecycle/records.ts';
 import type { Database } from './database.ts';
-import { parseJson } from './rows.ts';
 import type { Store } from './store.ts';
 
 export type IntentRow = readonly [
@@ -22,9 +22,9 @@ export function intentFromRow(row: IntentRow): IntentRecord | null {
   return {
     id,
     kind,
-    args: typeof args === 'object' && args !== null ? (args as IntentRecord['args']) : {},
+    args: isRecord(args) ? (args as IntentRecord['args']) : {},
     finishedAt,
-    result: answer === null ? null : parseJson(answer),
+    result: answer === null ? null : (parseJson(answer) ?? null),
     error,
   };
 }

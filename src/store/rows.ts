@@ -181,12 +181,3 @@ export function buildStateFromCode(code: number | null): 'building' | 'ready' | 
   const state = stateFromCode(code ?? 0);
   return state === 'building' || state === 'ready' || state === 'delete' ? state : null;
 }
-
-/** null for what is not JSON: somebody edited the row. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
-}

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Submission } from '../gearman/jobs.ts';
+import { isRecord, parseJson } from '../lib/json.ts';
 import { sayText } from '../lib/say-text.ts';
 import { NodepoolError } from '../lib/errors.ts';
 
@@ -40,8 +41,8 @@ export function revokeJob(manager: string, nodename: string): Submission {
 /** Reads the answer to an assignment. Throws `command-failed` when it names nobody to whom a revocation can be sent. */
 export function parseAssignAnswer(answer: Buffer): { readonly manager: string } {
   const text = answer.toString();
-  const manager = managerIn(text);
-  if (isName(manager)) return { manager };
+  const value = parseJson(text);
+  if (isRecord(value) && isName(value.manager)) return { manager: value.manager };
   const said = sayText(text) || 'nothing';
   throw new NodepoolError('command-failed', `a node was assigned, but the answer names no manager: ${said}`);
 }
@@ -49,16 +50,6 @@ export function parseAssignAnswer(answer: Buffer): { readonly manager: string } 
 /** The same for the same parts, and short enough for gearmand. */
 function idOf(parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
-}
-
-function managerIn(text: string): unknown {
-  try {
-    const value = JSON.parse(text) as unknown;
-    return typeof value === 'object' && value !== null && 'manager' in value ? value.manager : null;
-  } catch {
-    // Whoever asked shows the text: no answer without a manager is of any use.
-    return null;
-  }
 }
 
 /** Whether it can be part of the name of a function, and fits into its column. */

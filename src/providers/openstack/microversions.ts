@@ -1,5 +1,5 @@
 /** Microversions of the compute service (`2.47`): numbers in two parts, compared part by part. */
-import { isRecord } from './json.ts';
+import { isRecord } from '../../lib/json.ts';
 
 export interface MicroversionRange {
   readonly lowest: string;

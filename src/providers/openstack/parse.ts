@@ -4,7 +4,7 @@
  * whatever stands between us and the cloud.
  */
 import { NodepoolError } from '../../lib/errors.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '../../lib/json.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 

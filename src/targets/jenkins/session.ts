@@ -1,5 +1,6 @@
 /** Requests to one Jenkins, with a crumb where it wants one, and answers of it that are JSON. */
 import type { Clock } from '../../lib/clock.ts';
+import { isRecord, parseJson } from '../../lib/json.ts';
 import type { LaneName } from '../../lib/limiter.ts';
 import type { Answer } from './exchange.ts';
 import { createSender, type Call, type JenkinsSettings, type Sender } from './sender.ts';
@@ -51,19 +52,9 @@ async function fetchCrumb(sender: Sender, lane: LaneName, signal: AbortSignal): 
 
 function readObject(sender: Sender, call: Call, answer: Answer): Json {
   if (answer.status !== 200) throw sender.fault(call, answer);
-  const value = parse(answer.text);
-  if (typeof value !== 'object' || value === null) throw sender.unusable(call, '200, not JSON');
-  return value as Json;
-}
-
-/** JSON has no undefined: it stands for what is not JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A page of a proxy, for example: the caller says what was expected.
-    return undefined;
-  }
+  const value = parseJson(answer.text);
+  if (!isRecord(value)) throw sender.unusable(call, '200, not JSON');
+  return value;
 }
 
 /** Whether it can be the name or the value of a header. */

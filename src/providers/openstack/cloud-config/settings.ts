@@ -1,4 +1,5 @@
 /** What a clouds.yaml says, before it means anything: maps of texts, and the ways in which openstacksdk lays one over another. */
+import { isRecord } from '../../../lib/json.ts';
 
 /** Numbers are texts, as they are written: ids and passwords may look like them. */
 export type Setting = string | boolean | null | readonly Setting[] | Settings;
@@ -8,7 +9,7 @@ export interface Settings {
 }
 
 export function isMap(value: unknown): value is Settings {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** The map at `key`; empty when there is none. */

@@ -4,6 +4,7 @@
  */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../../lib/clock.ts';
+import { parseJson } from '../../../lib/json.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Connections } from './connections.ts';
 import { describeFailure } from './connection-failures.ts';
@@ -127,19 +128,9 @@ function toOutcome(request: HttpRequest, response: Dispatcher.ResponseData, text
   const status = response.statusCode;
   const headers = flatten(response.headers);
   const requestId = headers['x-openstack-request-id'] ?? headers['x-compute-request-id'] ?? request.requestId;
-  const body = text === '' ? undefined : parse(text);
+  const body = parseJson(text);
   if (status < 300 && text !== '' && body === undefined) return { kind: 'unusable', status, requestId };
   return { kind: 'answer', status, headers, text, body, requestId };
-}
-
-/** JSON has no undefined: it stands for what is not JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Error pages of proxies are HTML, and what is cut off is no JSON either: the caller tells them apart by the status.
-    return undefined;
-  }
 }
 
 function flatten(headers: Dispatcher.ResponseData['headers']): Record<string, string> {

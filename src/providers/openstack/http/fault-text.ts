@@ -1,5 +1,5 @@
 /** What services write when something is wrong: JSON in several forms, HTML from proxies and Glance, plain text. */
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../lib/json.ts';
 
 const MAX_LENGTH = 300;
 /** Of a page that is not JSON no more than this is looked at. */

@@ -6,7 +6,7 @@ import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../../lib/errors.ts';
 import { readRetryAfterMs } from '../../../lib/retry-after.ts';
 import type { ServiceName } from '../access.ts';
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../lib/json.ts';
 import type { Answer, Outcome } from './exchange.ts';
 import { readFault, type Fault } from './fault-text.ts';
 

@@ -5,7 +5,7 @@ import { isHttpAddress } from '../../../lib/http-address.ts';
 import type { CloudAccess } from '../access.ts';
 import type { Outcome } from '../http/exchange.ts';
 import { toFault } from '../http/faults.ts';
-import { isRecord } from '../json.ts';
+import { isRecord } from '../../../lib/json.ts';
 import type { Transport } from '../http/transport.ts';
 
 const VERSION_AT_END = /\/v\d+(?:\.\d+)?$/;
