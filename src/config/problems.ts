@@ -1,5 +1,6 @@
 /** What is wrong, or suspicious, in a configuration file. */
 import { NodepoolError } from '../lib/errors.ts';
+import { replaceBreaks } from '../lib/one-line.ts';
 
 export interface Problem {
   /** The file as it was named to us. */
@@ -58,7 +59,7 @@ const MAX_SHOWN = 60;
 
 /** A name or key from a file, fit for a sentence. */
 export function oneLine(text: string): string {
-  const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
+  const plain = replaceBreaks(text, '?');
   return plain.length > MAX_SHOWN ? `${plain.slice(0, MAX_SHOWN)}...` : plain;
 }
 

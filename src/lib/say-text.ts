@@ -1,7 +1,8 @@
-const LONGEST = 200;
-
-/** Text from other machines for our sentences: on one line, without control characters, cut off where nobody reads on. */
-export function sayText(text: string): string {
+/**
+ * Text from other machines for our sentences: on one line, without the control characters that an operator's terminal
+ * would obey, cut off where nobody reads on.
+ */
+export function sayText(text: string, longest = 200): string {
   const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
+  return line.length > longest ? `${line.slice(0, longest)}...` : line;
 }

@@ -1,4 +1,5 @@
 /** Log lines for people: time, level, logger, message, then the fields as `name=value`. */
+import { replaceBreaks } from '../lib/one-line.ts';
 
 /** What a line begins with already. */
 const SHOWN = new Set(['level', 'time', 'logger', 'msg']);
@@ -17,7 +18,7 @@ export async function createPrettyFormat(colours: boolean): Promise<(line: strin
       const fields = Object.entries(event).filter(([key]) => !SHOWN.has(key));
       const shown = fields.map(([key, value]) => ` ${key}=${valueText(value)}`).join('');
       const stacks = fields.map(([, value]) => stackText(value)).join('');
-      return `${String(event['logger'])}: ${oneLine(String(event[messageKey]))}${shown}${stacks}`;
+      return `${String(event['logger'])}: ${replaceBreaks(String(event[messageKey]), ' ')}${shown}${stacks}`;
     },
   });
 }
@@ -30,10 +31,6 @@ function valueText(value: unknown): string {
 
 function stackText(value: unknown): string {
   if (typeof value !== 'object' || value === null || !('stack' in value)) return '';
-  return `\n${String(value.stack).split('\n').map(oneLine).join('\n')}`;
-}
-
-/** What a server or a script has said must not move the cursor of whoever reads the log. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
+  const lines = String(value.stack).split('\n');
+  return `\n${lines.map((line) => replaceBreaks(line, ' ')).join('\n')}`;
 }

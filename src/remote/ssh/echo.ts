@@ -2,9 +2,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { createDeadlines } from '../../lib/deadlines.ts';
 import { isNodepoolError } from '../../lib/errors.ts';
 import { onAbort } from '../../lib/on-abort.ts';
+import { sayText } from '../../lib/say-text.ts';
 import type { Connection } from './connection.ts';
 import { abandoned } from './patience.ts';
-import { quoteServer } from './quote-server.ts';
 import type { RunCommand } from './run-command.ts';
 
 const ECHO = 'nodepool login test';
@@ -46,6 +46,6 @@ export function createEchoTest({ clock, run }: { clock: Clock; run: RunCommand }
       for (const end of ends) end();
     }
     if (isHeard) return null;
-    return `runs no commands and says ${other === null ? 'nothing' : quoteServer(other)}`;
+    return `runs no commands and says ${other === null ? 'nothing' : `"${sayText(other)}"`}`;
   };
 }

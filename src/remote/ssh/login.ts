@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { NodeSSH } from 'node-ssh';
 import type { AnyAuthMethod, AuthenticationType, Client } from 'ssh2';
 import { describeError, isNodepoolError, NodepoolError } from '../../lib/errors.ts';
+import { sayText } from '../../lib/say-text.ts';
 import { Connection, type Refusal } from './connection.ts';
 import { fingerprint, hostKeyAlgorithms, hostKeyText } from './host-key.ts';
 import { patiently, type Patience } from './patience.ts';
-import { quoteServer } from './quote-server.ts';
 import { Signer, type PrivateKey } from './signer.ts';
 
 /** A server that says nothing for about a minute is dead, also in the middle of a script of hours. */
@@ -110,7 +110,7 @@ function listen(client: Client, hearing: Hearing): void {
   client.on('error', (error: Error & { code?: unknown }) => {
     // A number: the server's own reason for hanging up (RFC 4253, section 11.1).
     if (hearing.asked !== 'nothing' && typeof error.code === 'number')
-      hearing.refusal ??= `hangs up: ${quoteServer(error.message)}`;
+      hearing.refusal ??= `hangs up: "${sayText(error.message)}"`;
   });
   client.on('banner', (message: string) => {
     hearing.message = message;
@@ -132,7 +132,7 @@ function refusalOrThrow(
     const known = fingerprint(expected ?? hostKey ?? '');
     throw new NodepoolError('host-key-changed', `${address} shows the host key ${other} instead of ${known}`);
   }
-  if (refusal !== null) return { why: message === '' ? refusal : `${refusal} and says ${quoteServer(message)}` };
+  if (refusal !== null) return { why: message === '' ? refusal : `${refusal} and says "${sayText(message)}"` };
   if (isNodepoolError(error)) throw error;
   const code = (error as { level?: unknown }).level === 'handshake' ? 'login-refused' : 'unreachable';
   throw new NodepoolError(code, `no SSH connection with ${address}: ${describeError(error)}`, { cause: error });

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { NodepoolError, type ErrorCode } from '../../lib/errors.ts';
 import { readRetryAfterMs } from '../../lib/retry-after.ts';
+import { sayText } from '../../lib/say-text.ts';
 import type { Answer } from './exchange.ts';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -13,8 +14,6 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   408: 'unavailable',
   429: 'throttled',
 };
-
-const MAX_REASON_LENGTH = 200;
 
 export interface FaultContext {
   /** `POST computer/doCreateItem at Jenkins https://jenkins.example.org/` */
@@ -31,7 +30,7 @@ export function toFault(answer: Answer, { what, secrets, now }: FaultContext): N
   const reason = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), reasonOf(answer));
   return new NodepoolError(
     codeOf(answer.status, retryAfterMs),
-    `${what} failed with ${answer.status}: ${toOneLine(reason)}`,
+    `${what} failed with ${answer.status}: ${sayText(reason)}`,
     { ...(retryAfterMs !== undefined && { retryAfterMs }) },
   );
 }
@@ -61,10 +60,4 @@ function pathOf(location: string): string {
   if (!URL.canParse(location, 'http://same')) return 'another address';
   const { origin, pathname } = new URL(location, 'http://same');
   return origin === 'http://same' ? pathname : `${origin}${pathname}`;
-}
-
-function toOneLine(text: string): string {
-  // Control characters would reach the operator's terminal.
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length <= MAX_REASON_LENGTH ? line : `${line.slice(0, MAX_REASON_LENGTH - 3)}...`;
 }

@@ -1,5 +1,6 @@
 /** What services write when something is wrong: JSON in several forms, HTML from proxies and Glance, plain text. */
 import { isRecord } from '../../../lib/json.ts';
+import { sayText } from '../../../lib/say-text.ts';
 
 const MAX_LENGTH = 300;
 /** Of a page that is not JSON no more than this is looked at. */
@@ -48,12 +49,8 @@ function readPage(text: string): string {
 }
 
 function toOneLine(text: string, secrets: readonly string[]): string {
-  // Control characters would reach the operator's terminal. Secrets go before the cut, which could leave half of one.
-  // Glance has line breaks of HTML even in JSON.
-  const line = blotOut(text, secrets)
-    .replaceAll(/(?:<br ?\/?>|[\s\p{Cc}])+/gu, ' ')
-    .trim();
-  return line.length <= MAX_LENGTH ? line : `${line.slice(0, MAX_LENGTH - 3)}...`;
+  // Secrets go before the cut, which could leave half of one. Glance has line breaks of HTML even in JSON.
+  return sayText(blotOut(text, secrets).replaceAll(/<br ?\/?>/g, ' '), MAX_LENGTH);
 }
 
 function blotOut(text: string, secrets: readonly string[]): string {

@@ -161,9 +161,9 @@ describe('the words of a fault', () => {
     expect(faultOf(400, content).text).toBe(text);
   });
 
-  it('are cut at 300 characters, and not at 299', () => {
+  it('are cut after 300 characters, and not before', () => {
     expect(faultOf(400, 'x'.repeat(300)).text).toBe('x'.repeat(300));
-    expect(faultOf(400, 'x'.repeat(301)).text).toBe(`${'x'.repeat(297)}...`);
+    expect(faultOf(400, 'x'.repeat(301)).text).toBe(`${'x'.repeat(300)}...`);
   });
 
   it('hold no secret, nor what a cut leaves of one', () => {
