@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { checkCron } from '../lib/cron.ts';
 import { describeError } from '../lib/errors.ts';
 import { nearName } from '../lib/near-name.ts';
+import { LONGEST_NAME, oneLineFault } from '../lib/one-line.ts';
 import { templateFields } from '../lib/template.ts';
 import { checkHost } from './addresses.ts';
 
@@ -38,13 +39,10 @@ export const text = z.string().min(1);
 
 export const host = checked(text, checkHost);
 
-/** The width of the columns that hold names; nothing that is looked into is longer. */
-const MAX_LENGTH = 255;
-const shortText = text.max(MAX_LENGTH);
+/** Nothing that is looked into is longer. */
+const shortText = text.max(LONGEST_NAME);
 
-export const name = checked(shortText, (value) =>
-  /[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) ? 'holds a line break or control character; remove it' : null,
-);
+export const name = checked(shortText, (value) => oneLineFault(value, LONGEST_NAME));
 
 /** Timers count milliseconds in 31 bits; this is the largest round number of seconds below. */
 const MAX_SECONDS = 2_000_000;

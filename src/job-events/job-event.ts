@@ -13,6 +13,7 @@
  */
 
 import { isRecord, parseJson } from '../lib/json.ts';
+import { LONGEST_NAME } from '../lib/one-line.ts';
 
 /** What a publisher tells of one build. Texts are printable and not longer than {@link LONGEST_NAME}. */
 export interface JobEvent {
@@ -31,9 +32,6 @@ export const UNKNOWN_BRANCH = 'unknown_branch';
 
 /** A real one has a few KiB; what is longer than this is not worth the memory. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
-
-/** Our columns, and the file names that Jenkins makes of its names, hold no more. */
-const LONGEST_NAME = 255;
 
 const KINDS: ReadonlyMap<string, JobEvent['kind']> = new Map([
   ['onStarted', 'started'],
@@ -82,7 +80,7 @@ function readBranch({ parameters }: JsonObject): string {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Jenkins itself allows no control characters in names. */
+/** Jenkins itself allows no control characters in names, and the files that it names after them no more characters. */
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME && !/\p{Cc}/u.test(value);
 }

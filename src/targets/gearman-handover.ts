@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Submission } from '../gearman/jobs.ts';
 import { isRecord, parseJson } from '../lib/json.ts';
+import { LONGEST_NAME, oneLineFault } from '../lib/one-line.ts';
 import { sayText } from '../lib/say-text.ts';
 import { NodepoolError } from '../lib/errors.ts';
 
@@ -54,5 +55,5 @@ function idOf(parts: readonly string[]): string {
 
 /** Whether it can be part of the name of a function, and fits into its column. */
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= 255 && /^[^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(value);
+  return typeof value === 'string' && oneLineFault(value, LONGEST_NAME) === null;
 }

@@ -330,6 +330,14 @@ providers:
     ]);
   });
 
+  it('takes names on one line, and no others', () => {
+    const named = (name: string): string[] =>
+      sentences(checkText(`providers: [{ name: "${name}", max-servers: 1 }]`).problems);
+
+    expect(named('a b')).toEqual([]);
+    expect(named('a\\nb')).toEqual(['FILE:1:21: providers[0].name: must be one line without control characters']);
+  });
+
   it('takes meta entries of 255 characters, but not of 256', () => {
     const withMeta = (length: number): string[] =>
       sentences(
