@@ -1,6 +1,7 @@
 /** Reads a text file of sensible size, or says in one sentence why not. */
 import { readFileSync, statSync } from 'node:fs';
 import { describeError } from '../lib/errors.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 
 /** Ten times the largest configuration known: anything above was given by mistake. */
 const MAX_BYTES = 2 * 1024 * 1024;
@@ -45,6 +46,5 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 function refusalOf(error: unknown): string {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return REFUSALS[code ?? ''] ?? `cannot be read: ${describeError(error)}`;
+  return REFUSALS[systemErrorCode(error) ?? ''] ?? `cannot be read: ${describeError(error)}`;
 }

@@ -26,9 +26,3 @@ export function fileError(error: unknown, what: string): unknown {
   if (isNodepoolError(error) || code === null) return error;
   return new NodepoolError(CODES[code] ?? 'command-failed', `${what}: ${fileErrorReason(error)}`, { cause: error });
 }
-
-/** For reads of what may be gone. */
-export function nullWhenMissing(error: unknown): null {
-  if (systemErrorCode(error) === 'ENOENT') return null;
-  throw error;
-}

@@ -8,9 +8,9 @@ import { dirname, join, resolve } from 'node:path';
 import { NodepoolError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import type { Random } from '../lib/random.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { nullWhenMissing, systemErrorCode } from '../lib/system-error.ts';
 import type { DiskImagesSettings, ImagesDirectory } from './disk-images.ts';
-import { fileErrorReason, nullWhenMissing } from './file-errors.ts';
+import { fileErrorReason } from './file-errors.ts';
 
 export const MARKER = '.nodepool-images';
 

@@ -5,7 +5,7 @@ import type { Environment } from '../config/state-directory.ts';
 import { NodepoolError } from '../lib/errors.ts';
 import { builderArguments } from './builder-command.ts';
 import type { BuildOrder } from './disk-images.ts';
-import { nullWhenMissing } from './file-errors.ts';
+import { nullWhenMissing } from '../lib/system-error.ts';
 import { findSource, qemuName, type FormatPlan } from './formats.ts';
 import type { QemuImg } from './qemu-img.ts';
 import { runLogged, type LoggedPlace } from './run-logged.ts';

@@ -1,7 +1,7 @@
 import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BuildName } from './disk-images.ts';
-import { nullWhenMissing } from './file-errors.ts';
+import { nullWhenMissing } from '../lib/system-error.ts';
 import { outputPath } from './remove-build.ts';
 import { manifestPath, type Site } from './site.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { doomedName, stemOf, workingName } from './build-paths.ts';
 import { OUTPUT_VARIABLE } from './builder-command.ts';
 import type { BuildName } from './disk-images.ts';
-import { nullWhenMissing } from './file-errors.ts';
+import { nullWhenMissing } from '../lib/system-error.ts';
 import { endNotedGroup } from './process-group.ts';
 import { filesOf, manifestPath, PROCESS_FILE, type Site } from './site.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describeError } from '../lib/errors.ts';
 import { buildOfWorkingName, DOOMED } from './build-paths.ts';
 import type { BuildName } from './disk-images.ts';
-import { nullWhenMissing } from './file-errors.ts';
+import { nullWhenMissing } from '../lib/system-error.ts';
 import { removeWork } from './remove-build.ts';
 import { BUILD_FILE, type Site } from './site.ts';
 

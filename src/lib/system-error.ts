@@ -10,3 +10,9 @@ export function systemErrorReason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return /^E[A-Z0-9]+: ([^,]+)/.exec(text)?.[1] ?? text;
 }
+
+/** For reads of what may be gone. */
+export function nullWhenMissing(error: unknown): null {
+  if (systemErrorCode(error) === 'ENOENT') return null;
+  throw error;
+}

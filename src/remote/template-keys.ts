@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, NodepoolError } from '../lib/errors.ts';
+import { nullWhenMissing } from '../lib/system-error.ts';
 import { openSshPublicKey, type KeyMaker } from './key-pair.ts';
 
 /** Key pairs for template servers without a configured one: a file for each, so that a restarted daemon goes on with it. */
@@ -46,7 +47,8 @@ export function createTemplateKeys({ directory, keys }: TemplateKeysDeps): Templ
     path,
     prepare: async (record) => {
       try {
-        return { publicKey: publicHalf((await textOrNull(path(record))) ?? (await make(record))) };
+        const privateKey = await readFile(path(record), 'utf8').catch(nullWhenMissing);
+        return { publicKey: publicHalf(privateKey ?? (await make(record))) };
       } catch (error) {
         const message = `the key of a template server in ${path(record)} cannot be used: ${describeError(error)}`;
         throw new NodepoolError('config', message, { cause: error });
@@ -57,7 +59,7 @@ export function createTemplateKeys({ directory, keys }: TemplateKeysDeps): Templ
       await rm(join(directory, `${TEMPORARY}${record}`), { force: true });
     },
     records: async () => {
-      const names = await readdir(directory).catch(nothingWhenMissing);
+      const names = await readdir(directory).catch(nullWhenMissing);
       return (names ?? []).filter((name) => !name.startsWith(TEMPORARY)).sort();
     },
   };
@@ -77,13 +79,4 @@ async function writeSecret(path: string, text: string): Promise<void> {
 
 function publicHalf(privateKey: string): string {
   return openSshPublicKey(createPublicKey(privateKey));
-}
-
-async function textOrNull(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(nothingWhenMissing);
-}
-
-function nothingWhenMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null;
-  throw error;
 }

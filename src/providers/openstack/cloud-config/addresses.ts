@@ -1,4 +1,5 @@
 /** Addresses of services in the settings of a cloud. */
+import { isHttpAddress } from '../../../lib/http-address.ts';
 import type { EndpointInterface, ServiceAccess, ServiceName } from '../access.ts';
 import { authText, type CloudSettings } from './auth.ts';
 import { missing, wrong } from './origin.ts';
@@ -49,6 +50,6 @@ function addressOf({ settings, origin }: CloudSettings, key: string, template: s
     throw wrong(origin, key, 'has the region in it but none is chosen; set region-name at the provider');
   }
   const address = template.replaceAll('{region_name}', region ?? '');
-  if (URL.canParse(address) && /^https?:/i.test(address)) return address;
+  if (isHttpAddress(address)) return address;
   throw wrong(origin, key, 'is not an address that begins with http:// or https://; correct it');
 }
