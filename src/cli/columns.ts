@@ -3,7 +3,7 @@
  * `image-columns.ts`. Nodes are sorted as the original sorts them, by provider and label, then by id.
  */
 import type { NodeRecord, ServerSlot, SubnodeRecord } from '../lifecycle/records.ts';
-import { fingerprint } from './output/fingerprint.ts';
+import { sha256Fingerprint } from '../remote/ssh/host-key.ts';
 import { toObjects, type Column } from './output/listing.ts';
 import { ageInSeconds, formatTime } from './output/time.ts';
 
@@ -19,7 +19,7 @@ export const HOST_KEY: Column<ServerSlot> = {
 export const FINGERPRINT: Column<ServerSlot> = {
   title: 'Host key fingerprint',
   key: 'host_key_fingerprint',
-  value: ({ hostKey }) => (hostKey === null ? null : fingerprint(hostKey)),
+  value: ({ hostKey }) => (hostKey === null ? null : sha256Fingerprint(hostKey)),
 };
 
 /** @param now epoch milliseconds; ages are whole seconds. */

@@ -18,11 +18,16 @@ export function hostKeyText(key: Buffer): string {
   return `${type} ${key.toString('base64')}`;
 }
 
-/** `TYPE SHA256:...`, as ssh and ssh-keygen show keys. */
-export function fingerprint(hostKey: string): string {
-  const [type = '', base64 = ''] = hostKey.split(' ');
+/** The fingerprint of a host key written `TYPE BASE64`, as ssh and ssh-keygen show it: `SHA256:...`. */
+export function sha256Fingerprint(hostKey: string): string {
+  const [, base64 = ''] = hostKey.split(' ');
   const hash = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('base64');
-  return `${type} SHA256:${hash.replace(/=+$/, '')}`;
+  return `SHA256:${hash.replace(/=+$/, '')}`;
+}
+
+/** `TYPE SHA256:...` */
+export function describeHostKey(hostKey: string): string {
+  return `${hostKey.split(' ', 1)[0] ?? ''} ${sha256Fingerprint(hostKey)}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { AnyAuthMethod, AuthenticationType, Client } from 'ssh2';
 import { describeError, isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import { sayText } from '../../lib/say-text.ts';
 import { Connection, type Refusal } from './connection.ts';
-import { fingerprint, hostKeyAlgorithms, hostKeyText } from './host-key.ts';
+import { describeHostKey, hostKeyAlgorithms, hostKeyText } from './host-key.ts';
 import { patiently, type Patience } from './patience.ts';
 import { Signer, type PrivateKey } from './signer.ts';
 
@@ -128,8 +128,8 @@ function refusalOrThrow(
   { address, expected, error }: Failure,
 ): Refusal {
   if (foreignKey !== null) {
-    const other = fingerprint(foreignKey);
-    const known = fingerprint(expected ?? hostKey ?? '');
+    const other = describeHostKey(foreignKey);
+    const known = describeHostKey(expected ?? hostKey ?? '');
     throw new NodepoolError('host-key-changed', `${address} shows the host key ${other} instead of ${known}`);
   }
   if (refusal !== null) return { why: message === '' ? refusal : `${refusal} and says "${sayText(message)}"` };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fingerprint, hostKeyAlgorithms, hostKeyText } from '../../../../src/remote/ssh/host-key.ts';
+import { describeHostKey, hostKeyAlgorithms, hostKeyText } from '../../../../src/remote/ssh/host-key.ts';
 
 // Made by ssh-keygen, as the fingerprint.
 const ED25519 = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFjssFWrQY6Kpp+/+HjaSVo1hRmkTEnj9iZ9yrGnMYe6';
@@ -10,9 +10,9 @@ describe('hostKeyText', () => {
   });
 });
 
-describe('fingerprint', () => {
+describe('describeHostKey', () => {
   it('is the one that ssh-keygen shows', () => {
-    expect(fingerprint(ED25519)).toBe('ssh-ed25519 SHA256:HlNwVxguv8qUIm/PvDFb2ayHxyLJKKD7WjskEyRUcK4');
+    expect(describeHostKey(ED25519)).toBe('ssh-ed25519 SHA256:HlNwVxguv8qUIm/PvDFb2ayHxyLJKKD7WjskEyRUcK4');
   });
 });
 
