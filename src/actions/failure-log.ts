@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { buildRetryDelayMs, launchRetryDelayMs, providerRetryDelayMs } from '../lifecycle/limits.ts';
 import type { FailurePlace, FailureRecord } from '../lifecycle/records.ts';
+import { placeKey } from '../planning/places.ts';
 import type { Store } from '../store/store.ts';
 
 export interface FailureLog {
@@ -66,8 +67,4 @@ export function createFailureLog({ store, clock }: { store: Store; clock: Clock 
       return isQuiet(key) ? (quiets.get(key)?.error ?? null) : null;
     },
   };
-}
-
-function placeKey({ kind, provider, image, az }: FailurePlace): string {
-  return JSON.stringify([kind, provider, image, az]);
 }

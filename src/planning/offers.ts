@@ -9,6 +9,7 @@ import { diskImageOf } from './images-in-use.ts';
 import { countPlaces } from './ledger.ts';
 import { describeRest, isFailing, isResting, launchPlace, providerPlace } from './places.ts';
 import { estimate, type Order } from './quota.ts';
+import { zonesOf } from './zones.ts';
 
 /** The servers of one node. */
 export function orderOf({ image, subnodes }: LabelConfig, provider: string): Order {
@@ -30,15 +31,11 @@ export function findObstacle(draft: Draft, label: LabelConfig, { provider, image
   if (unknown !== null) return unknown;
   const whole = isResting(draft, providerPlace(provider));
   if (whole !== null) return describeRest('tried', whole);
-  const rests = zonesOf(config).map((az) => isResting(draft, launchPlace({ provider, az }, label.image)));
+  const rests = zonesOf(draft, provider).map((az) => isResting(draft, launchPlace({ provider, az }, label.image)));
   const [first] = rests;
   return first !== undefined && first !== null && rests.every((rest) => rest !== null)
     ? describeRest('tried', first)
     : null;
-}
-
-function zonesOf({ availabilityZones }: ProviderConfig): readonly (string | null)[] {
-  return availabilityZones.length === 0 ? [null] : availabilityZones;
 }
 
 /** Only who acts on a cloud knows it; the provider of another daemon is supplied without. */
@@ -83,12 +80,10 @@ export function sumCosts(draft: Draft, nodes: readonly NodeRecord[]): Amounts {
  * lacks least comes first; as long as what comes free there is kept, that stays so.
  */
 export function hopefulProviders(draft: Draft, label: LabelConfig, images: ImageChoice): readonly string[] {
-  const { config } = draft.world;
   const movable = sumMovable(draft);
   const hopeful = label.providers.flatMap((provider) => {
     if (findObstacle(draft, label, { provider, images }) !== null) return [];
-    if (zonesOf(config.providers.get(provider)!).some((az) => isFailing(draft, { provider, az, image: label.image })))
-      return [];
+    if (zonesOf(draft, provider).some((az) => isFailing(draft, { provider, az, image: label.image }))) return [];
     const left = draft.ledgers().get(provider)?.left ?? NOTHING;
     const cost = nodeCost(draft, label, provider);
     if (countFitting(add(left, movable.get(provider) ?? NOTHING), cost) === 0) return [];

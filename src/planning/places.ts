@@ -23,6 +23,12 @@ export function providerPlace(provider: string): FailurePlace {
   return { kind: 'provider', provider, image: null, az: null };
 }
 
+/** The same for the same place. */
+export function placeKey({ kind, provider, image, az }: FailurePlace): string {
+  return JSON.stringify([kind, provider, image, az]);
+}
+
+/** Compares the parts: it is asked for each label, provider and zone, and making keys would take longer. */
 function findFailure(draft: Draft, place: FailurePlace): FailureRecord | null {
   const isSame = (other: FailurePlace): boolean =>
     other.kind === place.kind &&
@@ -52,7 +58,7 @@ export function describeRest(what: string, { retryAt, count, lastError }: Failur
  * launches that were under way together fail together and say the same thing once.
  */
 export function planFailure(draft: Draft, place: FailurePlace): boolean {
-  const key = [place.kind, place.provider, place.image, place.az].join('/');
+  const key = placeKey(place);
   if (draft.countedFailures.has(key) || isResting(draft, place) !== null) return false;
   draft.countedFailures.add(key);
   return true;

@@ -39,10 +39,15 @@ export function chooseZones(draft: Draft, grant: Grant, order: Order): (string |
   return chosen;
 }
 
+/** Those of a provider that nodes may be in; null: the cloud's choice. */
+export function zonesOf(draft: Draft, provider: string): readonly (string | null)[] {
+  const zones = draft.world.config.providers.get(provider)?.availabilityZones ?? [];
+  return zones.length === 0 ? [null] : zones;
+}
+
 function openZones(draft: Draft, provider: string, { image, ordered }: Order): Zone[] {
-  const configured = draft.world.config.providers.get(provider)?.availabilityZones ?? [];
-  const names = configured.length === 0 ? [null] : configured;
-  const placed = configured.length < 2 ? [] : [...draft.world.nodes, ...ordered];
+  const names = zonesOf(draft, provider);
+  const placed = names.length < 2 ? [] : [...draft.world.nodes, ...ordered];
   return names
     .filter((az) => isResting(draft, launchPlace({ provider, az }, image)) === null)
     .map((az) => ({
