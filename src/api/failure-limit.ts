@@ -1,5 +1,6 @@
 /** Keeps an address that tries ever other wrong tokens from having each of them looked up. */
 import type { Clock } from '../lib/clock.ts';
+import { dropOldest } from './drop-oldest.ts';
 
 const WINDOW_MS = 60_000;
 const MOST_FAILURES = 20;
@@ -34,7 +35,6 @@ export class FailureLimit {
   #open(address: string): void {
     this.#windows.delete(address);
     this.#windows.set(address, { since: this.#clock.now(), failures: 1 });
-    const [oldest] = this.#windows.keys();
-    if (this.#windows.size > MOST_ADDRESSES && oldest !== undefined) this.#windows.delete(oldest);
+    dropOldest(this.#windows, MOST_ADDRESSES);
   }
 }

@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts';
 import { createAuthentication } from './authentication.ts';
 import type { Middleware } from './environment.ts';
 import { HttpError, retryAfter } from './http-error.ts';
+import { COMMON_HEADERS } from './http-server.ts';
 import { RateLimit } from './rate-limit.ts';
 
 const MOST_BODY_BYTES = 64 * 1024;
@@ -66,9 +67,7 @@ export const limitBody: Middleware = async (c, next) => {
   }
 };
 
-/** Answers say what they are, and are kept by nobody. */
 export const setHeaders: Middleware = async (c, next) => {
-  c.header('X-Content-Type-Options', 'nosniff');
-  c.header('Cache-Control', 'no-store');
+  for (const [name, value] of Object.entries(COMMON_HEADERS)) c.header(name, value);
   await next();
 };

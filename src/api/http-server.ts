@@ -115,7 +115,8 @@ function answerUnreadable(error: unknown): Response {
   return Response.json(bodyOf(answer), { status: ERROR_STATUS[answer.code], headers: COMMON_HEADERS });
 }
 
-const COMMON_HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' };
+/** Answers say what they are, and are kept by nobody. */
+export const COMMON_HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' };
 
 function answerPlain(outgoing: ServerResponse, error: HttpError): void {
   const headers = { ...COMMON_HEADERS, 'Content-Type': 'application/json', Connection: 'close' };

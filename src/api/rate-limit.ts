@@ -1,5 +1,6 @@
 /** Limits how often each token is used: a bucket per token that fills steadily and holds two seconds' worth. */
 import type { Clock } from '../lib/clock.ts';
+import { dropOldest } from './drop-oldest.ts';
 
 const BURST_SECONDS = 2;
 /** Tokens whose buckets are remembered; one that is forgotten begins with a full one. */
@@ -43,8 +44,7 @@ export class RateLimit {
 
   #open(tokenId: number, bucket: Bucket): Bucket {
     this.#buckets.set(tokenId, bucket);
-    const [oldest] = this.#buckets.keys();
-    if (this.#buckets.size > MOST_BUCKETS && oldest !== undefined) this.#buckets.delete(oldest);
+    dropOldest(this.#buckets, MOST_BUCKETS);
     return bucket;
   }
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { REVOKED_WORKS_MS } from '../requests/tokens.ts';
 import type { Store, TokenRecord } from '../store/store.ts';
+import { dropOldest } from './drop-oldest.ts';
 
 /** Secrets are random: one that nobody has now will be nobody's later. */
 const KEEP_UNKNOWN_MS = 60_000;
@@ -76,7 +77,6 @@ export class TokenCache {
   #remember(hash: string, entry: Entry): void {
     this.#entries.delete(hash);
     this.#entries.set(hash, entry);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > MOST_ENTRIES && oldest !== undefined) this.#entries.delete(oldest);
+    dropOldest(this.#entries, MOST_ENTRIES);
   }
 }
