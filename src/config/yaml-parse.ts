@@ -6,18 +6,12 @@
  */
 import { Composer, Lexer, Parser, type CST, type Document, type Tags } from 'yaml';
 import { YAML_SENTENCES } from './yaml-sentences.ts';
+import { explainErrors, type SyntaxProblem } from './yaml-slips.ts';
 
 /** Real configurations nest six levels deep; each takes the parser one or two. */
 const MAX_DEPTH = 100;
 /** A real file of a thousand lines has eight thousand. */
 const MAX_TOKENS = 250_000;
-/** One slip often causes several errors in a row; the first ones tell. */
-const MAX_ERRORS = 20;
-
-export interface SyntaxProblem {
-  readonly offset: number;
-  readonly message: string;
-}
 
 export type ParsedYaml = { readonly document: Document } | { readonly problems: readonly SyntaxProblem[] };
 
@@ -33,9 +27,8 @@ export function parseYaml(text: string): ParsedYaml {
     logLevel: 'error',
   }).compose(tokens.tokens, true, text.length);
   if (!document) return { problems: [{ offset: 0, message: YAML_SENTENCES.IMPOSSIBLE }] };
-  const problems = [...document.errors, ...document.warnings]
-    .slice(0, MAX_ERRORS)
-    .map(({ code, pos }) => ({ offset: pos[0], message: YAML_SENTENCES[code] }));
+  const errors = [...document.errors, ...document.warnings];
+  const problems = errors.length > 0 ? [...explainErrors(text, tokens.tokens, errors)] : [];
   if (second) problems.push({ offset: second.range[0], message: YAML_SENTENCES.MULTIPLE_DOCS });
   return problems.length > 0 ? { problems } : { document };
 }

@@ -55,7 +55,7 @@ describe('the database alone', () => {
       ':1:10: dburi: is not a database address',
     ],
     ['an address of the wrong type', 'dburi: [a]', ':1:8: dburi: is not a text'],
-    ['a syntax error around it', '{ dburi: a', 'a closing quote, bracket, comma or colon is missing'],
+    ['a syntax error around it', '{ dburi: a', 'a [ or { is opened here but not closed'],
   ])('is refused in one sentence for %s', async (_name, yaml, sentence) => {
     const error = await loadDatabase(options(yaml)).catch((thrown: unknown) => thrown);
 

@@ -181,7 +181,7 @@ const FAULTS = [
   {
     fixture: 'open-quote.yaml',
     reports: 'a quote that is never closed',
-    problems: ['FILE:3:1: a closing quote, bracket, comma or colon is missing; add it'],
+    problems: ['FILE:1:8: a quote is opened here but not closed; add the closing one'],
   },
   {
     fixture: 'problem-in-merged-map.yaml',

@@ -144,7 +144,7 @@ describe('a file that cannot be used is refused, with the line', () => {
     [
       'a bracket is open',
       `clouds:\n  a: { auth: { password: ${SECRET} }\n`,
-      '3:1: the indentation does not fit the lines around; line it up with the entries it belongs to',
+      '2:6: a [ or { is opened here but not closed; add the ] or }, and indent all lines up to it',
     ],
     [
       'a key is given twice',
