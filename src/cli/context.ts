@@ -74,7 +74,7 @@ export interface CliContext {
   onInterrupt(listener: () => void): () => void;
   /** Finds, reads and checks the configuration. Throws `config` errors. */
   loadConfig(files: ConfigFiles): Promise<Config>;
-  /** Reads the configuration and reports on it. Throws only when the file cannot be found or read. */
+  /** Reads the configuration and reports on it, with the files it names that are not here. Throws only when the file cannot be found or read. */
   checkConfig(files: ConfigFiles): Promise<ConfigReport>;
   /** JSON Schema of the configuration file. */
   configSchema(): Promise<unknown>;

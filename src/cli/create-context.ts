@@ -42,8 +42,8 @@ export function createContext({ env, home, cwd, isAlive, ...outside }: Outside):
       return loadConfig(options).config;
     },
     checkConfig: async (files) => {
-      const [options, { checkConfig }] = await Promise.all([locate(files), import('../config/load.ts')]);
-      const { problems, warnings } = checkConfig(options);
+      const [options, { checkConfigHere }] = await Promise.all([locate(files), import('../config/missing-files.ts')]);
+      const { problems, warnings } = checkConfigHere(options);
       return { file: options.path, problems, warnings };
     },
     configSchema: async () => (await import('../config/schema.ts')).configSchema(),

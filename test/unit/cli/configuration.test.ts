@@ -19,6 +19,19 @@ providers:
 targets: [{ name: zuul }]
 `;
 
+const NAMING_FILES = `\
+elements-dir: /nope
+script-dir: scripts
+labels: [{ name: small, image: ubuntu, ready-script: ready.sh, providers: [{ name: cloud }] }]
+providers:
+  - { name: cloud, max-servers: 5, images: [
+    # Two files.
+    { name: ubuntu, base-image: Ubuntu, setup: setup.sh, private-key: /nope/key, min-ram: 1024 }] }
+targets: [{ name: zuul }]
+`;
+
+const adviceOn = (kind: string): string => `correct the name or add the ${kind}, unless it is on another host`;
+
 let directory: string;
 let file: string;
 
@@ -45,6 +58,14 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   };
   const { stdout: _stdout, stderr: _stderr, ...context } = createContext(outside);
   return runCli(args, context);
+}
+
+/** What `config-validate` warns of in a valid file: line, key and sentence. */
+async function warnings(...args: readonly string[]): Promise<string[]> {
+  const { code, stdout } = await run([...args, '-c', file, 'config-validate', '-o', 'json']);
+  expect(code).toBe(0);
+  const { problems } = JSON.parse(stdout) as { problems: Record<string, string>[] };
+  return problems.map(({ line, path, message }) => `${line} ${path}: ${message}`);
 }
 
 /** Changes the embedded database by hand, as an operator may. */
@@ -96,6 +117,37 @@ describe('config-validate', () => {
       stdout: expect.stringMatching(/\| warning +\| [^]*\.yaml is valid\.\n$/) as string,
       stderr: '',
     });
+  });
+
+  it('warns of files that are not here, with their keys, and exits with 0', async () => {
+    writeFileSync(file, NAMING_FILES);
+    mkdirSync(join(directory, 'scripts'));
+    expect(await warnings()).toEqual([
+      `1 elements-dir: there is no directory /nope that can be seen here; ${adviceOn('directory')}`,
+      `3 labels[0].ready-script: there is no file ${directory}/scripts/ready.sh that can be seen here; ${adviceOn('file')}`,
+      `7 providers[0].images[0].setup: there is no file ${directory}/scripts/setup.sh that can be seen here; ${adviceOn('file')}`,
+      `7 providers[0].images[0].private-key: there is no file /nope/key that can be seen here; ${adviceOn('file')}`,
+    ]);
+  });
+
+  it('warns of a script-dir that is not here once, and not of each script', async () => {
+    writeFileSync(file, NAMING_FILES);
+    expect((await warnings()).slice(1, 3)).toEqual([
+      `2 script-dir: there is no directory ${directory}/scripts that can be seen here; ${adviceOn('directory')}`,
+      expect.stringMatching(/^7 \S+\.private-key: /),
+    ]);
+  });
+
+  it('does not warn of files that are here, nor of any in a rehearsal or on the fake cloud', async () => {
+    writeFileSync(file, NAMING_FILES);
+    mkdirSync(join(directory, 'scripts'));
+    expect(await warnings('--fake')).toEqual([]);
+    for (const name of ['ready.sh', 'setup.sh', 'key']) writeFileSync(join(directory, 'scripts', name), '');
+    const there = NAMING_FILES.replace('/nope/key', join(directory, 'scripts/key')).replace('/nope', directory);
+    writeFileSync(file, there);
+    expect(await warnings()).toEqual([]);
+    writeFileSync(file, there.replace('max-servers', 'driver: fake, max-servers').replaceAll('.sh', '.py'));
+    expect(await warnings()).toEqual([]);
   });
 
   it('of a missing file is one sentence', async () => {
