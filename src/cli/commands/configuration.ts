@@ -21,8 +21,15 @@ export async function validateConfig(session: Session, { output }: OutputOptions
     (findings.length === 0 ? '' : drawListing(FINDING_COLUMNS, findings)) + (isValid ? `${file} is valid.\n` : '');
   session.print(await renderResult(output, value, draw));
   if (isValid) return;
+  throw new NodepoolError('config', describeRefusal(problems));
+}
+
+/** The secrets stand in a file of their own, and either may be the one that is wrong. */
+function describeRefusal(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
-  throw new NodepoolError('config', `${file} has ${count}; the daemon does not accept it`);
+  const [first, ...others] = new Set(problems.map(({ file }) => file));
+  if (others.length === 0) return `${first} has ${count}; the daemon does not accept it`;
+  return `${[first, ...others].join(' and ')} have ${count}; the daemon does not accept them`;
 }
 
 interface Finding extends Problem {

@@ -90,6 +90,24 @@ describe('config-validate', () => {
     expect(stdout).not.toContain('is valid');
   });
 
+  it.each([
+    ['that is not there', null],
+    ['with a wrong section', '[databse]\n'],
+  ])('names the file with the secrets when it is the one %s', async (_, text) => {
+    writeFileSync(file, VALID);
+    const secure = join(directory, 'secure.conf');
+    if (text !== null) writeFileSync(secure, text);
+    const { code, stderr } = await run(['-c', file, '-s', secure, 'config-validate']);
+    expect([code, stderr]).toEqual([1, `nodepool: ${secure} has one problem; the daemon does not accept it\n`]);
+  });
+
+  it('names both files when both have problems', async () => {
+    writeFileSync(file, VALID.replace('max-servers', 'max-server'));
+    const { stderr } = await run(['-c', file, '-s', join(directory, 'nope.conf'), 'config-validate']);
+    const files = `${file} and ${join(directory, 'nope.conf')}`;
+    expect(stderr).toBe(`nodepool: ${files} have 3 problems; the daemon does not accept them\n`);
+  });
+
   it('gives machines the same with its verdict', async () => {
     writeFileSync(file, VALID.replace('max-servers: 5', 'max-servers: many'));
     const { code, stdout } = await run(['-c', file, 'config-validate', '--output', 'json']);
