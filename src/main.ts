@@ -7,7 +7,7 @@ import type { Config } from './config/types.ts';
 import type { ApiStart } from './api-main.ts';
 import { startApiThread } from './api/api-thread.ts';
 import { locateConfig } from './config/locate.ts';
-import { removeRuntimeFile, writeRuntimeFile } from './config/runtime-file.ts';
+import { removeRuntimeFile, sweepRuntimeFiles, writeRuntimeFile } from './config/runtime-file.ts';
 import { ensureStateDirectory, stateDirectory } from './config/state-directory.ts';
 import { createConfigSource, type ConfigSource } from './config/watch.ts';
 import { createGearmanDemand } from './demand/gearman-demand.ts';
@@ -35,7 +35,7 @@ import { warnOfOldNode } from './process/node-version.ts';
 import { parseDaemonOptions, programName, type DaemonOptions } from './process/options.ts';
 import { logSettings, pidFilePath } from './process/paths.ts';
 import { writePidFile } from './process/pid-file.ts';
-import { isAlive, isNodepoold } from './process/process-table.ts';
+import { isDaemon } from './process/process-table.ts';
 import { createReleasers, type Releasers } from './process/releasers.ts';
 import { createServiceManager } from './process/service-manager.ts';
 import { listenForSignals } from './process/signals.ts';
@@ -155,10 +155,11 @@ function leaveTraces(options: DaemonOptions, { stateDir, source }: { stateDir: s
   const { pid } = process;
   const pidPath = pidFilePath(options, stateDir);
   if (pidPath !== null) {
-    const pidFile = writePidFile(pidPath, { pid, isDaemon: (other) => isAlive(other) && isNodepoold(other) });
+    const pidFile = writePidFile(pidPath, { pid, isDaemon });
     process.on('exit', () => pidFile.remove());
   }
   const { path: config } = source.current();
+  sweepRuntimeFiles(stateDir, isDaemon);
   process.on('exit', () => removeRuntimeFile(stateDir, pid));
   writeRuntimeFile(stateDir, { pid, config, secure: options.secure, fake: options.fake });
 }

@@ -18,7 +18,7 @@ export interface Outside extends Pick<
   /** The user's home directory, and the working directory: where clouds.yaml may be. */
   readonly home: string;
   readonly cwd: string;
-  /** Whether a process with this pid exists. */
+  /** Whether a daemon has this pid. */
   readonly isAlive: (pid: number) => boolean;
 }
 

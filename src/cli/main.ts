@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { systemErrorReason } from '../lib/system-error.ts';
-import { isAlive } from '../process/process-table.ts';
+import { isDaemon } from '../process/process-table.ts';
 import { readVersion } from '../process/version.ts';
 import type { TextStream } from './context.ts';
 import { createContext } from './create-context.ts';
@@ -47,7 +47,7 @@ const context = createContext({
   random: systemRandom,
   home: homedir(),
   cwd: process.cwd(),
-  isAlive,
+  isAlive: isDaemon,
   version: readVersion(),
   // Whoever ends a command otherwise wants it to clean up as well.
   onInterrupt: (listener) => {

@@ -1,5 +1,8 @@
-/** The note that a running daemon leaves in the state directory, so that the command line program finds it. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/**
+ * The notes that running daemons leave in the state directory, one each, so that the command line program finds them.
+ * One that was killed leaves its note behind; the next daemon takes it away.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, NodepoolError } from '../lib/errors.ts';
 import { isRecord } from '../lib/json.ts';
@@ -14,18 +17,19 @@ export interface RuntimeFile {
   readonly fake: boolean;
 }
 
-const NAME = 'daemon.json';
+/** Of a note, or of one that was never finished. */
+const NAME = /^daemon-([1-9]\d{0,9})\.json(\.new)?$/;
 
-/** The running daemon's note; null when there is none, or its daemon is gone. */
-export function readRuntimeFile(directory: string, isAlive: (pid: number) => boolean): RuntimeFile | null {
-  const note = readNote(directory);
-  return note && isAlive(note.pid) ? note : null;
+/** The notes of the daemons that are alive, in the order of their pids. */
+export function readRuntimeFiles(directory: string, isAlive: (pid: number) => boolean): readonly RuntimeFile[] {
+  const pids = notedPids(directory).filter(isAlive);
+  return pids.map((pid) => readNote(noteOf(directory, pid))).filter((note) => note !== null);
 }
 
-/** Replaces the note in one step. Error: `config`, when the directory cannot be written. */
+/** Writes the note in one step. Error: `config`, when the directory cannot be written. */
 export function writeRuntimeFile(directory: string, note: RuntimeFile): void {
-  const path = join(directory, NAME);
-  const draft = `${path}.${note.pid}`;
+  const path = noteOf(directory, note.pid);
+  const draft = `${path}.new`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o750 });
     writeFileSync(draft, `${JSON.stringify(note, null, 2)}\n`);
@@ -42,22 +46,41 @@ export function writeRuntimeFile(directory: string, note: RuntimeFile): void {
   }
 }
 
-/** Takes the note back, unless another daemon has replaced it. Never throws. */
+/** Takes a daemon's note away. Never throws. */
 export function removeRuntimeFile(directory: string, pid: number): void {
-  if (readNote(directory)?.pid !== pid) return;
+  const path = noteOf(directory, pid);
   try {
-    rmSync(join(directory, NAME), { force: true });
+    for (const file of [path, `${path}.new`]) rmSync(file, { force: true });
   } catch {
     // A note that stays behind names a dead daemon, and is taken for none.
   }
 }
 
-function readNote(directory: string): RuntimeFile | null {
+/** Takes the notes of dead daemons away. Never throws. */
+export function sweepRuntimeFiles(directory: string, isAlive: (pid: number) => boolean): void {
+  for (const pid of notedPids(directory)) if (!isAlive(pid)) removeRuntimeFile(directory, pid);
+}
+
+function noteOf(directory: string, pid: number): string {
+  return join(directory, `daemon-${pid}.json`);
+}
+
+function notedPids(directory: string): number[] {
   try {
-    const note: unknown = JSON.parse(readFileSync(join(directory, NAME), 'utf8'));
+    const pids = readdirSync(directory).flatMap((name) => NAME.exec(name)?.slice(1, 2).map(Number) ?? []);
+    return [...new Set(pids)].sort((one, other) => one - other);
+  } catch {
+    // Missing, or not ours to read: as good as without notes.
+    return [];
+  }
+}
+
+function readNote(path: string): RuntimeFile | null {
+  try {
+    const note: unknown = JSON.parse(readFileSync(path, 'utf8'));
     return isNote(note) ? note : null;
   } catch {
-    // Missing, not ours to read, or damaged: as good as none.
+    // Taken back just now, not ours to read, or damaged: as good as none.
     return null;
   }
 }

@@ -14,6 +14,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether a nodepoold has this pid: that of one that has ended may be another program's by now. */
+export function isDaemon(pid: number): boolean {
+  return isAlive(pid) && isNodepoold(pid);
+}
+
 /**
  * Whether the live process `pid` is a nodepoold, judged by its command line. Where that cannot be read (no
  * /proc, or hidden from us) the answer is yes: refusing to start is the smaller harm than running twice.

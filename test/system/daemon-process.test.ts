@@ -1,7 +1,9 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -72,6 +74,15 @@ const says =
     msg.includes(message);
 const hasStarted = says('started');
 
+const noteOf = (pid: number): string => join(stateDir, `daemon-${pid}.json`);
+
+/** What the daemons have noted for the command line. */
+function notes(): { pid: number; config: string }[] {
+  // A start may fail before there is a state directory.
+  const names = existsSync(stateDir) ? readdirSync(stateDir).filter((name) => /^daemon-.*json/.test(name)) : [];
+  return names.map((name) => JSON.parse(readFileSync(join(stateDir, name), 'utf8')) as { pid: number; config: string });
+}
+
 interface Pool {
   readonly minReady?: number;
   /** Settings of the fake cloud. */
@@ -100,15 +111,12 @@ describe('nodepoold in the foreground', () => {
     const ready = (node: number) => daemon.logged(({ msg, node: id }) => msg === 'node ready' && id === node);
     await Promise.all([ready(1), ready(2), ready(3), ready(4)]);
     expect([...(await readyNodes())].sort()).toEqual(['multi-fake', 'multi-fake', 'nodepool-fake', 'nodepool-fake']);
-    expect(JSON.parse(readFileSync(join(stateDir, 'daemon.json'), 'utf8'))).toMatchObject({
-      pid: daemon.pid,
-      config: QUICK_START,
-    });
+    expect(notes()).toMatchObject([{ pid: daemon.pid, config: QUICK_START }]);
 
     daemon.kill('SIGTERM');
     expect(await daemon.ended).toMatchObject({ code: 0, stderr: '' });
     await daemon.logged(says('stopped'));
-    expect(existsSync(join(stateDir, 'daemon.json'))).toBe(false);
+    expect(notes()).toEqual([]);
   });
 
   it('goes on from the database at the next start', async () => {
@@ -121,6 +129,35 @@ describe('nodepoold in the foreground', () => {
     expect(await second.logged(({ lease }) => lease === 'supply')).toMatchObject({ msg: 'lease taken' });
     // The servers went with the first daemon: their nodes are given up and replaced.
     await second.logged(({ msg, label, node }) => msg === 'node ready' && label === 'multi-fake' && Number(node) > 4);
+  });
+
+  it('is found by the command line, whatever other daemons come and go', async () => {
+    const config = writeConfig();
+    const other = join(directory, 'other.yaml');
+    copyFileSync(config, other);
+    const first = start('-c', config);
+    await first.logged(hasStarted);
+    const second = start('-c', other);
+    await second.logged(hasStarted);
+    expect(await nodepool('list')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^nodepool: several daemons of this user run, with different configurations; [^\n]+\n$/,
+      ) as unknown,
+    });
+    second.kill('SIGKILL');
+    await second.ended;
+    expect(await nodepool('list')).toMatchObject({ code: 0, stderr: '' });
+    const third = start('-c', config);
+    await third.logged(hasStarted);
+    // With the note of the second, which could not take it back.
+    expect(notes().map(({ pid }) => pid)).toEqual(expect.not.arrayContaining([second.pid]));
+    expect(await nodepool('list')).toMatchObject({ code: 0, stderr: '' });
+    third.kill('SIGTERM');
+    await third.ended;
+    expect(await nodepool('list')).toMatchObject({ code: 0, stderr: '' });
+    expect(notes()).toMatchObject([{ pid: first.pid, config }]);
   });
 
   it('writes a pid file only where it was asked for one', async () => {
@@ -183,7 +220,7 @@ describe('nodepoold in the foreground', () => {
     daemon.kill('SIGTERM');
     expect(await daemon.ended).toMatchObject({ code: 143 });
     expect(existsSync(pidFile)).toBe(false);
-    expect(existsSync(join(stateDir, 'daemon.json'))).toBe(false);
+    expect(notes()).toEqual([]);
   });
 });
 
@@ -194,11 +231,11 @@ describe('nodepoold on a terminal', () => {
       const lines = createInterface({ input: terminal.stdout! })[Symbol.asyncIterator]();
       const { value } = (await lines.next()) as { value: string };
       expect(value).toMatch(/INFO.*nodepool: started version=/);
-      detached.push((JSON.parse(readFileSync(join(stateDir, 'daemon.json'), 'utf8')) as { pid: number }).pid);
+      detached.push(...notes().map(({ pid }) => pid));
     } finally {
       terminal.kill('SIGKILL');
     }
-    await file(join(stateDir, 'daemon.json'), 'gone');
+    for (const pid of detached) await file(noteOf(pid), 'gone');
   });
 });
 
@@ -218,11 +255,11 @@ describe('nodepoold without -d', () => {
       stdout: '',
       stderr: `nodepoold: another nodepoold runs as process ${pid} and holds the pid file ${pidFile}\n`,
     });
-    expect(JSON.parse(readFileSync(join(stateDir, 'daemon.json'), 'utf8'))).toMatchObject({ pid, config });
+    expect(notes()).toMatchObject([{ pid, config }]);
 
     process.kill(pid, 'SIGTERM');
     await file(pidFile, 'gone');
-    await file(join(stateDir, 'daemon.json'), 'gone');
+    await file(noteOf(pid), 'gone');
     expect(readFileSync(join(stateDir, 'nodepoold.log'), 'utf8')).toContain('"stopped"');
   });
 
@@ -307,6 +344,6 @@ describe('a start that fails', () => {
     expect(stderr).toMatch(sentence);
     expect(code).toBe(exitCode);
     expect(stderr + stdout).not.toContain('secret-word');
-    expect(existsSync(join(stateDir, 'daemon.json'))).toBe(false);
+    expect(notes()).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -207,10 +207,11 @@ describe('the configuration', () => {
   it('is that of the daemon that runs for this user, with the database of its rehearsal', async () => {
     writeFileSync(file, VALID);
     const note = { pid: 4711, config: file, secure: null, fake: true };
-    writeFileSync(join(directory, 'daemon.json'), JSON.stringify(note));
+    const path = join(directory, 'daemon-4711.json');
+    writeFileSync(path, JSON.stringify(note));
     const { code, stderr } = await run(['--debug', 'list']);
     expect([code, stderr]).toEqual([0, expect.stringMatching(/database=\S*\/rehearsal-[0-9a-f]{8}\.sqlite\n/)]);
-    writeFileSync(join(directory, 'daemon.json'), JSON.stringify({ ...note, pid: 4712 }));
+    renameSync(path, join(directory, 'daemon-4712.json'));
     expect((await run(['list'])).code).toBe(1);
   });
 

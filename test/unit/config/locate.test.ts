@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { locateConfig, type LocateOptions } from '../../../src/config/locate.ts';
 import {
-  readRuntimeFile,
+  readRuntimeFiles,
   removeRuntimeFile,
+  sweepRuntimeFiles,
   writeRuntimeFile,
   type RuntimeFile,
 } from '../../../src/config/runtime-file.ts';
@@ -75,6 +76,35 @@ describe('the configuration is looked for', () => {
         message:
           'no configuration is found: neither -c nor NODEPOOL_CONFIG is given, ' +
           '/nonexistent/etc/nodepool/nodepool.yaml does not exist, and no daemon of this user is running; name a file with -c',
+      }),
+    );
+  });
+
+  /** Where daemons run with these configurations, and one that was killed ran with another. */
+  function withDaemons(...notes: Partial<RuntimeFile>[]): LocateOptions {
+    const directory = aDirectory();
+    notes.forEach((note, index) => writeRuntimeFile(directory, { ...DAEMON, ...note, pid: index + 1 }));
+    writeRuntimeFile(directory, { ...DAEMON, config: '/srv/killed.yaml', pid: 99 });
+    return { root: '/nonexistent', isAlive: (pid) => pid < 99, env: { NODEPOOL_STATE_DIR: directory } };
+  }
+
+  it('at several running daemons that have the same one', () => {
+    expect(locateConfig(withDaemons({}, {}))).toEqual({
+      path: '/srv/pool.yaml',
+      securePath: '/srv/secure.conf',
+      fake: true,
+    });
+  });
+
+  it('by hand, where several daemons run with different ones', () => {
+    const others = [{ config: '/srv/other.yaml', secure: null, fake: false }, { fake: false }];
+
+    expect(() => locateConfig(withDaemons({}, ...others, {}))).toThrow(
+      expect.objectContaining({
+        code: 'config',
+        message:
+          'several daemons of this user run, with different configurations; say which one is meant: ' +
+          '-c /srv/pool.yaml -s /srv/secure.conf --fake, or -c /srv/other.yaml, or -c /srv/pool.yaml -s /srv/secure.conf',
       }),
     );
   });
@@ -163,41 +193,54 @@ describe('the embedded database', () => {
   });
 });
 
-describe("the running daemon's note", () => {
+describe("a running daemon's note", () => {
   it('is read back as it was written', () => {
     const directory = join(aDirectory(), 'state');
     writeRuntimeFile(directory, DAEMON);
 
-    expect(readRuntimeFile(directory, () => true)).toEqual(DAEMON);
-    expect(readdirSync(directory)).toEqual(['daemon.json']);
+    expect(readRuntimeFiles(directory, () => true)).toEqual([DAEMON]);
+    expect(readdirSync(directory)).toEqual(['daemon-42.json']);
   });
 
   it('is none when its daemon is gone, and when there is none', () => {
     const directory = aDirectory();
-    expect(readRuntimeFile(directory, () => true)).toBeNull();
+    expect(readRuntimeFiles(directory, () => true)).toEqual([]);
+    expect(readRuntimeFiles(join(directory, 'missing'), () => true)).toEqual([]);
     writeRuntimeFile(directory, DAEMON);
 
-    expect(readRuntimeFile(directory, () => false)).toBeNull();
+    expect(readRuntimeFiles(directory, () => false)).toEqual([]);
   });
 
   it.each(['', '{', '[]', 'null', '{"pid":-1}', JSON.stringify({ ...DAEMON, pid: '42' })])(
     'is none when it is damaged: %s',
     (text) => {
-      const directory = aDirectory({ 'daemon.json': text });
+      const directory = aDirectory({ 'daemon-42.json': text });
 
-      expect(readRuntimeFile(directory, () => true)).toBeNull();
+      expect(readRuntimeFiles(directory, () => true)).toEqual([]);
     },
   );
 
-  it('is taken back by its own daemon only', () => {
+  it('stands beside those of other daemons, and stays when they take theirs back', () => {
     const directory = aDirectory();
+    const other = { ...DAEMON, pid: 7 };
     writeRuntimeFile(directory, DAEMON);
+    writeRuntimeFile(directory, other);
 
-    removeRuntimeFile(directory, 43);
-    expect(readRuntimeFile(directory, () => true)).toEqual(DAEMON);
+    expect(readRuntimeFiles(directory, () => true)).toEqual([other, DAEMON]);
+    removeRuntimeFile(directory, 7);
+    expect(readRuntimeFiles(directory, () => true)).toEqual([DAEMON]);
+    removeRuntimeFile(directory, 7);
     removeRuntimeFile(directory, 42);
     expect(readdirSync(directory)).toEqual([]);
-    removeRuntimeFile(directory, 42);
+  });
+
+  it('is swept away when its daemon is gone, half written or not, and nothing else is', () => {
+    const kept = ['daemon-42.json', 'daemon-x.json', 'nodepoold.log'];
+    const gone = ['daemon-7.json', 'daemon-8.json.new'];
+    const directory = aDirectory(Object.fromEntries([...kept, ...gone].map((name) => [name, ''])));
+
+    sweepRuntimeFiles(directory, (pid) => pid === 42);
+    expect(readdirSync(directory).sort()).toEqual(kept);
   });
 
   it('that cannot be written is reported in one sentence', () => {

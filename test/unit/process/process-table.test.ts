@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { isAlive, isNodepoold, runsNodepoold } from '../../../src/process/process-table.ts';
+import { isAlive, isDaemon, isNodepoold, runsNodepoold } from '../../../src/process/process-table.ts';
 
 describe('a process', () => {
   it('is alive until it has ended', async () => {
@@ -16,6 +16,7 @@ describe('a process', () => {
 
   it('is not a nodepoold when it runs something else', () => {
     expect(isNodepoold(process.pid)).toBe(false);
+    expect(isDaemon(process.pid)).toBe(false);
   });
 });
 
