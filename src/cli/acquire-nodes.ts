@@ -1,6 +1,7 @@
 /** Asking for nodes, and waiting for them. */
 import type { Config } from '../config/types.ts';
 import { describeError, isNodepoolError, NodepoolError } from '../lib/errors.ts';
+import { LONGEST_REASON } from '../lib/one-line.ts';
 import { REQUEST_ENDS, type RequestRecord } from '../lifecycle/records.ts';
 import { createRequestDesk, type RequestDesk } from '../requests/desk.ts';
 import type { Wish } from '../requests/wish.ts';
@@ -9,6 +10,7 @@ import { warnWithoutDaemon } from './daemons.ts';
 import { Interruption, untilInterrupted } from './interruption.ts';
 import { persist } from './persist.ts';
 import { placesInLine } from './places-in-line.ts';
+import { requireLine } from './require-line.ts';
 import type { Session } from './session.ts';
 import { waitFor, type Look, type Waiting } from './wait.ts';
 
@@ -23,9 +25,14 @@ export interface WishOptions {
   readonly reason?: string;
 }
 
-/** What the options wish for; checked when it becomes a request. */
+/**
+ * What the options wish for; what the configuration has to say is checked when it becomes a request. Throws `usage` for
+ * texts that no configuration takes.
+ */
 export async function wishFor({ context }: Session, options: WishOptions & Wanted): Promise<Wish> {
   const { label, count, priority, ttl, reason } = options;
+  requireLine('the requestor', options.requestor ?? null);
+  requireLine('the reason', reason ?? null, LONGEST_REASON);
   const requestor = options.requestor ?? (await context.whoAmI());
   const wanted = { label, count, priority, ttlMs: ttl ?? null, requestor, reason: reason ?? null };
   // Under one key a wish whose answer got lost is repeated, and is one request.

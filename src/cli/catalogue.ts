@@ -12,9 +12,9 @@ import { defineImageCommands } from './image-catalogue.ts';
 import {
   collectId,
   outputOption,
-  parseCount,
   parseDuration,
   parseId,
+  parsePositive,
   timeoutOption,
   type OutputOptions,
   type TimeoutOptions,
@@ -96,7 +96,7 @@ function defineNodeCommands(program: Command, session: Session): void {
     .description('keep nodes from use and from deletion')
     .argument('[ids...]', 'ids of the nodes', collectId)
     .option('--label <label>', 'instead of ids: READY nodes of this label, the oldest first')
-    .option('--count <n>', 'how many of the label (default: 1)', parseCount)
+    .option('--count <n>', 'how many of the label (default: 1)', parsePositive)
     .option('--reason <text>', 'why; kept as the comment of the nodes')
     .option('--for <time>', 'how long, such as 2h; then they are deleted. Without it, until unhold', parseDuration)
     .addOption(outputOption())

@@ -1,5 +1,6 @@
 /** Options and arguments that several commands have. */
 import { InvalidArgumentError, Option } from 'commander';
+import { HIGHEST_PRIORITY } from '../requests/wish.ts';
 
 const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
@@ -51,16 +52,23 @@ export interface WaitOptions {
   readonly wait?: true;
 }
 
-/** Parses a number of lines or nodes, or a version. */
+/** Parses a number of lines or nodes, which may be none, or a version. */
 export function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
   return Number(text);
 }
 
-/** Parses a number that may be negative. */
-export function parsePriority(text: string): number {
-  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number, which may be negative.');
+/** Parses how many nodes somebody wants. */
+export function parsePositive(text: string): number {
+  if (!/^\d{1,15}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError('It is a whole number, and at least 1.');
   return Number(text);
+}
+
+/** Parses the priority of a request. */
+export function parsePriority(text: string): number {
+  if (/^-?\d{1,9}$/.test(text) && Math.abs(Number(text)) <= HIGHEST_PRIORITY) return Number(text);
+  throw new InvalidArgumentError(`It is a whole number between -${HIGHEST_PRIORITY} and ${HIGHEST_PRIORITY}.`);
 }
 
 /** Parses the id of a row. */

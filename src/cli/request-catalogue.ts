@@ -12,6 +12,7 @@ import {
   parseCount,
   parseDuration,
   parseId,
+  parsePositive,
   parsePriority,
   timeoutOption,
   type OutputOptions,
@@ -80,7 +81,7 @@ function defineWishes(program: Command, session: Session): void {
     .command('request')
     .description('ask for nodes, which are yours until their lease ends or you give them back')
     .argument('<label>', 'label of the nodes')
-    .option('--count <n>', 'how many; all of them come at once', parseCount, 1)
+    .option('--count <n>', 'how many; all of them come at once', parsePositive, 1)
     .option('--wait', 'wait until they are there; Ctrl-C takes the wish back');
   addWishOptions(request)
     .option('--timeout <time>', 'with --wait: how long to wait before the wish is taken back', parseDuration)

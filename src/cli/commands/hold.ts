@@ -43,7 +43,6 @@ function requireChoice(ids: readonly number[], { label, count }: HoldOptions): v
   if (ids.length === 0 && label === undefined) refuse("missing ids of nodes, or option '--label <label>'");
   if (ids.length > 0 && label !== undefined) refuse("ids of nodes cannot be used with option '--label <label>'");
   if (count !== undefined && label === undefined) refuse("option '--count <n>' needs option '--label <label>'");
-  if (count === 0) refuse("option '--count <n>' is at least 1");
 }
 
 async function withHolder(session: Session, work: (holder: Holder) => Promise<void>): Promise<void> {

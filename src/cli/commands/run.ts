@@ -22,9 +22,9 @@ interface Job extends WishOptions {
 }
 
 export async function runOnNode(session: Session, job: Job): Promise<void> {
+  const wish = await wishFor(session, { ...job, count: 1 });
   const config = await session.loadConfig();
   await requireKeys(config, job.label);
-  const wish = await wishFor(session, { ...job, count: 1 });
   const code = await untilInterrupted(session.context, async (signal) => {
     // The command may run for hours: the database is not kept open for it.
     const granted = await session.withStore((store) => acquireNodes({ session, store, config }, wish, job.timeout));

@@ -13,7 +13,10 @@ describe('wrong usage ends with exit code 2 and one sentence', () => {
     [['list', 'surplus'], "too many arguments for 'list'. Expected 0 arguments but got 1."],
     [['hold'], "missing ids of nodes, or option '--label <label>'"],
     [['hold', '7', '--label', 'small'], "ids of nodes cannot be used with option '--label <label>'"],
-    [['hold', '--label', 'small', '--count', '0'], "option '--count <n>' is at least 1"],
+    [
+      ['hold', '--label', 'small', '--count', '0'],
+      "option '--count <n>' argument '0' is invalid. It is a whole number, and at least 1.",
+    ],
     [['hold', '7', '--count', '2'], "option '--count <n>' needs option '--label <label>'"],
     [['info', 'seven'], "command-argument value 'seven' is invalid for argument 'id'. An id is a positive integer."],
     [['info', '0'], "command-argument value '0' is invalid for argument 'id'. An id is a positive integer."],
@@ -23,6 +26,17 @@ describe('wrong usage ends with exit code 2 and one sentence', () => {
       "command-argument value '12345678901234567890' is invalid for argument 'id'. An id is a positive integer.",
     ],
     [['request', 'small', '--timeout', '5'], "option '--timeout <time>' needs option '--wait'"],
+    ...['-1', '0', '1.5'].map((count): [string[], string] => [
+      ['request', 'small', '--count', count],
+      `option '--count <n>' argument '${count}' is invalid. It is a whole number, and at least 1.`,
+    ]),
+    ...['high', '101', '-101'].map((priority): [string[], string] => [
+      ['request', 'small', '--priority', priority],
+      `option '--priority <n>' argument '${priority}' is invalid. It is a whole number between -100 and 100.`,
+    ]),
+    [['request', 'small', '--requestor', ''], 'the requestor must have 1 to 255 characters'],
+    [['request', 'small', '--reason', 'a\nb'], 'the reason must be one line without control characters'],
+    [['run', 'small', '--requestor', '', 'true'], 'the requestor must have 1 to 255 characters'],
     [['run', 'small'], "missing required argument 'command'"],
     ...['soon', '0', '4 h', '1.5h', '-1h', '36501d'].map((time): [string[], string] => [
       ['hold', '7', '--for', time],
