@@ -1,5 +1,6 @@
 /** The commands about images, like those in `catalogue.ts`. */
 import type { Command } from 'commander';
+import { NodepoolError } from '../lib/errors.ts';
 import type { DiskImageDeleteOptions } from './commands/disk-images.ts';
 import type { ImageLogOptions } from './commands/image-log.ts';
 import type { PauseOptions } from './commands/image-pause.ts';
@@ -50,11 +51,12 @@ function defineUploadCommand(program: Command, session: Session): void {
     .command('image-upload')
     .description('upload the newest build of the disk image that an image is made of')
     .usage('[options] [provider] <image>')
-    // The optional one comes first, as in the original.
-    .argument('<provider>', 'name of the provider, or "all"; left out: all')
+    // The optional one comes first, as in the original; commander fills from the left, and would miss the other one.
+    .argument('[provider]', 'name of the provider, or "all"; left out: all')
     .argument('[image]', 'name of the image')
     .option('--wait', 'wait until it is ready')
-    .action(async (first: string, second: string | undefined, options: WaitOptions) => {
+    .action(async (first: string | undefined, second: string | undefined, options: WaitOptions) => {
+      if (first === undefined) throw new NodepoolError('usage', "missing required argument 'image'");
       const wanted = second === undefined ? { provider: 'all', image: first } : { provider: first, image: second };
       await (await import('./commands/images.ts')).uploadImage(session, wanted, options);
     });

@@ -22,6 +22,8 @@ export function createProgram(context: CliContext): Command {
     .option('--fake', 'look at the rehearsal of the configuration (nodepoold --fake)')
     .option('--debug', 'log more, and show stack traces')
     .showSuggestionAfterError()
+    // As in the help of the command itself: commander's own takes no notice of a usage that is given.
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),

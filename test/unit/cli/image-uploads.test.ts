@@ -170,6 +170,7 @@ describe('image-upload', () => {
     expect((await pool.run(['image-upload', '--help'])).stdout).toMatch(
       /^Usage: nodepool image-upload \[options\] \[provider\] <image>\n/,
     );
+    expect((await pool.run(['--help'])).stdout).toContain('  image-upload [options] [provider] <image> ');
   });
 });
 

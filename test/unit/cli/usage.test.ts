@@ -50,6 +50,8 @@ describe('wrong usage ends with exit code 2 and one sentence', () => {
     [['delete', '1', 'x'], "command-argument value 'x' is invalid for argument 'ids'. An id is a positive integer."],
     [['delete', '-1'], "command-argument value '-1' is invalid for argument 'ids'. An id is a positive integer."],
     [['image-update', 'cloud'], "missing required argument 'image'"],
+    [['image-upload'], "missing required argument 'image'"],
+    [['image-upload', 'a', 'b', 'c'], "too many arguments for 'image-upload'. Expected 2 arguments but got 3."],
     [
       ['completion', 'csh'],
       "command-argument value 'csh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.",
