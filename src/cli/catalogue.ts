@@ -98,7 +98,11 @@ function defineNodeCommands(program: Command, session: Session): void {
     .option('--label <label>', 'instead of ids: READY nodes of this label, the oldest first')
     .option('--count <n>', 'how many of the label (default: 1)', parsePositive)
     .option('--reason <text>', 'why; kept as the comment of the nodes')
-    .option('--for <time>', 'how long, such as 2h; then they are deleted. Without it, until unhold', parseDuration)
+    .option(
+      '--for <time>',
+      'how long, such as 2h; then they are deleted. Without it, as long as before, or until unhold',
+      parseDuration,
+    )
     .addOption(outputOption())
     .action(async (ids: readonly number[], options: HoldOptions) =>
       (await import('./commands/hold.ts')).hold(session, ids, options),

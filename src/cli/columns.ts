@@ -22,6 +22,12 @@ export const FINGERPRINT: Column<ServerSlot> = {
   value: ({ hostKey }) => (hostKey === null ? null : sha256Fingerprint(hostKey)),
 };
 
+const HELD_UNTIL: Column<NodeRecord> = {
+  title: 'Held until',
+  key: 'hold_until',
+  value: ({ holdUntil }) => formatTime(holdUntil),
+};
+
 /** @param now epoch milliseconds; ages are whole seconds. */
 export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
   return [
@@ -41,7 +47,7 @@ export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
     { title: 'Reason', key: 'reason', value: ({ reason }) => reason },
     { title: 'Request', key: 'request', value: ({ requestId }) => requestId },
     { title: 'Job', key: 'job', isDetail: true, value: ({ jobName }) => jobName },
-    { title: 'Held until', key: 'hold_until', isDetail: true, value: ({ holdUntil }) => formatTime(holdUntil) },
+    { ...HELD_UNTIL, isDetail: true },
     { title: 'Private IP', key: 'ip_private', isDetail: true, value: ({ ipPrivate }) => ipPrivate },
     HOST_KEY,
     {
@@ -51,6 +57,11 @@ export function nodeColumns(now: number): readonly Column<NodeRecord>[] {
       value: ({ subnodes }) => toObjects(subnodeColumns(now), subnodes),
     },
   ];
+}
+
+/** The same for nodes that were just held: until when belongs to the answer. */
+export function heldNodeColumns(now: number): readonly Column<NodeRecord>[] {
+  return nodeColumns(now).map((column) => (column.key === HELD_UNTIL.key ? HELD_UNTIL : column));
 }
 
 export function subnodeColumns(now: number): readonly Column<SubnodeRecord>[] {

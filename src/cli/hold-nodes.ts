@@ -14,14 +14,14 @@ export interface Holder {
 export interface Holding {
   /** null: it stays as it is. */
   readonly comment: string | null;
-  /** Epoch milliseconds; null: until somebody gives the node back. */
+  /** Epoch milliseconds; null: as it is, which is until somebody gives the node back where it was not held. */
   readonly until: number | null;
 }
 
 /** States that the table of moves lets an operator hold a node from. */
 type HoldableState = { [S in NodeState]: 'hold' extends keyof (typeof NODE_MOVES)[S] ? S : never }[NodeState];
 
-/** Holds a node. One that is held already gets the new comment and the new end. Throws `not-found` and `refused`. */
+/** Holds a node. Of one that is held already, what is given changes and nothing else. Throws `not-found` and `refused`. */
 export async function holdNode(holder: Holder, id: number, holding: Holding): Promise<NodeRecord> {
   const { store } = holder;
   const attempt = async (node: NodeRecord): Promise<NodeRecord | null> => {
@@ -33,7 +33,7 @@ export async function holdNode(holder: Holder, id: number, holding: Holding): Pr
 }
 
 async function renewHold({ store }: Holder, node: NodeRecord, holding: Holding): Promise<NodeRecord | null> {
-  const patch = { ...commentOf(holding), holdUntil: holding.until };
+  const patch = { ...commentOf(holding), ...endOf(holding) };
   const held = { ...node, ...patch };
   if (held.comment === node.comment && held.holdUntil === node.holdUntil) return node;
   const isPatched = await store.patch('node', node.id, { state: 'hold' }, patch, heldEvent(holding));
@@ -54,6 +54,10 @@ async function moveToHold(
 
 function commentOf({ comment }: Holding): { comment?: string } {
   return comment === null ? {} : { comment };
+}
+
+function endOf({ until }: Holding): { holdUntil?: number } {
+  return until === null ? {} : { holdUntil: until };
 }
 
 function heldEvent({ comment, until }: Holding): { kind: string; reason: string; detail: string | null } {

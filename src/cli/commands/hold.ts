@@ -1,10 +1,10 @@
 import { isNodepoolError, NodepoolError } from '../../lib/errors.ts';
 import type { NodeRecord } from '../../lifecycle/records.ts';
-import { nodeColumns } from '../columns.ts';
+import { heldNodeColumns, nodeColumns } from '../columns.ts';
 import { holdAny, holdNode, unholdNode, type Holder, type Holding } from '../hold-nodes.ts';
 import { requireLabel } from '../labels.ts';
 import type { OutputOptions } from '../options.ts';
-import { renderListing } from '../output/listing.ts';
+import { renderListing, type Column } from '../output/listing.ts';
 import { requireLine } from '../require-line.ts';
 import type { Session } from '../session.ts';
 
@@ -25,15 +25,19 @@ export async function hold(session: Session, ids: readonly number[], options: Ho
     comment,
     until: options.for === undefined ? null : now() + options.for,
   };
-  if (label === undefined) return changeEach(session, { ids, output }, (holder, id) => holdNode(holder, id, holding));
+  const columns = heldNodeColumns(now());
+  if (label === undefined)
+    return changeEach(session, { ids, output, columns }, (holder, id) => holdNode(holder, id, holding));
   requireLabel(await session.loadConfig(), label);
   await withHolder(session, async (holder) => {
-    await print(session, await holdAny(holder, { label, count: count ?? 1 }, holding), output);
+    const held = await holdAny(holder, { label, count: count ?? 1 }, holding);
+    session.print(await renderListing(output, columns, held));
   });
 }
 
 export async function unhold(session: Session, ids: readonly number[], { output }: OutputOptions): Promise<void> {
-  await changeEach(session, { ids, output }, unholdNode);
+  const columns = nodeColumns(session.context.clock.now());
+  await changeEach(session, { ids, output, columns }, unholdNode);
 }
 
 function requireChoice(ids: readonly number[], { label, count }: HoldOptions): void {
@@ -52,13 +56,13 @@ async function withHolder(session: Session, work: (holder: Holder) => Promise<vo
 /** Changes the nodes for which that is possible, shows them, and then tells of the others. */
 async function changeEach(
   session: Session,
-  { ids, output }: OutputOptions & { ids: readonly number[] },
+  { ids, output, columns }: OutputOptions & { ids: readonly number[]; columns: readonly Column<NodeRecord>[] },
   change: (holder: Holder, id: number) => Promise<NodeRecord>,
 ): Promise<void> {
   await withHolder(session, async (holder) => {
     const outcomes = await Promise.all(ids.map((id) => change(holder, id).catch(expected)));
     const changed = outcomes.flatMap((outcome) => (outcome instanceof NodepoolError ? [] : [outcome]));
-    if (changed.length > 0) await print(session, changed, output);
+    if (changed.length > 0) session.print(await renderListing(output, columns, changed));
     const [first, ...others] = outcomes.filter((outcome) => outcome instanceof NodepoolError);
     if (first === undefined) return;
     throw new NodepoolError(first.code, [first, ...others].map(({ message }) => message).join('; '));
@@ -68,8 +72,4 @@ async function changeEach(
 function expected(error: unknown): NodepoolError {
   if (isNodepoolError(error, 'not-found', 'refused')) return error;
   throw error;
-}
-
-async function print(session: Session, nodes: readonly NodeRecord[], output: OutputOptions['output']): Promise<void> {
-  session.print(await renderListing(output, nodeColumns(session.context.clock.now()), nodes));
 }

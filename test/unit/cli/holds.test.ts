@@ -33,13 +33,25 @@ describe('hold --for', () => {
     });
   });
 
-  it('of a held node sets its end anew; without --for it has none any more', async () => {
+  it('of a held node sets its end anew; what is not given stays as it was', async () => {
     const id = await pool.ready();
     await pool.run(['hold', String(id), '--reason', 'bug 7']);
     await pool.run(['hold', String(id), '--for', '90']);
     expect(await node(id)).toMatchObject({ comment: 'bug 7', holdUntil: NOON + 90_000, heldFrom: 'ready' });
     await pool.run(['hold', String(id)]);
-    expect(await node(id)).toMatchObject({ state: 'hold', comment: 'bug 7', holdUntil: null });
+    expect(await node(id)).toMatchObject({ state: 'hold', comment: 'bug 7', holdUntil: NOON + 90_000 });
+    await pool.run(['hold', String(id), '--reason', 'bug 8']);
+    expect(await node(id)).toMatchObject({ state: 'hold', comment: 'bug 8', holdUntil: NOON + 90_000 });
+    expect((await pool.store.events.of('node', id)).at(-1)).toMatchObject({ kind: 'held', detail: 'bug 8' });
+  });
+
+  it('shows until when, after the columns that the nodes have elsewhere', async () => {
+    const id = await pool.ready();
+    await pool.run(['hold', String(id), '--for', '2h']);
+    const { stdout } = await pool.run(['hold', String(id)]);
+    expect(stdout).toMatch(/\| Reason +\| Request +\| Held until +\|\n/);
+    expect(stdout).toContain('| 2026-01-15T14:00:00.000Z |\n');
+    expect((await pool.run(['list'])).stdout).not.toContain('Held until');
   });
 
   it('leaves the request of a used node as it is', async () => {
