@@ -82,8 +82,11 @@ export interface CliContext {
   loadDatabase(files: ConfigFiles): Promise<DatabaseConfig>;
   /** Absolute path of the state directory, where build logs may be. */
   stateDirectory(): Promise<string>;
-  /** Connects to a database, making or adopting its tables where that was not done. */
-  openStore(database: DatabaseConfig): Promise<Store>;
+  /**
+   * Connects to a database, making or adopting its tables where that was not done. Error: `database-unusable` when a
+   * database file that a `dburi` names is missing, unless it `mayMake` one.
+   */
+  openStore(database: DatabaseConfig, options: { readonly mayMake: boolean }): Promise<Store>;
   readonly deleteNow: DeleteNow;
   readonly inspectProviders: InspectProviders;
   /** Runs a program on the terminal and resolves with its exit code. Throws `refused` when it is not installed. */

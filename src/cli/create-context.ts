@@ -52,7 +52,7 @@ export function createContext({ env, home, cwd, isAlive, ...outside }: Outside):
       return loadDatabase(options);
     },
     stateDirectory: async () => (await import('../config/state-directory.ts')).stateDirectory({ env }),
-    openStore: (database) => openStore(database, { clock, random }),
+    openStore: (database, { mayMake }) => openStore(database, { clock, random, mayMake }),
     deleteNow: async (work) => (await import('./delete-here.ts')).deleteHere(work, tools),
     inspectProviders: async (work) => (await import('./inspect-here.ts')).inspectHere(work, tools),
     runAttached: async (command, args) => (await import('./run-attached.ts')).runAttached(command, args),
@@ -61,13 +61,14 @@ export function createContext({ env, home, cwd, isAlive, ...outside }: Outside):
 
 async function openStore(
   database: DatabaseConfig,
-  { clock, random }: { clock: Clock; random: Random },
+  { clock, random, mayMake }: { clock: Clock; random: Random; mayMake: boolean },
 ): Promise<Store> {
-  const [{ connect }, { migrate }, { createStore }] = await Promise.all([
+  const [{ connect, requireDatabase }, { migrate }, { createStore }] = await Promise.all([
     import('../store/connect.ts'),
     import('../store/migrate.ts'),
     import('../store/create-store.ts'),
   ]);
+  if (!mayMake) requireDatabase(database);
   const knex = connect(database);
   try {
     await migrate({ knex, clock, random });

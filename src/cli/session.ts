@@ -25,9 +25,12 @@ export interface Session {
   tell(text: string): void;
   /**
    * Opens the database for the time of `work`. Of the configuration only the address of the database has to be
-   * right: a mistake elsewhere must not keep an operator from looking and intervening.
+   * right: a mistake elsewhere must not keep an operator from looking and intervening. A database file that a `dburi`
+   * names has to be there: a mistyped path looked like an empty pool.
    */
   withStore<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** The same for commands that leave something for a daemon that is yet to start: they may make the database. */
+  withNewStore<T>(work: (store: Store) => Promise<T>): Promise<T>;
 }
 
 /** @param options reads the global options; they are known only when a command runs. */
@@ -35,6 +38,16 @@ export function createSession(context: CliContext, options: () => GlobalOptions)
   const files = (): ConfigFiles => {
     const { config = null, secure = null, fake = false } = options();
     return { config, secure, isRehearsal: fake };
+  };
+  const open = async <T>(work: (store: Store) => Promise<T>, options: { mayMake: boolean }): Promise<T> => {
+    const database = await context.loadDatabase(files());
+    (await log()).debug({ database: describeDatabase(database) }, 'database found');
+    const store = await context.openStore(database, options);
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
   };
   const log = async (): Promise<Log> => createStreamLog(context.stderr, await chooseLevels(options()));
   return {
@@ -44,16 +57,8 @@ export function createSession(context: CliContext, options: () => GlobalOptions)
     log,
     print: (text) => context.stdout.write(text),
     tell: (text) => context.stderr.write(`nodepool: ${text}\n`),
-    withStore: async (work) => {
-      const database = await context.loadDatabase(files());
-      (await log()).debug({ database: describeDatabase(database) }, 'database found');
-      const store = await context.openStore(database);
-      try {
-        return await work(store);
-      } finally {
-        await store.close();
-      }
-    },
+    withStore: (work) => open(work, { mayMake: false }),
+    withNewStore: (work) => open(work, { mayMake: true }),
   };
 }
 

@@ -47,7 +47,8 @@ export function resolveDatabase(
 ): { readonly database: DatabaseConfig } | { readonly problem: Problem } {
   const { path, fake = false } = options;
   if (fake || dburi === null) {
-    return { database: { kind: 'sqlite', file: embeddedDatabase(path, { directory: stateDirectory(options), fake }) } };
+    const file = embeddedDatabase(path, { directory: stateDirectory(options), fake });
+    return { database: { kind: 'sqlite', file, isDefault: true } };
   }
   const parsed = parseDburi(dburi.value, resolve(path));
   return 'database' in parsed ? parsed : { problem: dburi.problem(parsed.problem) };

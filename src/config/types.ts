@@ -41,7 +41,13 @@ export type DatabaseConfig =
       readonly password: string;
       readonly database: string;
     }
-  | { readonly kind: 'sqlite'; /** Absolute path of the file, or `:memory:`. */ readonly file: string };
+  | {
+      readonly kind: 'sqlite';
+      /** Absolute path of the file, or `:memory:`. */
+      readonly file: string;
+      /** The file is in its usual place, because the configuration names none: nobody can have mistyped it. */
+      readonly isDefault?: true;
+    };
 
 /** Cron specifications: five fields, or six with seconds last as the original has them. */
 export interface CronConfig {

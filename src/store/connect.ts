@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type * as knexModule from 'knex';
 import type { Knex } from 'knex';
 import type { DatabaseConfig } from '../config/types.ts';
+import { NodepoolError } from '../lib/errors.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 import { SqliteClient } from './sqlite-client.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -49,6 +52,22 @@ export function connect(config: DatabaseConfig): Knex {
     pool: { min: 0, max: POOL_SIZE, afterCreate: prepareSession },
     acquireConnectionTimeout: 2 * CONNECT_TIMEOUT_MS,
   });
+}
+
+/**
+ * Refuses an embedded database that a `dburi` names and that is not there, for whoever has nothing to put into a new one.
+ * Error: `database-unusable`.
+ */
+export function requireDatabase(config: DatabaseConfig): void {
+  if (config.kind !== 'sqlite' || config.isDefault || config.file === ':memory:') return;
+  try {
+    statSync(config.file);
+  } catch (error) {
+    // Whatever else is wrong with the path is told when it is opened.
+    if (systemErrorCode(error) !== 'ENOENT') return;
+    const message = `there is no database at ${config.file}; correct the dburi, or start the daemon, which makes it`;
+    throw new NodepoolError('database-unusable', message, { cause: error });
+  }
 }
 
 interface MysqlConnection {

@@ -23,7 +23,7 @@ export async function pauseImage(
 ): Promise<void> {
   requireLine('the reason', reason, LONGEST_REASON);
   requireAnyImage(await session.loadConfig(), place);
-  await session.withStore((store) => store.pauses.set({ ...place, reason }));
+  await session.withNewStore((store) => store.pauses.set({ ...place, reason }));
   session.print(`Image ${describe(place)} is paused: nothing of it is built or uploaded by itself.\n`);
 }
 

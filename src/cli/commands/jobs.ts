@@ -31,7 +31,7 @@ export async function createJob(session: Session, name: string, options: JobOpti
   requireLine('the reason', reason);
   if (label !== null) requireLabel(await session.loadConfig(), label);
   const expiresAt = until === undefined ? null : session.context.clock.now() + until;
-  await session.withStore(async (store) => {
+  await session.withNewStore(async (store) => {
     await store.jobs.add({ name, label, holdOnFailure, reason, holdMs, expiresAt });
     await printJobs(session, store, output);
   });

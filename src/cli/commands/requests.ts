@@ -29,7 +29,9 @@ export async function requestNodes(session: Session, label: string, options: Req
   if (timeout !== undefined && !wait)
     throw new NodepoolError('usage', "option '--timeout <time>' needs option '--wait'");
   const wish = await wishFor(session, { ...options, label });
-  await withAsker(session, async (asker) => {
+  const config = await session.loadConfig();
+  await session.withNewStore(async (store) => {
+    const asker = { session, store, config };
     const found = await (wait ? acquireNodes(asker, wish, timeout) : openRequest(asker, wish));
     await print(asker, found, output);
   });

@@ -27,7 +27,7 @@ export async function runOnNode(session: Session, job: Job): Promise<void> {
   await requireKeys(config, job.label);
   const code = await untilInterrupted(session.context, async (signal) => {
     // The command may run for hours: the database is not kept open for it.
-    const granted = await session.withStore((store) => acquireNodes({ session, store, config }, wish, job.timeout));
+    const granted = await session.withNewStore((store) => acquireNodes({ session, store, config }, wish, job.timeout));
     return useNode({ session, config, granted }, job.command, signal);
   });
   if (code !== 0) throw new ExitCode(code);

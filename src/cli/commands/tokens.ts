@@ -21,7 +21,7 @@ export async function createToken(session: Session, name: string, options: Token
   const { clock, random } = session.context;
   const { scope: scopes = USUAL_SCOPES, expires, output } = options;
   requireLine('the name of a token', name);
-  await session.withStore(async (store) => {
+  await session.withNewStore(async (store) => {
     const secret = createSecret(random);
     const expiresAt = expires === undefined ? null : clock.now() + expires;
     const token = await store.tokens.add({ name, scopes, expiresAt }, hashSecret(secret));

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -242,6 +242,44 @@ describe('the database', () => {
     expect(stderr).toMatch(/^nodepool: the database file [^\n]*\n$/);
   });
 
+  describe('that is not there, where the file with the secrets names it,', () => {
+    let path: string;
+    let files: readonly string[];
+    beforeEach(() => {
+      path = join(directory, 'typo/deeper/x.sqlite');
+      writeFileSync(file, VALID);
+      writeFileSync(join(directory, 'secure.conf'), `[database]\ndburi = sqlite:///${path}\n`);
+      files = ['-c', file, '-s', join(directory, 'secure.conf')];
+    });
+
+    it.each([
+      ...['status', 'list', 'node-list', 'image-list', 'dib-image-list', 'info 1', 'plan', 'alien-list'],
+      ...['alien-image-list', 'request-list', 'request-info 1', 'request-extend 1', 'request-release 1', 'job-list'],
+      ...['job-delete 1', 'token list', 'token revoke 1', 'hold 1', 'hold --label small', 'unhold 1', 'delete 1'],
+      ...['ssh 1', 'image-log ubuntu', 'image-update cloud ubuntu', 'image-delete 1', 'image-unpause ubuntu'],
+    ])('is not made by %s: one sentence', async (command) => {
+      expect(await run([...files, ...command.split(' ')])).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `nodepool: there is no database at ${path}; correct the dburi, or start the daemon, which makes it\n`,
+      });
+      expect(existsSync(join(directory, 'typo'))).toBe(false);
+    });
+
+    it.each(['request small', 'token create ci', 'job-create unit', 'image-pause ubuntu'])(
+      'is made by %s, which leaves something for the daemon',
+      async (command) => {
+        expect((await run([...files, ...command.split(' ')])).code).toBe(0);
+        expect((await run([...files, 'status'])).code).toBe(0);
+      },
+    );
+  });
+
+  it('that is not there, in its usual place, is made: the pool is empty before the first daemon', async () => {
+    writeFileSync(file, VALID);
+    expect(await run(['-c', file, 'list', '-o', 'json'])).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
+  });
+
   it('that does not answer is one sentence without the password', async () => {
     writeFileSync(file, `dburi: mysql://nodepool:s3cret@127.0.0.1:1/nodepool\n${VALID}`);
     const { code, stderr } = await run(['-c', file, 'list']);
@@ -252,7 +290,7 @@ describe('the database', () => {
 
   it('that a newer program has changed is left alone', async () => {
     writeFileSync(file, `dburi: sqlite:///${join(directory, 'db')}\n${VALID}`);
-    await run(['-c', file, 'list']);
+    await run(['-c', file, 'job-create', 'unit']);
     await sql(`INSERT INTO nodepool_schema (version, name) VALUES (99, '0099-later')`);
     const { code, stderr } = await run(['-c', file, 'list']);
     expect([code, stderr]).toEqual([
@@ -281,7 +319,7 @@ describe('logging', () => {
 describe('delete --now without a daemon', () => {
   it('deletes what the cloud does not have any more, row and all', async () => {
     writeFileSync(file, `dburi: sqlite:///${join(directory, 'db')}\n${VALID}`);
-    await run(['-c', file, 'list']);
+    await run(['-c', file, 'job-create', 'unit']);
     await sql(`INSERT INTO node (provider_name, label_name, target_name, external_id, state, state_time)
                VALUES ('cloud', 'small', 'zuul', 'lost', 2, 1)`);
     const { code, stderr } = await run(['-c', file, 'delete', '--now', '1']);

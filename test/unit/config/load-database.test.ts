@@ -30,7 +30,7 @@ describe('the database alone', () => {
 
   it('is found in secure.conf, and for a rehearsal', async () => {
     const load = options('dburi: mysql://a:b@c/d', { securePath: join(FIXTURES, 'secure-faults.conf') });
-    const expected = { kind: 'sqlite', file: expect.stringContaining('/rehearsal-') as unknown };
+    const expected = { kind: 'sqlite', file: expect.stringContaining('/rehearsal-') as unknown, isDefault: true };
 
     expect(await loadDatabase({ ...load, fake: true })).toEqual(expected);
     const securePath = join(

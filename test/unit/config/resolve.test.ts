@@ -565,7 +565,11 @@ targets:
       file: expect.stringMatching(
         /^\/home\/somebody\/\.local\/state\/nodepool\/rehearsal-[0-9a-f]{8}\.sqlite$/,
       ) as unknown,
+      isDefault: true,
     });
-    expect(own).toEqual({ kind: 'sqlite', file: expect.stringMatching(/\/minimal-[0-9a-f]{8}\.sqlite$/) as unknown });
+    expect(own).toMatchObject({
+      kind: 'sqlite',
+      file: expect.stringMatching(/\/minimal-[0-9a-f]{8}\.sqlite$/) as unknown,
+    });
   });
 });
