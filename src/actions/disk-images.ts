@@ -123,7 +123,7 @@ async function failBuild(
   const { store, clock, log, failures } = context;
   const { id, image } = build;
   const problem = describeError(error);
-  const lines = await lastLines(logOf(context, build), LINES_KEPT);
+  const lines = await endOfLog(logOf(context, build), problem);
   const event = { kind: 'build-failed', reason: 'build-failed', detail: [problem, ...lines].join('\n') };
   const patch = { reason: 'build-failed' };
   const move = { id, from: 'building', to: 'delete', by: 'launch', patch, event } as const;
@@ -133,6 +133,12 @@ async function failBuild(
     'the build of a disk image failed',
   );
   await failures.record(diskImagePlace(image), problem);
+}
+
+/** The last lines of a log, without the one that says `problem` once more: the log ends with it. */
+async function endOfLog(path: string, problem: string): Promise<readonly string[]> {
+  const lines = await lastLines(path, LINES_KEPT + 1);
+  return lines.filter((line) => !line.endsWith(`failed: ${problem}`)).slice(-LINES_KEPT);
 }
 
 export async function retireDiskImage(

@@ -199,6 +199,17 @@ describe('a build', () => {
     ]);
   });
 
+  it('says once why it failed, although its log ends with the same sentence', async () => {
+    const own = bench();
+    const problem = 'there is no program no-dib to build disk image ubuntu: install it';
+    mkdirSync(join(stateDir, 'build-logs'));
+    const log = `last words\n[nodepool] 2026-01-15T12:00:00.000Z failed: ${problem}\n`;
+    writeFileSync(join(stateDir, 'build-logs', `${STEM}.log`), log);
+    own.diskImages.failures.push(new NodepoolError('config', problem));
+    await make(own);
+    expect(own.argumentsOf('moveDiskImage')).toMatchObject([[{ event: { detail: `${problem}\nlast words` } }]]);
+  });
+
   it('has failed all the same when its log cannot be read', async () => {
     const own = bench();
     mkdirSync(join(stateDir, 'build-logs', `${STEM}.log`), { recursive: true });
