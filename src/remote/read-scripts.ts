@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeError, NodepoolError } from '../lib/errors.ts';
+import { NodepoolError } from '../lib/errors.ts';
+import { systemErrorCode, systemErrorReason } from '../lib/system-error.ts';
 import { STAGING_DIRECTORY } from './scripts.ts';
 import type { RemoteFile } from './shell.ts';
 
@@ -17,10 +18,22 @@ export async function readScripts(directory: string): Promise<readonly RemoteFil
     return await readFiles(directory, await regularFiles(directory));
   } catch (error) {
     if (error instanceof NodepoolError) throw error;
-    throw new NodepoolError('config', `script-dir ${directory} cannot be read: ${describeError(error)}`, {
-      cause: error,
-    });
+    throw new NodepoolError('config', describeProblem(directory, error), { cause: error });
   }
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist; make it, or name an existing directory',
+  ENOTDIR: 'is not a directory; name one',
+};
+
+function describeProblem(directory: string, error: unknown): string {
+  const { path = directory } = error as NodeJS.ErrnoException;
+  const reason = systemErrorReason(error);
+  if (path !== directory)
+    return `${path}, a file in script-dir, cannot be read: ${reason}; change its permissions or remove it`;
+  const problem = PROBLEMS[systemErrorCode(error) ?? ''];
+  return `script-dir ${path} ${problem ?? `cannot be read: ${reason}; change its permissions or name another directory`}`;
 }
 
 /** Names of the files; their sizes are checked before anything is read. */

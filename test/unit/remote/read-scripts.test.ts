@@ -39,7 +39,16 @@ describe('readScripts', () => {
     const missing = join(directory, 'scripts');
     await expect(readScripts(missing)).rejects.toMatchObject({
       code: 'config',
-      message: `script-dir ${missing} cannot be read: ENOENT: no such file or directory, scandir '${missing}'`,
+      message: `script-dir ${missing} does not exist; make it, or name an existing directory`,
+    });
+  });
+
+  it('says which directory is a file', async () => {
+    put('setup.sh', '#!/bin/sh\n');
+    const file = join(directory, 'setup.sh');
+    await expect(readScripts(file)).rejects.toMatchObject({
+      code: 'config',
+      message: `script-dir ${file} is not a directory; name one`,
     });
   });
 
