@@ -1,10 +1,10 @@
 /** The steps of a snapshot image: row, set-up on the template, saving, READY, deletion in the cloud. */
-import { isNodepoolError } from '../lib/errors.ts';
+import { isNodepoolError, type NodepoolError } from '../lib/errors.ts';
 import { logPath, openBuildLog } from '../images/build-logs.ts';
 import { withTimeLimit } from '../lib/time-limit.ts';
 import { SAVE_BUSY_LIMIT_MS, SETUP_SCRIPT_LIMIT_MS } from '../lifecycle/limits.ts';
 import { recordKey, type ImageRecord } from '../lifecycle/records.ts';
-import type { ActionOf } from '../planning/actions.ts';
+import type { ActionOf, Reason } from '../planning/actions.ts';
 import { imageSlot } from '../planning/plan-slot.ts';
 import { readScripts } from '../remote/read-scripts.ts';
 import { prepareTemplate, setupCommand } from '../remote/scripts.ts';
@@ -68,12 +68,17 @@ export async function setupImage(
     await withTimeLimit(limit, signal, (own) => runSetup(context, image, own));
   } catch (error) {
     if (!isNodepoolError(error, ...SETUP_FAILURES)) throw error;
-    const reason = error.code === 'host-key-changed' ? error.code : 'script-failed';
-    return failSlot(context, slot, { reason, error, counts: true, signal });
+    return failSlot(context, slot, { reason: reasonOf(error), error, counts: true, signal });
   }
   const done = { kind: 'setup-done', reason: 'next-step' };
   const patch = { setupDoneAt: clock.now() };
   await insist(clock, signal, () => store.patch('image', imageId, { state: 'building' }, patch, done));
+}
+
+function reasonOf({ code }: NodepoolError): Reason {
+  // The scripts cannot be read, or the key: none has run.
+  if (code === 'config') return 'image-failed';
+  return code === 'host-key-changed' ? code : 'script-failed';
 }
 
 async function runSetup(context: ActionContext, image: ImageRecord, signal: AbortSignal): Promise<void> {

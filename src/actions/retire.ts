@@ -106,16 +106,24 @@ function reportFailedLaunch(
 }
 
 export async function endImage(context: ActionContext, image: ImageRecord, end: End): Promise<void> {
-  const { store, log, failures } = context;
+  const { store, failures } = context;
   const { id, state: from, provider, image: name } = image;
   const { reason, detail, consoleOf, signal } = end;
   if (from === 'delete') return;
   const event = { kind: from === 'building' ? 'build-failed' : 'retired', reason, detail };
   if (!(await store.moveImage({ id, from, to: 'delete', by: 'cleanup', patch: { reason }, event }))) return;
-  log.info({ image: id, provider, name, from, reason, detail }, 'image retired');
+  logImage(context, image, end);
   if (end.counts) await failures.record(buildPlace(provider, name), detail ?? reason);
   const subject = { kind: 'image' as const, id, name };
   if (from === 'building') await keepConsole(context, { provider, serverId: consoleOf, subject, reason }, signal);
+}
+
+/** A build or an upload that failed is for an operator to look at, like that of a disk image. */
+function logImage({ log }: ActionContext, image: ImageRecord, { reason, detail, counts }: End): void {
+  const { id, state: from, provider, image: name, diskImageId } = image;
+  const facts = { image: id, provider, name, from, reason, detail };
+  if (from !== 'building' || !counts) log.info(facts, 'image retired');
+  else log.warn(facts, diskImageId === null ? 'the build of an image failed' : 'the upload of an image failed');
 }
 
 export async function removeNode(

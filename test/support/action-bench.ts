@@ -3,7 +3,7 @@ import type { ActionContext, Handler, Rest } from '../../src/actions/context.ts'
 import { createConsoleMemory } from '../../src/actions/consoles.ts';
 import { HANDLERS } from '../../src/actions/handlers.ts';
 import { NodepoolError } from '../../src/lib/errors.ts';
-import { silentLog } from '../../src/lib/log.ts';
+import { silentLog, type Log } from '../../src/lib/log.ts';
 import type { FailurePlace } from '../../src/lifecycle/records.ts';
 import type { Action } from '../../src/planning/actions.ts';
 import type { World } from '../../src/planning/world.ts';
@@ -55,12 +55,14 @@ export interface BenchOptions {
   readonly targetBook?: Partial<TargetRecorder>;
   /** Where the program keeps its own. */
   readonly stateDir?: string;
+  readonly log?: Log;
 }
 
 /** A handler's surroundings. What the options leave out succeeds: writes win, calls answer nothing. */
 export function anActionBench(world: World, options: BenchOptions = {}): ActionBench {
   // No log of a build can be written there, not even by root.
   const { cloud = {}, shell = {}, store = {}, targets = {}, targetBook = {}, stateDir = '/dev/null' } = options;
+  const { log = silentLog } = options;
   const clock = createFakeClock(world.now);
   const writes: Write[] = [];
   const calls: string[] = [];
@@ -79,7 +81,7 @@ export function anActionBench(world: World, options: BenchOptions = {}): ActionB
   const context: ActionContext = {
     store: writer(store, writes),
     clock,
-    log: silentLog,
+    log,
     metrics: notes(metrics),
     random: createSeededRandom(1),
     diskImages,
