@@ -37,6 +37,8 @@ export class GithubDouble {
   readonly refusals: string[] = [];
   /** What it leaves without an answer: `GET /jobs/NAME` while a runner is to wait for a job; null: nothing. */
   silence: RegExp | null = null;
+  /** Called at each call, while who makes it waits for the answer. */
+  onCall: () => void = () => undefined;
   /** Every secret that it gave to a runner. */
   readonly secrets: string[] = [];
   readonly #runners = new Map<string, Runner>();
@@ -72,6 +74,7 @@ export class GithubDouble {
   /** Begins anew, with nobody who waits. */
   forget(): void {
     this.silence = null;
+    this.onCall = () => undefined;
     for (const { response } of this.#unanswered.splice(0)) response.destroy();
     for (const list of [this.queue, this.results, this.refusals, this.secrets]) list.length = 0;
     this.#runners.clear();
@@ -85,6 +88,7 @@ export class GithubDouble {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const sent = await text(request);
     const what = `${request.method} ${request.url}`;
+    this.onCall();
     if (this.silence?.test(what)) {
       this.#unanswered.push({ what, response });
       return;

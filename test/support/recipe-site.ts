@@ -297,17 +297,20 @@ function endGroup(pid: number): void {
 }
 
 /** Looks at the arguments of all processes of this machine, as `ps` shows them, again and again until `work` is done. */
-export async function watchArguments<T>(work: () => Promise<T>): Promise<{ result: T; seen: string }> {
+export async function watchArguments<T>(work: (look: () => void) => Promise<T>): Promise<{ result: T; seen: string }> {
   const seen = new Set<string>();
   const controller = new AbortController();
+  const look = (): void => {
+    for (const pid of readdirSync('/proc')) if (/^\d+$/.test(pid)) seen.add(argumentsOf(pid));
+  };
   const watching = (async () => {
     while (!controller.signal.aborted) {
-      for (const pid of readdirSync('/proc')) if (/^\d+$/.test(pid)) seen.add(argumentsOf(pid));
+      look();
       await systemClock.sleep(3, controller.signal);
     }
   })();
   try {
-    return { result: await work(), seen: [...seen].join('\n') };
+    return { result: await work(look), seen: [...seen].join('\n') };
   } finally {
     controller.abort();
     await watching;

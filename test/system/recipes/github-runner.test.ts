@@ -41,7 +41,10 @@ describe.each(WAYS)('a GitHub runner on a node from %s', (_, settingsOf) => {
   it('runs one job there, the node is replaced, and nobody sees a secret', async () => {
     github.queue.push({ name: 'build', command: 'echo built >>"$HOME/jobs"' }, { name: 'next', command: 'false' });
     const settings = settingsOf();
-    const { result, seen } = await watchArguments(() => start(settings).ended);
+    const { result, seen } = await watchArguments((look) => {
+      github.onCall = look;
+      return start(settings).ended;
+    });
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toContain('Job build completed with result: Succeeded');
     expect(await site.cleared()).toMatchObject({ requestor: 'github-runner/1', endReason: 'released' });
