@@ -26,6 +26,8 @@ export class JenkinsInboundDouble {
   /** The connection of the agent. */
   #channel: ServerResponse | null = null;
   #isBusy = false;
+  /** The agent has nothing left to do for the build. */
+  #isThrough = false;
 
   private constructor() {
     this.#server = createServer((request, response) => this.#serve(request, response));
@@ -80,6 +82,7 @@ export class JenkinsInboundDouble {
     if (method !== 'POST') return this.#refuse(response, 405, 'Method Not Allowed');
     this.isMarked = page === 'changeOfflineCause' || !this.isMarked;
     response.writeHead(302, { Location: '.' }).end();
+    this.#endBuild();
     this.#schedule();
   }
 
@@ -99,9 +102,9 @@ export class JenkinsInboundDouble {
     if (headers['node-name'] !== this.agent) return this.#refuse(response, 400, 'no such agent');
     if (headers['secret-key'] !== this.secret) return this.#refuse(response, 403, 'incorrect secret');
     if (method === 'POST') {
-      this.#isBusy = false;
-      this.builds += 1;
+      this.#isThrough = true;
       response.end();
+      this.#endBuild();
       return this.#schedule();
     }
     if (this.#channel !== null)
@@ -110,10 +113,17 @@ export class JenkinsInboundDouble {
     response.once('close', () => {
       this.#channel = null;
       // A build does not outlive its agent.
-      this.#isBusy = false;
+      this.#isBusy = this.#isThrough = false;
     });
     response.writeHead(200).flushHeaders();
     this.#schedule();
+  }
+
+  /** Each build lasts until the recipe has seen it and marked the agent, however slow the machine is. */
+  #endBuild(): void {
+    if (!this.#isThrough || !this.isMarked) return;
+    this.#isBusy = this.#isThrough = false;
+    this.builds += 1;
   }
 
   #schedule(): void {
