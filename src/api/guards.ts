@@ -67,7 +67,9 @@ export const limitBody: Middleware = async (c, next) => {
   }
 };
 
+const HEADERS = Object.entries(COMMON_HEADERS);
+
 export const setHeaders: Middleware = async (c, next) => {
-  for (const [name, value] of Object.entries(COMMON_HEADERS)) c.header(name, value);
+  for (const [name, value] of HEADERS) c.header(name, value);
   await next();
 };

@@ -28,6 +28,8 @@ export interface ConfigCheck {
   readonly config: Config | null;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** What was checked, as it was read; null when it is no YAML. */
+  readonly file: YamlFile | null;
 }
 
 /** Error: `config`; its message has one line per problem. */
@@ -42,7 +44,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   const reading = readYamlFile(options.path);
   if ('problems' in reading) {
     const problems = sortProblems([...reading.problems, ...readSecure(options, null).problems]);
-    return { config: null, problems, warnings: [] };
+    return { config: null, problems, warnings: [], file: null };
   }
   const { file } = reading;
   const shape = checkShape(file);
@@ -62,7 +64,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
   const missing = findMissingScripts(options, file, shape.entries?.['script-dir']);
   const warned = [...shape.warnings, ...references.warnings, ...missing];
   if (problems.length > 0 || !shape.entries || 'problem' in database) {
-    return { config: null, problems, warnings: sortProblems(warned) };
+    return { config: null, problems, warnings: sortProblems(warned), file };
   }
   const config = resolveConfig({
     ...database,
@@ -74,7 +76,7 @@ export function checkConfig(options: LoadOptions): ConfigCheck {
     textAt: file.textAt,
   });
   const suspicious = findSuspicious(config, references.targets, file);
-  return { config, problems, warnings: sortProblems([...warned, ...suspicious]) };
+  return { config, problems, warnings: sortProblems([...warned, ...suspicious]), file };
 }
 
 /** A rehearsal may run on a machine without the scripts; the fake cloud does not run them. */

@@ -9,14 +9,13 @@ import { checkConfig, type ConfigCheck } from './load.ts';
 import { outlineOf, type Outline } from './outline.ts';
 import { firstProblems, sortProblems, type Path, type Problem } from './problems.ts';
 import type { Config, ProviderConfig, ProviderImageConfig } from './types.ts';
-import { readYamlFile, type YamlFile } from './yaml-file.ts';
+import type { YamlFile } from './yaml-file.ts';
 
 /** The check of the daemon, with warnings of missing files. A rehearsal needs none of them. */
 export function checkConfigHere(options: LoadOptions): ConfigCheck {
   const check = checkConfig(options);
-  const reading = readYamlFile(options.path);
-  if (!check.config || options.fake || 'problems' in reading) return check;
-  const missing = firstProblems(findMissing(check.config, reading.file));
+  if (!check.config || !check.file || options.fake) return check;
+  const missing = firstProblems(findMissing(check.config, check.file));
   return { ...check, warnings: sortProblems([...check.warnings, ...missing]) };
 }
 

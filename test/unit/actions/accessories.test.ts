@@ -3,7 +3,7 @@ import { cloudImageId, serverId } from '../../../src/lib/ids.ts';
 import { recordKey, type PoolRecords } from '../../../src/lifecycle/records.ts';
 import type { Action } from '../../../src/planning/actions.ts';
 import { anActionBench, failing } from '../../support/action-bench.ts';
-import { anImage, aWorld, INSTALLATION, NOW } from '../../support/builders.ts';
+import { anImage, aWorld, INSTALLATION, NO_RECORDS, NOW } from '../../support/builders.ts';
 
 const LIST: Action = {
   kind: 'list-accessories',
@@ -20,17 +20,7 @@ const DELETE: Action = {
   owner: 'node-7-abc',
 };
 const pool = (images: PoolRecords['images']) => ({
-  readPool: () =>
-    Promise.resolve({
-      nodes: [],
-      images,
-      diskImages: [],
-      pauses: [],
-      failures: [],
-      intents: [],
-      requests: [],
-      jobs: [],
-    }),
+  readPool: () => Promise.resolve({ ...NO_RECORDS, images }),
 });
 
 describe('a listing of what belongs to servers', () => {

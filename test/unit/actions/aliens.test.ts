@@ -3,7 +3,7 @@ import { NodepoolError } from '../../../src/lib/errors.ts';
 import { cloudImageId } from '../../../src/lib/ids.ts';
 import type { CloudImage } from '../../../src/providers/provider.ts';
 import { anActionBench } from '../../support/action-bench.ts';
-import { aConfig, anImage, aProvider, aWorld, NOW, tagsOf } from '../../support/builders.ts';
+import { aConfig, anImage, aProvider, aWorld, NO_RECORDS, NOW, tagsOf } from '../../support/builders.ts';
 
 const ROW = anImage({ id: 1, cloudImageId: cloudImageId('known') });
 const aCloudImage = (id: string, overrides: Partial<CloudImage> = {}): CloudImage => ({
@@ -25,16 +25,7 @@ async function askFor(images: readonly CloudImage[]): Promise<unknown> {
     if ((asked += 1) > 1) throw new NodepoolError('unavailable', 'time-out');
     return Promise.resolve(images);
   };
-  const pool = {
-    nodes: [],
-    images: [ROW],
-    diskImages: [],
-    pauses: [],
-    failures: [],
-    intents: [],
-    requests: [],
-    jobs: [],
-  };
+  const pool = { ...NO_RECORDS, images: [ROW] };
   const own = anActionBench(aWorld({ config: aConfig({ providers }), images: [ROW] }), {
     cloud: { listImages },
     store: { readPool: () => Promise.resolve(pool) },
