@@ -111,10 +111,10 @@ export class Draft {
     return this.world.leases.has(`provider:${provider}`);
   }
 
-  /** Whether nobody can act on the provider, so that this daemon sees to its rows. */
-  isAbandoned(provider: string): boolean {
+  /** Whether this daemon sees to the rows of the provider: it holds it, or nobody can because the provider is gone. */
+  actsOn(provider: string): boolean {
     const { clouds, elsewhere, leases } = this.world;
-    return !clouds.has(provider) && !elsewhere.has(provider) && leases.has('supply');
+    return this.holds(provider) || (!clouds.has(provider) && !elsewhere.has(provider) && leases.has('supply'));
   }
 
   /** The request of that row id, if it waits or has nodes. */

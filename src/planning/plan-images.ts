@@ -33,7 +33,7 @@ function planTrial(draft: Draft, [newest, before]: readonly ImageRecord[]): void
 
 /** `usable` are those of its group that nodes may boot from, the newest first. */
 function planImage(draft: Draft, image: ImageRecord, usable: readonly ImageRecord[]): void {
-  if (!draft.holds(image.provider) && !draft.isAbandoned(image.provider)) return;
+  if (!draft.actsOn(image.provider)) return;
   const { deletes, images } = draft.world.switches;
   const departed = departedReason(draft, image);
   if (image.state === 'delete') {

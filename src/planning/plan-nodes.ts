@@ -23,16 +23,11 @@ import { planJobOnHeld, planMissedEvents, planRegistration, planUnregistration }
 
 export function planNodes(draft: Draft): void {
   for (const node of draft.world.nodes) {
-    if (!isActedOn(draft, node)) continue;
+    if (!draft.actsOn(node.provider)) continue;
     if (node.state === 'hold') planHeld(draft, node);
     else if (node.state === 'delete') planDeletion(draft, node);
     else planLiving(draft, node);
   }
-}
-
-/** Whether this daemon acts on the node: it holds its provider, or nobody can because the provider is gone. */
-function isActedOn(draft: Draft, { provider }: NodeRecord): boolean {
-  return draft.holds(provider) || draft.isAbandoned(provider);
 }
 
 /** Nothing happens to a held node before its time is over, unless its Jenkins goes on giving it jobs. */
