@@ -17,6 +17,7 @@ export class JenkinsInboundDouble {
   readonly secret = randomBytes(32).toString('hex');
   /** Of the user: NAME:TOKEN. */
   readonly login = `ci:11${randomBytes(16).toString('hex')}`;
+  /** Builds that wait, as commands. */
   readonly queue: string[] = [];
   /** Builds that have ended. */
   builds = 0;
@@ -60,6 +61,13 @@ export class JenkinsInboundDouble {
   /** Cuts the agent off, as a restart of Jenkins does. */
   disconnect(): void {
     this.#channel?.destroy();
+    this.#lose();
+  }
+
+  /** Somebody starts a build, which waits for an agent that is online. */
+  enqueue(build: string): void {
+    this.queue.push(build);
+    this.#schedule();
   }
 
   close(): void {
@@ -111,12 +119,16 @@ export class JenkinsInboundDouble {
       return this.#refuse(response, 400, `${this.agent} is already connected to this controller`);
     this.#channel = response;
     response.once('close', () => {
-      this.#channel = null;
-      // A build does not outlive its agent.
-      this.#isBusy = this.#isThrough = false;
+      if (this.#channel === response) this.#lose();
     });
     response.writeHead(200).flushHeaders();
     this.#schedule();
+  }
+
+  #lose(): void {
+    this.#channel = null;
+    // A build does not outlive its agent.
+    this.#isBusy = this.#isThrough = false;
   }
 
   /** Each build lasts until the recipe has seen it and marked the agent, however slow the machine is. */

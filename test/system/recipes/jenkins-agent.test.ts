@@ -38,7 +38,8 @@ const BUILD = 'echo built >>"$HOME/jobs"';
 
 describe('a Jenkins agent', () => {
   it('runs one build on a node of its own, which is replaced, and nobody sees a secret', async () => {
-    jenkins.queue.push(BUILD, 'false');
+    jenkins.enqueue(BUILD);
+    jenkins.enqueue('false');
     const { result, seen } = await watchArguments(async () => (await start()).ended);
     expect(result).toMatchObject({ code: 0 });
     expect(await site.cleared()).toMatchObject({ requestor: 'jenkins-agent/1', endReason: 'released' });
@@ -56,7 +57,7 @@ describe('a Jenkins agent', () => {
 
   it('is marked as online again for the next node, which may come from nodepool run', async () => {
     jenkins.isMarked = true;
-    jenkins.queue.push(BUILD);
+    jenkins.enqueue(BUILD);
     const running = await start({ NODEPOOL_URL: '' });
     expect(await running.ended).toMatchObject({ code: 0 });
     expect(await site.cleared()).toMatchObject({ endReason: 'released' });
@@ -69,15 +70,14 @@ describe('a Jenkins agent', () => {
     await until('the agent is connected', isConnected);
     jenkins.disconnect();
     await until('the agent is connected again', isConnected);
-    jenkins.queue.push(BUILD);
-    jenkins.isMarked = false;
+    jenkins.enqueue(BUILD);
     expect(await running.ended).toMatchObject({ code: 0 });
-    expect(await site.left()).toEqual(['built on one that is there']);
-    await site.cleared();
+    expect(await site.cleared()).toMatchObject({ endReason: 'released' });
+    expect(await site.left()).toEqual(['built on one that is gone']);
   });
 
   it('that is told to stop in the middle of a build gives the node back', async () => {
-    jenkins.queue.push('echo began >>"$HOME/jobs"; sleep 60');
+    jenkins.enqueue('echo began >>"$HOME/jobs"; sleep 60');
     const running = await start();
     await site.jobRuns();
     running.kill('SIGTERM');
