@@ -21,6 +21,7 @@ import type { EngineDeps } from './deps.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { leaseNames, leaseOf } from './lease-names.ts';
 import { Lanes } from './lanes.ts';
+import { Locations } from './locations.ts';
 import { observe, type Observation } from './observe.ts';
 import { identityOf } from './precedence.ts';
 import { GrantReport } from './grant-report.ts';
@@ -52,6 +53,7 @@ export class EngineCore {
   readonly #tasks: Tasks;
   readonly #lanes = new Lanes();
   readonly #book: CloudBook;
+  readonly #locations: Locations;
   readonly #targetBook: TargetBook;
   readonly #grants = new GrantReport();
   readonly #identity: ReturnType<typeof identityOf>;
@@ -78,6 +80,7 @@ export class EngineCore {
     const { clock, log, store } = deps;
     this.#deps = deps;
     this.#book = createCloudBook(log.child('clouds'));
+    this.#locations = new Locations({ ...deps, book: this.#book, log: log.child('locations') });
     this.#targetBook = createTargetBook(log.child('targets'));
     this.#identity = identityOf(deps);
     this.#leases = new LeaseKeeper({ ...deps, ...this.#identity, log: log.child('leases') });
@@ -180,6 +183,8 @@ export class EngineCore {
       this.#configureImages(config, this.#installation);
     }
     await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }, config));
+    const held = new Set(this.#leases.held().keys());
+    await this.#locations.check(held);
     return observe({
       deps: this.#deps,
       installation: this.#installation,

@@ -192,6 +192,11 @@ export interface Provider {
   /** How its servers are logged in to. */
   readonly shell: Shell;
   readonly traits: ProviderTraits;
+  /**
+   * Cloud, region and project that it works in, for people to read: what it made is found as long as it is the same. null:
+   * a cloud that dies with the daemon.
+   */
+  readonly location: string | null;
   /** Tries what the configuration names (credentials, catalogue, quota, flavors, networks, images), changing nothing. */
   inspect(signal: AbortSignal): Promise<readonly Finding[]>;
   /**

@@ -20,8 +20,22 @@ export interface Providers {
   get(name: string): SupervisedProvider | null;
   /** In the order of the first configuration that had them. */
   entries(): Iterable<readonly [string, SupervisedProvider]>;
+  /** Those that have a driver that works, barred or not. */
+  placed(): Iterable<Placed>;
+  /**
+   * Has every call at the provider fail with `fault`; null: no more. One whose location changes is barred from then on,
+   * until somebody decides.
+   */
+  bar(name: string, fault: string | null): void;
   /** Drops a provider that has nothing left to drain. */
   forget(name: string): void;
+}
+
+/** A provider with the {@link Provider.location} of its driver. It can be called while it is barred. */
+export interface Placed {
+  readonly name: string;
+  readonly location: string | null;
+  readonly provider: SupervisedProvider;
 }
 
 export interface ProvidersDeps {
@@ -35,6 +49,9 @@ export interface ProvidersDeps {
 interface Entry {
   readonly config: ProviderConfig;
   readonly provider: SupervisedProvider;
+  readonly location: string | null;
+  /** Handed out instead; null: it is not barred. */
+  bar: SupervisedProvider | null;
   /** Why its driver could not be made; null: it works. */
   readonly fault: string | null;
   readonly isOutdated: () => boolean;
@@ -48,10 +65,10 @@ export function createProviders(deps: ProvidersDeps): Providers {
 
   const refresh = (config: ProviderConfig): void => {
     const { name } = config;
-    const old = entries.get(name);
-    const isSame = old !== undefined && isDeepStrictEqual(old.config, config);
+    const old = entries.get(name) ?? null;
+    const isSame = old !== null && isDeepStrictEqual(old.config, config);
     if (isSame && !old.isOutdated()) return faults.end(name);
-    const entry = makeEntry(config, deps);
+    const entry = makeEntry(config, deps, old);
     if (entry.fault === null) {
       faults.end(name);
       if (old) deps.log.info({ provider: name }, 'the provider has its new configuration');
@@ -70,14 +87,23 @@ export function createProviders(deps: ProvidersDeps): Providers {
       const leaving = [...entries.values()].filter(({ config }) => !providers.has(config.name));
       for (const config of [...providers.values(), ...leaving.map((entry) => entry.config)]) refresh(config);
     },
-    get: (name) => entries.get(name)?.provider ?? null,
-    entries: () => [...entries].map(([name, { provider }]) => [name, provider] as const),
+    get: (name) => entries.get(name)?.bar ?? entries.get(name)?.provider ?? null,
+    entries: () => [...entries].map(([name, { bar, provider }]) => [name, bar ?? provider] as const),
+    placed: () => [...entries.values()].filter(({ fault }) => fault === null).map(describePlaced),
+    bar: (name, fault) => {
+      const entry = entries.get(name);
+      if (entry) entry.bar = fault === null ? null : brokenProvider(fault);
+    },
     forget: (name) => {
       entries.get(name)?.retire();
       entries.delete(name);
       faults.end(name);
     },
   };
+}
+
+function describePlaced({ config: { name }, location, provider }: Entry): Placed {
+  return { name, location, provider };
 }
 
 /** Says what is wrong with a provider once, for as long as it is. */
@@ -92,17 +118,24 @@ function createFaultReport(log: Log): { begin(provider: string, fault: string): 
   };
 }
 
-function makeEntry(config: ProviderConfig, deps: ProvidersDeps): Entry {
+function makeEntry(config: ProviderConfig, deps: ProvidersDeps, old: Entry | null): Entry {
+  const { name } = config;
+  const formerly = old?.location ?? null;
   try {
-    return { config, fault: null, ...makeProvider(config, deps) };
+    const made = makeProvider(config, deps);
+    // What is under way must not go on at another location before somebody has decided whether it may.
+    const isElsewhere = formerly !== null && made.location !== formerly;
+    const bar = isElsewhere ? brokenProvider(`provider ${name} is at another location`) : (old?.bar ?? null);
+    return { config, fault: null, bar, ...made };
   } catch (error) {
     // One provider with a bad configuration must not stop the others: it answers every call with this sentence.
-    const fault = `provider ${config.name} cannot be used: ${describeError(error)}`;
-    return { config, provider: brokenProvider(fault), fault, isOutdated: () => true, retire: () => undefined };
+    const fault = `provider ${name} cannot be used: ${describeError(error)}`;
+    const provider = brokenProvider(fault);
+    return { config, provider, location: formerly, bar: null, fault, isOutdated: () => true, retire: () => undefined };
   }
 }
 
-function makeProvider(config: ProviderConfig, deps: ProvidersDeps): Pick<Entry, 'provider' | 'isOutdated' | 'retire'> {
+function makeProvider(config: ProviderConfig, deps: ProvidersDeps): Omit<Entry, 'config' | 'fault' | 'bar'> {
   const { factories, clock, onCall, log } = deps;
   const factory = Object.hasOwn(factories, config.driver) ? factories[config.driver] : undefined;
   if (!factory) {
@@ -125,7 +158,7 @@ function makeProvider(config: ProviderConfig, deps: ProvidersDeps): Pick<Entry, 
     traits,
     inspect: (signal) => usage.during(() => driver.inspect(signal)),
   };
-  return { provider, isOutdated: () => driver.isOutdated(), retire: usage.retire };
+  return { provider, location: driver.location, isOutdated: () => driver.isOutdated(), retire: usage.retire };
 }
 
 /**

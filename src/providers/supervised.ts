@@ -61,7 +61,7 @@ export interface SupervisedCloud extends Omit<Cloud, 'createServer'> {
 }
 
 /** A provider as the registry hands it out. */
-export interface SupervisedProvider extends Omit<Provider, 'cloud' | 'isOutdated' | 'close'> {
+export interface SupervisedProvider extends Omit<Provider, 'cloud' | 'location' | 'isOutdated' | 'close'> {
   readonly cloud: SupervisedCloud;
 }
 

@@ -11,6 +11,7 @@ import { createIntents } from './intents.ts';
 import { createJobs } from './jobs.ts';
 import { createLaunchCounts } from './launch-counts.ts';
 import { createLeases } from './leases.ts';
+import { createLocations } from './locations.ts';
 import { createNodes } from './nodes.ts';
 import { createPauses } from './pauses.ts';
 import { PoolReader } from './pool-reader.ts';
@@ -39,6 +40,7 @@ export function createStore({ knex, clock, random }: { knex: Knex; clock: Clock;
     failures: createFailures(deps),
     intents: createIntents(deps),
     leases: createLeases(deps),
+    locations: createLocations(deps),
     pauses: createPauses(deps),
     requests,
     tokens: createTokens(deps),

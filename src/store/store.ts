@@ -302,6 +302,12 @@ export interface Store {
     heldSince(names: readonly string[], since: number): Promise<ReadonlySet<string>>;
   };
 
+  locations: {
+    /** Where each provider has what it has, by name ({@link Provider.location}). */
+    all(): Promise<ReadonlyMap<string, string>>;
+    set(provider: string, location: string | null): Promise<void>;
+  };
+
   pauses: {
     /** Sets or renews the pause of an image, at one provider or (null) at all. */
     set(pause: { image: string; provider: string | null; reason: string | null }): Promise<void>;

@@ -124,8 +124,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       knex,
       "INSERT INTO dib_image (image_name, filename, version, state, host) VALUES ('i', '/f', 5, 2, 'h')",
     );
-    await rollback({ knex, clock, random });
-    expect(await rollback({ knex, clock, random })).toBe(3);
+    for (let version = Infinity; version > 3; ) version = await rollback({ knex, clock, random });
     await migrate({ knex, clock, random });
     expect(await query(knex, 'SELECT image_name, dib_image_id, withdrawn_ms FROM snapshot_image')).toEqual([
       { image_name: 'i', dib_image_id: null, withdrawn_ms: null },
@@ -156,6 +155,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       { version: 3, name: '0003-clouds' },
       { version: 4, name: '0004-disk-images' },
       { version: 5, name: '0005-requests' },
+      { version: 6, name: '0006-locations' },
     ]);
   });
 
@@ -182,7 +182,7 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       await expect(attempt({ knex, clock, random })).rejects.toMatchObject({
         code: 'database-unusable',
         message: expect.stringMatching(
-          /^the database \S.* has schema version 99, this program knows 5; install the newer program or choose another database$/,
+          /^the database \S.* has schema version 99, this program knows 6; install the newer program or choose another database$/,
         ) as string,
       });
     }

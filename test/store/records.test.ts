@@ -275,4 +275,14 @@ describe.each(DATABASES)('records on %s', (kind) => {
       { state: 1, state_time: NOW_SECONDS },
     ]);
   });
+
+  it('the location of a provider is replaced, and forgotten', async () => {
+    const { locations } = test.store;
+    await locations.set('rax', 'region DFW');
+    await locations.set('hp', 'region East');
+    await locations.set('rax', 'region ORD');
+    expect(Object.fromEntries(await locations.all())).toEqual({ rax: 'region ORD', hp: 'region East' });
+    await locations.set('rax', null);
+    expect(Object.fromEntries(await locations.all())).toEqual({ hp: 'region East' });
+  });
 });

@@ -122,13 +122,14 @@ export class Mortal {
   }
 
   provider(provider: Provider): Provider {
-    const { cloud, shell, traits } = provider;
+    const { cloud, shell, traits, location } = provider;
     const effects = ['createServer', 'deleteServer', 'saveImage', 'uploadImage', 'deleteImage'];
     const accessoryEffects = ['createKeypair', 'attachFloatingIp', 'deleteAccessory'];
     return {
       cloud: this.wrap(cloud, [...effects, ...accessoryEffects]),
       shell: this.wrap(shell, ['run', 'writeFiles']),
       traits,
+      location,
       inspect: (signal) => this.read(() => provider.inspect(signal)),
       isOutdated: () => provider.isOutdated(),
       close: () => provider.close(),

@@ -39,6 +39,7 @@ export function createFakeDriver({ clock, random, log, clouds = new Map() }: Fak
         listingLagMs: config.fake.listingLagMs,
         concurrency: CONCURRENCY,
       },
+      location: null,
       inspect: async () => [inspectFake(config)],
       isOutdated: () => false,
       close: async () => undefined,

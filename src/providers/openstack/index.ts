@@ -6,6 +6,7 @@ import type { DriverFactory } from '../provider.ts';
 import { watchAccess } from './cloud-config/watch-access.ts';
 import { createOpenStackCloud } from './cloud.ts';
 import { createSession } from './create-session.ts';
+import { describeLocation } from './location.ts';
 
 export interface OpenStackDriverDeps {
   readonly clock: Clock;
@@ -43,6 +44,7 @@ export function createOpenStackDriver({ clock, random, log, env, home, cwd }: Op
         listingLagMs: LISTING_LAG_MS,
         concurrency: CONCURRENCY,
       },
+      location: describeLocation(access),
       isOutdated,
       close: () => session.close(),
     };

@@ -18,6 +18,8 @@ it('is looked at each second, and shown to the providers though it is the same: 
     configure: () => (shown += 1),
     get: () => null,
     entries: () => [],
+    placed: () => [],
+    bar: () => undefined,
     forget: () => undefined,
   };
   const refreshConfig = () => Promise.resolve((looks += 1));

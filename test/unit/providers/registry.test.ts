@@ -17,7 +17,13 @@ function withProviders() {
   const made: ProviderConfig[] = [];
   const errors: [LogFields, string][] = [];
   const closed: (string | null)[] = [];
-  const state: { fault: Error | null; listServers: Cloud['listServers'] | null; isOutdated: boolean } = {
+  const state: {
+    fault: Error | null;
+    listServers: Cloud['listServers'] | null;
+    isOutdated: boolean;
+    location: string;
+  } = {
+    location: 'here',
     fault: null,
     listServers: null,
     isOutdated: false,
@@ -29,7 +35,7 @@ function withProviders() {
     const inspect: Provider['inspect'] = async () => [{ level: 'ok', about: 'region', text: config.regionName ?? '' }];
     const isOutdated = (): boolean => state.isOutdated;
     const close = async (): Promise<void> => void closed.push(config.regionName);
-    const rest = { shell: {}, traits: { concurrency: 1 }, inspect, isOutdated, close };
+    const rest = { shell: {}, traits: { concurrency: 1 }, location: state.location, inspect, isOutdated, close };
     return { cloud: { listServers }, ...rest } as unknown as Provider;
   };
   const log: Log = { ...silentLog, error: (fields, message) => void errors.push([fields, message]) };
@@ -107,6 +113,34 @@ describe('createProviders', () => {
       providers.forget('rax');
       expect(providers.get('rax')).toBeNull();
       expect([...providers.entries()].map(([name]) => name)).toEqual(['hp']);
+    });
+  });
+
+  describe('a provider whose location changes', () => {
+    it('is barred until somebody decides, who can call it meanwhile', async () => {
+      const { providers, configure, state, regionOf } = withProviders();
+      configure({ name: 'rax', regionName: 'DFW' });
+      state.location = 'there';
+      configure({ name: 'rax', regionName: 'ORD' });
+      await expect(regionOf('rax')).rejects.toMatchObject({ code: 'unavailable' });
+      const [placed] = providers.placed();
+      expect(placed).toMatchObject({ name: 'rax', location: 'there' });
+      expect(await placed?.provider.cloud.listServers(signal)).toMatchObject([{ id: 'ORD' }]);
+      providers.bar('rax', 'it is not there');
+      await expect(regionOf('rax')).rejects.toThrow('it is not there');
+      providers.bar('rax', null);
+      expect(await regionOf('rax')).toBe('ORD');
+    });
+
+    it('is barred, too, when its driver could not be made in between', async () => {
+      const { providers, configure, state, regionOf } = withProviders();
+      configure({ name: 'rax', regionName: 'DFW' });
+      state.fault = new Error('clouds.yaml:3: is not YAML');
+      configure({ name: 'rax', regionName: 'ORD' });
+      expect([...providers.placed()]).toEqual([]);
+      Object.assign(state, { fault: null, location: 'there' });
+      configure({ name: 'rax', regionName: 'ORD' });
+      await expect(regionOf('rax')).rejects.toThrow('provider rax is at another location');
     });
   });
 
