@@ -3,7 +3,7 @@
  * `clouds.yaml`. What the rows say is compared with the files on disk and with what Glance has.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -291,8 +291,14 @@ function digestFiles(directory: string): Readonly<Record<string, string>> {
   const entries = readdirSync(directory, { withFileTypes: true }).filter(
     ({ name }) => name !== 'logs' && name !== '.nodepool-images',
   );
-  const digest = (path: string): string =>
-    existsSync(path) ? createHash('sha512').update(readFileSync(path)).digest('hex') : 'gone while it was looked at';
+  const digest = (path: string): string => {
+    try {
+      return createHash('sha512').update(readFileSync(path)).digest('hex');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone while it was looked at';
+      throw error;
+    }
+  };
   return Object.fromEntries(
     entries.map((entry) => [entry.name, entry.isDirectory() ? DIRECTORY : digest(join(directory, entry.name))]),
   );
