@@ -59,6 +59,9 @@ interface Newer {
   readonly after?: DiskImageRecord | undefined;
 }
 
+/** Ids of builds, the newest first. */
+export type Generations = Readonly<Partial<Record<'builds' | PlaceName, readonly (number | null | undefined)[]>>>;
+
 /** What there is, or should be. */
 export interface Inventory {
   /** SHA-512 of each file in the images directory, by name. */
@@ -144,7 +147,7 @@ export class ImagesPool {
   }
 
   /** Ids of the READY builds, and of those that the READY images of each provider are made of. */
-  async generations(): Promise<Readonly<Record<string, readonly (number | null)[]>>> {
+  async generations(): Promise<Required<Generations>> {
     const at = async (place: PlaceName): Promise<readonly (number | null)[]> =>
       (await this.images(place)).map(({ diskImageId }) => diskImageId);
     const builds = (await this.builds()).map(({ id }) => id);
@@ -232,12 +235,18 @@ export class ImagesPool {
     };
   }
 
-  /** Compares as soon as both are the same, or when they have not become the same in time. */
-  async agreement(patienceMs = PATIENCE_MS): Promise<Comparison> {
-    const giveUpAt = systemClock.now() + patienceMs;
+  /**
+   * Compares as soon as both are the same and these generations are READY, or when that has not come about in time. The
+   * same they are, too, before a change has begun that the daemon is about to make.
+   */
+  async agreement(wanted: Generations): Promise<Comparison & { readonly kept: Generations }> {
+    const giveUpAt = systemClock.now() + PATIENCE_MS;
     for (;;) {
       const comparison = await this.compare();
-      if (isDeepStrictEqual(comparison.found, comparison.expected) || systemClock.now() > giveUpAt) return comparison;
+      const all = Object.entries(await this.generations());
+      const kept: Generations = Object.fromEntries(all.filter(([name]) => name in wanted));
+      const isMeant = isDeepStrictEqual([comparison.found, kept], [comparison.expected, wanted]);
+      if (isMeant || systemClock.now() > giveUpAt) return { ...comparison, kept };
     }
   }
 
