@@ -54,6 +54,12 @@ export interface ImagesSettings {
   readonly noise?: string;
 }
 
+/** Row ids. */
+export interface Running {
+  readonly builds: readonly number[];
+  readonly uploads: readonly number[];
+}
+
 interface Newer {
   readonly places?: readonly PlaceName[];
   readonly after?: DiskImageRecord | undefined;
@@ -177,14 +183,18 @@ export class ImagesPool {
   }
 
   /** What is being built and uploaded according to the rows. */
-  async running(): Promise<readonly ('build' | 'upload')[]> {
+  async running(): Promise<Running> {
     const { diskImages, images } = await this.#read();
-    return [
-      ...diskImages
-        .filter(({ state, startedAt }) => state === 'building' && startedAt !== null)
-        .map(() => 'build' as const),
-      ...images.filter(({ state, saveAt }) => state === 'building' && saveAt !== null).map(() => 'upload' as const),
-    ];
+    const begunBuilds = diskImages.filter(({ state, startedAt }) => state === 'building' && startedAt !== null);
+    const begunUploads = images.filter(({ state, saveAt }) => state === 'building' && saveAt !== null);
+    return { builds: begunBuilds.map(({ id }) => id), uploads: begunUploads.map(({ id }) => id) };
+  }
+
+  /** Resolves when none of these uploads goes on. */
+  async over(uploads: readonly number[]): Promise<void> {
+    const look = async (): Promise<true | null> =>
+      (await this.running()).uploads.some((id) => uploads.includes(id)) ? null : true;
+    await until('the end of uploads', look, PATIENCE_MS);
   }
 
   /** Deletes the nodes (of one provider), waits for others, and answers of which build the server of each is made. */
