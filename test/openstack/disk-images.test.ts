@@ -174,6 +174,9 @@ describe('a builder beside a daemon that builds nothing', () => {
     const { id } = await site.uploaded({ places });
     expect(await site.bootedFrom(nodes)).toEqual({ rig: id });
     const texts = ['disk image ready', 'image ready', 'node ready'];
+    // The rows are there before the lines are.
+    await builder.logged(({ msg }) => msg === 'image ready');
+    await launcher.logged(({ msg }) => msg === 'node ready');
     const saidBy = ({ lines }: DaemonProcess): string[] =>
       texts.filter((text) => lines.some(({ msg }) => msg === text));
     expect([saidBy(builder), saidBy(launcher)]).toEqual([['disk image ready', 'image ready'], ['node ready']]);
