@@ -202,9 +202,18 @@ export class ImagesPool {
     counts: Readonly<Record<string, number>>,
     place?: PlaceName,
   ): Promise<Readonly<Record<string, number | null>>> {
+    // One that is ordered while we look would boot from what was current then, and not be among those that go.
+    await this.#ordered(Object.values(counts).reduce((sum, count) => sum + count, 0));
     const before = (await this.pool.nodes()).filter(({ provider }) => place === undefined || provider === place);
     if (before.length > 0) await this.tell('delete', ...before.map(({ id }) => String(id)));
     return this.bootedFrom(await this.pool.full(counts));
+  }
+
+  /** Resolves when there are so many nodes, or orders of them. */
+  async #ordered(count: number): Promise<void> {
+    const look = async (): Promise<true | null> =>
+      (await this.pool.nodes()).filter(({ state }) => state !== 'delete').length >= count ? true : null;
+    await until(`${count} nodes that are at least ordered`, look, PATIENCE_MS);
   }
 
   /** Of which build the server of each node is made, by provider, as Nova and Glance have it. */
