@@ -24,8 +24,8 @@ const PLACES = {
 export type PlaceName = keyof typeof PLACES;
 export const BOTH: readonly PlaceName[] = ['rig', 'rig-other'];
 
-/** Servers take seconds there, one after the other. */
-const PATIENCE_MS = 120_000;
+/** Servers take seconds there, one after the other, and minutes where the machine is busy. */
+const PATIENCE_MS = 900_000;
 
 /** Name of the disk image, and of the image at both providers. */
 export const IMAGE = 'plain';

@@ -13,8 +13,8 @@ import { askOpenStack, tellOpenStack, type Rig } from './rig.ts';
 
 const execute = promisify(execFile);
 
-/** Servers take seconds there, one after the other. */
-const PATIENCE_MS = 600_000;
+/** Servers take seconds there, one after the other, and minutes where the machine is busy. */
+const PATIENCE_MS = 900_000;
 
 export interface RigPool {
   readonly pool: RealPool;
