@@ -2,7 +2,7 @@
  * A pool as an operator has it: a configuration file, a database, daemons and commands as processes of their own.
  * Each daemon has fake clouds of its own in its memory, which end with it.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,7 +115,10 @@ export class RealPool {
   }
 
   writeConfig(text: string): void {
-    writeFileSync(this.configPath, text);
+    // In one go: a daemon that reads half a file complains of it.
+    const half = `${this.configPath}.half`;
+    writeFileSync(half, text);
+    renameSync(half, this.configPath);
   }
 
   /** Starts a daemon. Daemons with other names have state directories of their own, as on other machines. */
