@@ -15,6 +15,7 @@ import type { UploadSpec } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
 import type { SupervisedCloud } from '../../src/providers/supervised.ts';
 import { aConfig, aProvider } from '../support/builders.ts';
+import { needPackage } from '../support/debian-package.ts';
 import { askOpenStack } from '../support/rig.ts';
 
 const MB = 1024 * 1024;
@@ -59,7 +60,8 @@ describe('uploads to a real Glance', () => {
     return spec;
   };
 
-  beforeAll(() => {
+  beforeAll(async () => {
+    await needPackage('qemu-utils', 'qemu-img', ['qemu-img']);
     const raw = join(directory, 'image.raw');
     writeFileSync(raw, randomBytes(8 * MB));
     execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, file]);
