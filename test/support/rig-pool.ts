@@ -9,6 +9,7 @@ import { systemRandom } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import { RealPool, dburiOf, type Entry, type RealPoolOptions } from './real-pool.ts';
+import { emptyProject } from './rig-project.ts';
 import { askOpenStack, tellOpenStack, type Rig } from './rig.ts';
 
 const execute = promisify(execFile);
@@ -33,24 +34,12 @@ export interface RigSettings {
   readonly labels: readonly Entry[];
 }
 
-/** Deletes what the project holds, whoever left it there. */
-export async function emptyProject(rig: Rig): Promise<void> {
-  const { servers, images, floatingIps, keypairs } = await cloudHoldings(rig);
-  const remove = async (kind: readonly string[], ids: readonly string[], ...options: string[]): Promise<void> => {
-    if (ids.length > 0) await tellOpenStack(rig, 'rig', ...kind, 'delete', ...options, ...ids);
-  };
-  await remove(['server'], servers, '--wait');
-  await remove(['image'], images);
-  await remove(['floating', 'ip'], floatingIps);
-  await remove(['keypair'], keypairs);
-}
-
 /** Opens a pool in an empty project, on its own MariaDB database unless told another; `makePool` gets the options that it needs. */
 export async function openRigPool(
   rig: Rig,
   makePool: (options: RealPoolOptions) => Promise<RealPool> = (options) => RealPool.open('MariaDB', options),
 ): Promise<RigPool> {
-  await emptyProject(rig);
+  await emptyProject(rig, 'rig');
   // An application credential of its own, so that its secret can be searched for.
   const secret = systemRandom.hex(24);
   const credential = `nodepool-test-${systemRandom.hex(4)}`;
@@ -83,7 +72,7 @@ export async function openRigPool(
     },
     close: async () => {
       await pool.close();
-      await emptyProject(rig);
+      await emptyProject(rig, 'rig');
       rmSync(access, { recursive: true });
       await tellOpenStack(rig, 'rig', 'application', 'credential', 'delete', id);
     },

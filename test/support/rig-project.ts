@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { until } from './real-pool.ts';
 import type { Rig } from './rig.ts';
 
 /** An image as Glance has it; properties are fields like the others. */
@@ -31,16 +32,7 @@ export interface RigProject {
 
 /** @param cloud name of the project's entry in `clouds.yaml` */
 export async function openProject(rig: Rig, cloud: string): Promise<RigProject> {
-  const { compute, image, headers } = await logIn(rig, cloud);
-  const get = async <T>(url: string): Promise<T> => {
-    const answer = await fetch(url, { headers });
-    if (!answer.ok) throw new Error(`GET ${url} was answered with ${answer.status}`);
-    return (await answer.json()) as T;
-  };
-  const remove = async (url: string): Promise<void> => {
-    const { ok, status } = await fetch(url, { method: 'DELETE', headers });
-    if (!ok && status !== 404) throw new Error(`DELETE ${url} was answered with ${status}`);
-  };
+  const { compute, image, get, find, remove } = await logIn(rig, cloud);
   const servers = async (installation: string): Promise<readonly TaggedServer[]> => {
     const { servers: all } = await get<{ servers: TaggedServer[] }>(`${compute}/servers/detail`);
     return all.filter(({ metadata }) => metadata['nodepool_installation'] === installation);
@@ -53,10 +45,8 @@ export async function openProject(rig: Rig, cloud: string): Promise<RigProject> 
   return {
     images,
     imageOf: async (serverId) => {
-      const answer = await fetch(`${compute}/servers/${serverId}`, { headers });
-      if (answer.status === 404) return null;
-      const { server } = (await answer.json()) as { server: TaggedServer };
-      return server.image === '' ? null : server.image.id;
+      const found = await find<{ server: TaggedServer }>(`${compute}/servers/${serverId}`);
+      return found === null || found.server.image === '' ? null : found.server.image.id;
     },
     empty: async (installation) => {
       for (const { id } of await servers(installation)) await remove(`${compute}/servers/${id}`);
@@ -65,11 +55,68 @@ export async function openProject(rig: Rig, cloud: string): Promise<RigProject> 
   };
 }
 
+/**
+ * Deletes what the project holds, whoever left it there, and resolves when nothing is left. What is being deleted already,
+ * or is in state ERROR, is deleted once more, which is no error here; for the ordinary client it is.
+ */
+export async function emptyProject(rig: Rig, cloud: string): Promise<void> {
+  const { compute, image, network, get, remove } = await logIn(rig, cloud);
+  const list = async (): Promise<readonly string[]> => {
+    const { servers } = await get<{ servers: Named[] }>(`${compute}/servers`);
+    const { images } = await get<{ images: Named[] }>(`${image}/v2/images?limit=1000&visibility=private`);
+    const { floatingips } = await get<{ floatingips: Named[] }>(`${network}/v2.0/floatingips`);
+    const { keypairs } = await get<{ keypairs: { keypair: { name: string } }[] }>(`${compute}/os-keypairs`);
+    return [
+      ...servers.map(({ id }) => `${compute}/servers/${id}`),
+      ...images.map(({ id }) => `${image}/v2/images/${id}`),
+      ...floatingips.map(({ id }) => `${network}/v2.0/floatingips/${id}`),
+      // The rig's own stays.
+      ...keypairs
+        .filter(({ keypair }) => keypair.name !== 'rig')
+        .map(({ keypair }) => `${compute}/os-keypairs/${keypair.name}`),
+    ];
+  };
+  const asked = new Set<string>();
+  const look = async (): Promise<true | null> => {
+    const left = await list();
+    // What a daemon was about to make when it was killed may come late.
+    for (const url of left.filter((one) => !asked.has(one))) {
+      asked.add(url);
+      await remove(url);
+    }
+    return left.length === 0 ? true : null;
+  };
+  await until(`an empty project ${cloud}`, look, EMPTY_PATIENCE_MS);
+}
+
+const EMPTY_PATIENCE_MS = 900_000;
+
+interface Named {
+  readonly id: string;
+}
+
 interface Access {
   /** Addresses of services. */
   readonly compute: string;
   readonly image: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly network: string;
+  get<T>(url: string): Promise<T>;
+  /** null: there is none. */
+  find<T>(url: string): Promise<T | null>;
+  /** What is not there is fine. */
+  remove(url: string): Promise<void>;
+}
+
+/** Asks until a service answers: that one does not now and then, when the machine is busy, is nothing that a test looks for. */
+function ask(url: string, init: RequestInit): Promise<Response> {
+  const look = async (): Promise<Response | null> => {
+    const answer = await fetch(url, init).catch(() => {
+      // Nobody listens, or the connection has broken off.
+      return null;
+    });
+    return answer === null || answer.status >= 500 ? null : answer;
+  };
+  return until(`an answer to ${init.method ?? 'GET'} ${url}`, look);
 }
 
 interface CloudEntry {
@@ -87,16 +134,38 @@ async function logIn({ state }: Rig, cloud: string): Promise<Access> {
   const domain = { id: 'default' };
   const identity = { methods: ['password'], password: { user: { name: username, password, domain } } };
   const body = { auth: { identity, scope: { project: { name: project_name, domain } } } };
-  const answer = await fetch(`${auth_url ?? ''}/auth/tokens`, {
+  const answer = await ask(`${auth_url ?? ''}/auth/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
+  if (!answer.ok) throw new Error(`the log-in to ${cloud} was answered with ${answer.status}`);
   const { token } = (await answer.json()) as { token: { catalog: readonly CatalogEntry[] } };
   const address = (type: string): string => {
     const endpoints = token.catalog.find((entry) => entry.type === type)?.endpoints ?? [];
     return endpoints.find((endpoint) => endpoint.interface === 'public')?.url ?? '';
   };
   const headers = { 'x-auth-token': answer.headers.get('x-subject-token') ?? '' };
-  return { compute: address('compute'), image: address('image'), headers };
+  return { compute: address('compute'), image: address('image'), network: address('network'), ...createCalls(headers) };
+}
+
+function createCalls(headers: Readonly<Record<string, string>>): Pick<Access, 'get' | 'find' | 'remove'> {
+  const find = async <T>(url: string): Promise<T | null> => {
+    const answer = await ask(url, { headers });
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Error(`GET ${url} was answered with ${answer.status}`);
+    return (await answer.json()) as T;
+  };
+  return {
+    find,
+    get: async <T>(url: string): Promise<T> => {
+      const found = await find<T>(url);
+      if (found === null) throw new Error(`there is no ${url}`);
+      return found;
+    },
+    remove: async (url) => {
+      const { ok, status } = await ask(url, { method: 'DELETE', headers });
+      if (!ok && status !== 404) throw new Error(`DELETE ${url} was answered with ${status}`);
+    },
+  };
 }
