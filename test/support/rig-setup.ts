@@ -11,9 +11,18 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const rig = await findRig();
   project.provide('rig', rig);
-  if (await isRigUp(rig)) return undefined;
+  if ((await isRigUp(rig)) && (await complete(rig))) return undefined;
   // What a rig that was cut off recorded as started, openstack-up demands even where it does not start it again.
   await runRigScript(rig, 'openstack-down');
   await runRigScript(rig, 'openstack-up');
   return () => runRigScript(rig, 'openstack-down');
+}
+
+/** Whoever started it may still be at it, and an earlier run may have left a part of it. Answers whether it is whole now. */
+function complete(rig: Rig): Promise<boolean> {
+  return runRigScript(rig, 'openstack-up').then(
+    () => true,
+    // It has said why.
+    () => false,
+  );
 }

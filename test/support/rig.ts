@@ -30,21 +30,25 @@ export async function findRig(): Promise<Rig> {
   return { scripts, state: stdout };
 }
 
-/** Runs one of its scripts to the end; its output is shown only when it fails. */
-export async function runRigScript({ scripts }: Rig, name: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+/** Its scripts wait for a service this long, in seconds: long enough for a machine ten times slower than ours. */
+const SERVICE_TIMEOUT_S = '900';
+
+/** Runs one of its scripts to the end. */
+export async function runRigScript({ scripts, state }: Rig, name: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  // They give up at once where another one runs, such as that of a run that was cut off and still stops the rig.
+  if (existsSync(state)) await execute('flock', [join(state, 'lock'), 'true']);
+  const own = { RIG_TIMEOUT: SERVICE_TIMEOUT_S, ...process.env, ...env };
   // Not through pipes: the services that it starts keep them open.
-  const child = spawn(join(scripts, name), { cwd: scripts, env: { ...process.env, ...env }, stdio: 'inherit' });
+  const child = spawn(join(scripts, name), { cwd: scripts, env: own, stdio: 'inherit' });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`${name} of the rig ended with exit code ${code}`);
 }
 
-/** Whether its API answers. */
-export async function isRigUp({ state }: Rig): Promise<boolean> {
-  const path = join(state, 'openrc');
-  if (!existsSync(path)) return false;
-  const url = /OS_AUTH_URL=(\S+)/.exec(readFileSync(path, 'utf8'))?.[1] ?? '';
-  return fetch(url, { signal: AbortSignal.timeout(5000) }).then(
-    ({ ok }) => ok,
+/** Whether it was started and not stopped. Parts of it may have ended, or not be there yet: `openstack-up` sees to that. */
+export function isRigUp({ scripts }: Rig): Promise<boolean> {
+  // Not by a call: on a busy machine no answer in time does not mean that nobody uses it.
+  return execute('bash', ['-c', '. "$0/lib.sh" && alive keystone', scripts]).then(
+    () => true,
     () => false,
   );
 }
