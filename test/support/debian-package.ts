@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { writeFile, rm } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { programPath, run } from './mariadb.ts';
 
 /**
@@ -9,26 +8,30 @@ import { programPath, run } from './mariadb.ts';
  */
 export async function needPackage(packageName: string, what: string, programs: readonly string[]): Promise<void> {
   if (programs.every((program) => programPath(program) !== null)) return;
-  const apt = programPath('apt-get');
-  if (userInfo().uid !== 0 || apt === null) {
+  if (userInfo().uid !== 0 || programPath('apt-get') === null) {
     throw new Error(
       `The tests need ${what}: install the package ${packageName} (it need not run), then start them again.`,
     );
   }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run(apt, ['update'], env);
-  await withoutServices(() => run(apt, ['install', '--yes', '--no-install-recommends', packageName], env));
+  await run('flock', [LOCK, 'sh', '-c', INSTALL, packageName], { ...process.env, DEBIAN_FRONTEND: 'noninteractive' });
 }
 
-/** Packages start their services unless this file says no. */
-const POLICY = '/usr/sbin/policy-rc.d';
+/** Held by one of us at a time: test files run side by side, and two would take away each other's `policy-rc.d`. */
+const LOCK = join(tmpdir(), 'nodepool-tests-install.lock');
 
-async function withoutServices(work: () => Promise<void>): Promise<void> {
-  if (existsSync(POLICY)) return work();
-  await writeFile(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    await work();
-  } finally {
-    await rm(POLICY);
-  }
-}
+/**
+ * Installs the package that is its `$0`. Packages start their services unless a file says no. What others do with packages,
+ * such as the machine's own upkeep, is waited for, and what was cut off is finished first.
+ */
+const INSTALL = `set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap "rm -f $policy" EXIT
+  printf '#!/bin/sh\\nexit 101\\n' >$policy
+  chmod 755 $policy
+fi
+patient="-o DPkg::Lock::Timeout=600"
+apt-get $patient update
+dpkg --configure -a
+apt-get $patient install --yes --no-install-recommends "$0"
+`;
