@@ -6,6 +6,9 @@ const root = new URL('..', import.meta.url).pathname;
 const databaseSetup = 'test/support/mariadb-setup.ts';
 const programSetup = 'test/support/program-setup.ts';
 
+/** For what hangs: no test takes that long, on a machine ten times slower than ours. Hooks may install packages, too. */
+const limits = { testTimeout: 300_000, hookTimeout: 300_000 };
+
 /** A project whose tests share one cloud: one file at a time. */
 const openstack = (name: string, include: string): TestProjectInlineConfiguration => ({
   root,
@@ -25,6 +28,8 @@ export default defineConfig({
   test: {
     // By default there is one less than there are cores. Most system tests wait for other processes.
     maxWorkers: 2,
+    // Stopping the rig takes longer than the default, and what is cut off leaves its directories behind.
+    teardownTimeout: 300_000,
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       {
@@ -32,8 +37,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,contract,architecture}/**/*.test.ts'],
-          // No test takes that long; the machine may be busy with other things.
-          testTimeout: 30_000,
+          ...limits,
         },
       },
       {
@@ -42,7 +46,7 @@ export default defineConfig({
           name: 'store',
           include: ['test/store/**/*.test.ts'],
           globalSetup: [databaseSetup],
-          testTimeout: 30_000,
+          ...limits,
         },
       },
       {
@@ -51,7 +55,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/{system,cli}/**/*.test.ts'],
           globalSetup: [databaseSetup, programSetup],
-          testTimeout: 60_000,
+          ...limits,
         },
       },
       // Those below need the OpenStack rig, which they start: `npm run test:openstack` and its brothers run them.
