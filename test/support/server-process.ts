@@ -1,17 +1,35 @@
 /** What servers have in common that tests start as processes: a port of their own, and the moment when they are ready. */
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { systemRandom } from '../../src/lib/random.ts';
 
-/** A port of 127.0.0.1 that nobody listens at now. */
+/** Ports that the kernel gives to no connection by itself, as it is set up by default. */
+const PORTS = { least: 10_000, most: 32_767 };
+
+/**
+ * A port of 127.0.0.1 that nobody listens at now. Until the server does, which takes seconds, no connection that anybody on
+ * this machine makes may get it.
+ */
 export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  for (;;) {
+    const port = PORTS.least + Math.floor(systemRandom.fraction() * (PORTS.most - PORTS.least));
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    // Somebody listens there.
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
 
 /** Reads what a server writes until a line says that it is ready. Throws when it ends before, with its last lines. */
