@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { ImageRecord } from '../../src/lifecycle/records.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { aLabelEntry, until, type Entry } from '../support/real-pool.ts';
 import {
@@ -58,10 +59,16 @@ describe('a pool on a real cloud', () => {
     daemon.kill('SIGKILL');
     logs.push((await daemon.ended).stdout);
   };
+  /** A build that failed once, as when a service did not answer, is there until it is taken away. */
+  const readyImages = async (): Promise<readonly ImageRecord[] | null> => {
+    const { images } = await site.pool.database.store.readPool();
+    return images.every(({ state }) => state === 'ready') ? images : null;
+  };
+
   it('builds its images over SSH and fills up', async () => {
     start();
     const nodes = await site.pool.full({ small: 5, reached: 1 });
-    const { images } = await site.pool.database.store.readPool();
+    const images = await until('images that are READY, and no others', readyImages, SWEEP_MS);
     expect(images.map(({ provider, state }) => `${provider} ${state}`).sort()).toEqual(['floating ready', 'rig ready']);
     await daemon.logged(({ msg }) => /^set up as template-plain-\d+$/.test(msg));
     for (const node of nodes) {

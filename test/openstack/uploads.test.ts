@@ -16,7 +16,7 @@ import { createProviders } from '../../src/providers/registry.ts';
 import type { SupervisedCloud } from '../../src/providers/supervised.ts';
 import { aConfig, aProvider } from '../support/builders.ts';
 import { needPackage } from '../support/debian-package.ts';
-import { askOpenStack } from '../support/rig.ts';
+import { readOpenStack } from '../support/rig.ts';
 
 const MB = 1024 * 1024;
 const signal = new AbortController().signal;
@@ -93,7 +93,7 @@ describe('uploads to a real Glance', () => {
     expect(await cloud.findImage(spec.id, signal)).toEqual(image);
     expect((await cloud.listImages(signal)).filter(({ id }) => id === spec.id)).toEqual([image]);
     expect(told.at(-1)).toBe(spec.bytes);
-    expect(await askOpenStack<ShownImage>(rig, name, 'image', 'show', spec.id)).toMatchObject({
+    expect(await readOpenStack<ShownImage>(rig, name, 'image', 'show', spec.id)).toMatchObject({
       ...{ status: 'active', visibility: 'private', disk_format: 'qcow2', container_format: 'bare', min_disk: 1 },
       properties: { colour: 'red', nodepool_record: tags.record, nodepool_name: spec.name },
     });

@@ -10,7 +10,7 @@ import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import { RealPool, dburiOf, type Entry, type RealPoolOptions } from './real-pool.ts';
 import { emptyProject } from './rig-project.ts';
-import { askOpenStack, tellOpenStack, type Rig } from './rig.ts';
+import { askOpenStack, readOpenStack, tellOpenStack, type Rig } from './rig.ts';
 
 const execute = promisify(execFile);
 
@@ -135,11 +135,11 @@ export interface Holdings {
 
 /** As the ordinary OpenStack client lists them; what the rig itself made is left out. */
 export async function cloudHoldings(rig: Rig): Promise<Holdings> {
-  const servers = await askOpenStack<{ ID: string }[]>(rig, 'rig', 'server', 'list');
-  const images = await askOpenStack<{ ID: string; Name: string }[]>(rig, 'rig', 'image', 'list', '--private');
-  const floatingIps = await askOpenStack<Record<string, string>[]>(rig, 'rig', 'floating', 'ip', 'list');
-  const keypairs = await askOpenStack<{ Name: string }[]>(rig, 'rig', 'keypair', 'list');
-  const ports = await askOpenStack<Record<string, string>[]>(
+  const servers = await readOpenStack<{ ID: string }[]>(rig, 'rig', 'server', 'list');
+  const images = await readOpenStack<{ ID: string; Name: string }[]>(rig, 'rig', 'image', 'list', '--private');
+  const floatingIps = await readOpenStack<Record<string, string>[]>(rig, 'rig', 'floating', 'ip', 'list');
+  const keypairs = await readOpenStack<{ Name: string }[]>(rig, 'rig', 'keypair', 'list');
+  const ports = await readOpenStack<Record<string, string>[]>(
     rig,
     'rig',
     'port',

@@ -61,6 +61,12 @@ export async function askOpenStack<T>({ state }: Rig, cloud: string, ...args: st
   return JSON.parse(stdout) as T;
 }
 
+/** As {@link askOpenStack}, for what changes nothing: the client gives up when a service does not answer once, this does not. */
+export function readOpenStack<T>(rig: Rig, cloud: string, ...args: string[]): Promise<T> {
+  // Should it fail again, that is told.
+  return askOpenStack<T>(rig, cloud, ...args).catch(() => askOpenStack<T>(rig, cloud, ...args));
+}
+
 /** Runs a command of the ordinary OpenStack client that answers nothing. */
 export async function tellOpenStack({ state }: Rig, cloud: string, ...args: string[]): Promise<void> {
   const env = { ...process.env, OS_CLIENT_CONFIG_FILE: join(state, 'clouds.yaml') };
