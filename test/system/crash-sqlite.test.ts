@@ -9,5 +9,5 @@ it.each([
   async ({ listingLagMs }) => {
     await killAtEveryEffect('SQLite', listingLagMs);
   },
-  900_000,
+  3_600_000,
 );

@@ -18,7 +18,7 @@ let pool: RealPool;
 beforeAll(async () => {
   server = await MariadbServer.create();
   await server.start();
-}, 60_000);
+});
 afterAll(() => server.remove());
 afterEach(() => pool.close());
 

@@ -138,7 +138,7 @@ describe('a daemon that builds, and is killed', () => {
         });
       }
     }
-  }, 120_000);
+  });
 });
 
 describe('a build that takes its time', () => {

@@ -365,5 +365,5 @@ describe('a pool that is struck again and again', () => {
       }),
       { numRuns: 100, seed: 20_160_103 },
     );
-  }, 60_000);
+  });
 });

@@ -205,5 +205,5 @@ describe('a pool that is struck again and again', () => {
       }),
       { numRuns: 100, seed: 20_160_101 },
     );
-  }, 30_000);
+  });
 });
