@@ -34,7 +34,9 @@ interface Finding {
 interface Search {
   readonly location: string | null;
   readonly begunAt: number;
-  hasFound: boolean;
+  outcome: 'open' | 'found' | 'in vain';
+  /** Somebody was told that it was in vain. */
+  isTold: boolean;
 }
 
 export class Locations {
@@ -74,7 +76,7 @@ export class Locations {
       const fault = `provider ${name} cannot be used: ${describeMove(before, location, ids.size)}`;
       this.#settled.delete(name);
       providers.bar(name, fault);
-      if (isOurs) await this.#search(placed, { ids, fault });
+      if (isOurs) await this.#tell(name, { search: this.#search(placed, ids), fault });
       return;
     }
     if (isOurs && before !== location) await this.#accept(placed, before);
@@ -92,28 +94,36 @@ export class Locations {
 
   #hasFound({ name, location }: Placed): boolean {
     const search = this.#searches.get(name);
-    return search?.location === location && search.hasFound;
+    return search?.location === location && search.outcome === 'found';
   }
 
-  /** Beside the loop, as it may take long. What it finds is seen by a later pass. */
-  async #search(
-    { name, location, provider }: Placed,
-    { ids, fault }: { ids: ReadonlySet<string>; fault: string },
-  ): Promise<void> {
-    const { store, book, clock, log } = this.#deps;
+  /** Beside the loop, as it may take long. What comes of it is seen by a later pass. */
+  #search({ name, location, provider }: Placed, ids: ReadonlySet<string>): Search {
+    const { book, clock, log } = this.#deps;
     const last = this.#searches.get(name);
-    if (last?.location === location && Math.abs(clock.now() - last.begunAt) < SEARCH_INTERVAL_MS) return;
-    const search = { location, begunAt: clock.now(), hasFound: false };
+    const isSame = last?.location === location;
+    if (isSame && Math.abs(clock.now() - last.begunAt) < SEARCH_INTERVAL_MS) return last;
+    const search: Search = { location, begunAt: clock.now(), outcome: 'open', isTold: false };
     this.#searches.set(name, search);
     // It is of what was there before.
     book.forget(name);
-    if (last?.location !== location) log.error({ provider: name }, fault);
-    await store.failures.record(providerPlace(name), fault, () => clock.now() + SEARCH_INTERVAL_MS);
     listIds(provider).then(
-      (listed) => (search.hasFound = listed.some((id) => ids.has(id))),
-      (error: unknown) =>
-        log.warn({ provider: name, error: describeError(error) }, 'nobody can look what it has there'),
+      (listed) => (search.outcome = listed.some((id) => ids.has(id)) ? 'found' : 'in vain'),
+      (error: unknown) => {
+        search.outcome = 'in vain';
+        if (!isSame) log.warn({ provider: name, error: describeError(error) }, 'nobody can look what it has there');
+      },
     );
+    return search;
+  }
+
+  /** Not before the end of a search: new credentials of the same project look like another one until then. */
+  async #tell(name: string, { search, fault }: { search: Search; fault: string }): Promise<void> {
+    const { store, clock, log } = this.#deps;
+    if (search.outcome !== 'in vain' || search.isTold) return;
+    search.isTold = true;
+    log.error({ provider: name }, fault);
+    await store.failures.record(providerPlace(name), fault, () => clock.now() + SEARCH_INTERVAL_MS);
   }
 }
 

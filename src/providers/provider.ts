@@ -193,8 +193,8 @@ export interface Provider {
   readonly shell: Shell;
   readonly traits: ProviderTraits;
   /**
-   * Cloud, region and project that it works in, for people to read: what it made is found as long as it is the same. null:
-   * a cloud that dies with the daemon.
+   * Cloud, region and project that it works in, for people to read: what it made is found as long as it is the same. It may
+   * change although they are the same. null: a cloud that dies with the daemon.
    */
   readonly location: string | null;
   /** Tries what the configuration names (credentials, catalogue, quota, flavors, networks, images), changing nothing. */

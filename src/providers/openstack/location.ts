@@ -1,17 +1,19 @@
 import type { AuthMethod, CloudAccess } from './access.ts';
 
 /**
- * Cloud, region and project in words, as `https://keystone.example/identity, region DFW, project ci`. Of an application
- * credential nobody knows the project before it is used.
+ * Cloud, region and project in words, as `https://keystone.example/identity, region DFW, project ci`. Of which project an
+ * application credential is nobody knows before it is used.
  */
 export function describeLocation({ authUrl, region, auth }: CloudAccess): string {
   const identity = authUrl.replace(/\/+$/, '').replace(/\/v\d+(\.\d+)?$/, '');
-  const project = projectOf(auth);
-  return [identity, region === null ? null : `region ${region}`, project === null ? null : `project ${project}`]
+  return [identity, region === null ? null : `region ${region}`, describeProject(auth)]
     .filter((part) => part !== null)
     .join(', ');
 }
 
-function projectOf(auth: AuthMethod): string | null {
-  return auth.kind === 'application-credential' ? null : (auth.scope.project.id ?? auth.scope.project.name);
+function describeProject(auth: AuthMethod): string | null {
+  if (auth.kind === 'application-credential')
+    return `application credential ${auth.credential.id ?? auth.credential.name}`;
+  const { id, name } = auth.scope.project;
+  return id === null && name === null ? null : `project ${id ?? name}`;
 }

@@ -21,7 +21,7 @@ it.each<[text: string, access: Partial<CloudAccess>]>([
     'https://cloud.example/identity, project 12',
     { auth: { ...ofUser, scope: { ...ofUser.scope, project: { id: '12', name: 'pool' } } } },
   ],
-  ['https://cloud.example/identity, region DFW', { region: 'DFW', auth: credential }],
+  ['https://cloud.example/identity, region DFW, application credential 7', { region: 'DFW', auth: credential }],
 ])('a provider is in %s', (text, access) => {
   expect(describeLocation({ ...anAccess, authUrl: 'https://cloud.example/identity', ...access })).toBe(text);
 });
