@@ -66,16 +66,19 @@ export function aSetEntry(overrides: Entry = {}): Entry {
 /** What is waited for takes far less, and less than anything that was given up for a while rests. */
 const PATIENCE_MS = 25_000;
 const LOOK_INTERVAL_MS = 20;
+/** Whatever a look took beyond this, the machine stood still: that uses up no patience. */
+const LONGEST_LOOK_MS = 1000;
 /** Of a daemon's log, shown when the pool did not become what was waited for. */
 const LAST_LINES = 20;
 
 /** Resolves with the first answer that is not null. There is no wait for time in it, only for the fact. */
 export async function until<T>(what: string, ask: () => Promise<T | null>, patienceMs = PATIENCE_MS): Promise<T> {
-  const giveUpAt = systemClock.now() + patienceMs;
-  while (systemClock.now() < giveUpAt) {
+  for (let waitedMs = 0; waitedMs < patienceMs;) {
+    const lookAt = systemClock.now();
     const answer = await ask();
     if (answer !== null) return answer;
     await systemClock.sleep(LOOK_INTERVAL_MS);
+    waitedMs += Math.min(systemClock.now() - lookAt, LONGEST_LOOK_MS);
   }
   throw new Error(`waited in vain for this: ${what}`);
 }
