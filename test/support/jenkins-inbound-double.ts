@@ -23,6 +23,8 @@ export class JenkinsInboundDouble {
   builds = 0;
   isMarked = false;
   readonly refusals: string[] = [];
+  /** Called at each call, `GET /jnlpJars/agent.jar`, whose answer waits for it. */
+  onCall: (what: string) => unknown = () => undefined;
   readonly #server: Server;
   /** The connection of the agent. */
   #channel: ServerResponse | null = null;
@@ -31,7 +33,7 @@ export class JenkinsInboundDouble {
   #isThrough = false;
 
   private constructor() {
-    this.#server = createServer((request, response) => this.#serve(request, response));
+    this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
   static async start(): Promise<JenkinsInboundDouble> {
@@ -55,6 +57,7 @@ export class JenkinsInboundDouble {
     this.refusals.length = 0;
     this.builds = 0;
     this.isMarked = false;
+    this.onCall = () => undefined;
     this.disconnect();
   }
 
@@ -75,7 +78,12 @@ export class JenkinsInboundDouble {
     this.#server.closeAllConnections();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.onCall(`${request.method} ${request.url}`);
+    this.#answer(request, response);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     const { method, url = '', headers } = request;
     if (url === '/wsagents/') return this.#serveAgent(request, response);
     if (url === '/jnlpJars/agent.jar') return void response.end(readFileSync(fileURLToPath(AGENT_JAR)));

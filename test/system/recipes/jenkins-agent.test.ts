@@ -40,7 +40,10 @@ describe('a Jenkins agent', () => {
   it('runs one build on a node of its own, which is replaced, and nobody sees a secret', async () => {
     jenkins.enqueue(BUILD);
     jenkins.enqueue('false');
-    const { result, seen } = await watchArguments(async () => (await start()).ended);
+    const { result, seen } = await watchArguments(async (look) => {
+      jenkins.onCall = look;
+      return (await start()).ended;
+    });
     expect(result).toMatchObject({ code: 0 });
     expect(await site.cleared()).toMatchObject({ requestor: 'jenkins-agent/1', endReason: 'released' });
     expect(await site.left()).toEqual(['built on one that is gone']);
@@ -88,6 +91,12 @@ describe('a Jenkins agent', () => {
 
   it('that Jenkins does not let in gives up, and its node is given back as failed', async () => {
     const secret = site.secretFile('wrong.secret', '0123');
+    let looks = 0;
+    // While the recipe waits for what Jenkins says of the agent, the patience of its node does not run out.
+    jenkins.onCall = async (what) => {
+      if (!what.includes('/api/json') || (looks += 1) === 1) return;
+      await until('the agent is refused', () => Promise.resolve(jenkins.refusals.length > 0 || null));
+    };
     const running = await start({ JENKINS_SECRET_FILE: secret, JENKINS_PATIENCE: '2' });
     const { code, stderr } = await running.ended;
     expect(code).toBe(1);
