@@ -32,6 +32,11 @@ const READY = 2;
 const CARRIER = `const socket = require('node:net').connect(process.argv[2], '127.0.0.1');
 process.stdin.pipe(socket).pipe(process.stdout)`;
 
+/** What a job does to wait until {@link RecipeSite.letGo} is called. */
+export function waits(flag = 'go'): string {
+  return `until [ -e "$HOME/${flag}" ]; do sleep 0.1; done`;
+}
+
 /** A recipe that runs, in a process group that is not that of the tests. */
 export interface Running {
   /** What it has printed up to now. */
@@ -152,8 +157,9 @@ export class RecipeSite {
     const there = new Set((await this.pool.nodes()).map(({ id }) => id));
     return [...this.#machines].flatMap(([id, { directory }]) => {
       const path = join(directory, 'jobs');
+      // What is behind the last line end is none, or is being written.
       const lines =
-        existsSync(path) && !this.#forgotten.has(id) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
+        existsSync(path) && !this.#forgotten.has(id) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
       return lines.map((line) => `${line} on one that is ${there.has(id) ? 'there' : 'gone'}`);
     });
   }
@@ -161,6 +167,13 @@ export class RecipeSite {
   /** Resolves when a job has left something. */
   async jobRuns(): Promise<void> {
     await until('a job runs', async () => ((await this.left()).length > 0 ? true : null));
+  }
+
+  /** Lets the job go on that {@link waits} for this. */
+  letGo(flag = 'go'): void {
+    for (const [id, { directory }] of this.#machines) {
+      if (!this.#forgotten.has(id)) writeFileSync(join(directory, flag), '');
+    }
   }
 
   /** Everything that lies on the disks of nodes. */
@@ -188,14 +201,13 @@ export class RecipeSite {
     return (await this.pool.database.knex('request').select('id')).length;
   }
 
-  /** Has a lease end so soon after it has begun, unless it is extended. */
-  async shortenLease(ms: number): Promise<void> {
-    const { store } = this.pool.database;
-    const granted = await until('nodes are granted', async () => {
-      const { requests } = await store.readPool();
-      return requests.find(({ state }) => state === 'granted') ?? null;
+  /** Resolves with the end of the only lease that there is, as soon as that is later than `after`. */
+  async leaseEnd(after = 0): Promise<number> {
+    return until('a lease that lasts longer', async () => {
+      const { requests } = await this.pool.database.store.readPool();
+      const expiresAt = requests.find(({ state }) => state === 'granted')?.expiresAt ?? 0;
+      return expiresAt > after ? expiresAt : null;
     });
-    await store.requests.extend(granted.id, systemClock.now() + ms);
   }
 
   /** What the daemon has logged. */

@@ -9,7 +9,7 @@ import {
   type CustomExecutor,
   type GitlabJob,
 } from '../../support/gitlab-runner-double.ts';
-import { RECIPES, RecipeSite, SETUP_LIMIT_MS, watchArguments } from '../../support/recipe-site.ts';
+import { RECIPES, RecipeSite, SETUP_LIMIT_MS, waits, watchArguments } from '../../support/recipe-site.ts';
 
 let site: RecipeSite;
 
@@ -38,9 +38,17 @@ const aJob = (script: string, parts: Partial<GitlabJob> = {}): GitlabJob => ({
 
 describe('a GitLab job', () => {
   it('runs on a node of its own, which is replaced, and nobody sees a secret', async () => {
-    const job = aJob('echo built >>"$HOME/jobs"; echo "token of $(printf %s "$CI_JOB_TOKEN" | wc -c) characters"');
+    const job = aJob(
+      `echo built >>"$HOME/jobs"; ${waits()}; echo "token of $(printf %s "$CI_JOB_TOKEN" | wc -c) characters"`,
+    );
     const runner = await aRunner();
-    const { result, seen } = await watchArguments(() => runner.run(job));
+    const { result, seen } = await watchArguments(async (look) => {
+      const running = runner.run(job);
+      await site.jobRuns();
+      look();
+      site.letGo();
+      return running;
+    });
     expect(result).toMatchObject({ state: 'success', runnerLog: '' });
     expect(result.log).toMatch(
       /^Running on node \d+ \(10\.0\.0\.\d+\)\.\n.*\nFetching changes\.\.\.\ntoken of 38 .*\nafter\n$/,
@@ -63,8 +71,13 @@ describe('a GitLab job', () => {
 
   it('of steps that are all short keeps its node for longer than its first lease', async () => {
     const runner = await aRunner();
-    const running = runner.run(aJob('sleep 2.5; echo built >>"$HOME/jobs"', { sources: 'sleep 2.5' }));
-    await site.shortenLease(4000);
+    const script = `${waits()}; echo built >>"$HOME/jobs"`;
+    const running = runner.run(aJob(script, { sources: waits('sources') }));
+    const end = await site.leaseEnd();
+    site.letGo('sources');
+    // What is extended only now and then has not come to that yet.
+    await site.leaseEnd(end);
+    site.letGo();
     expect(await running).toMatchObject({ state: 'success', runnerLog: '' });
     expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual(['built on one that is gone']);

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BusyPool } from '../../support/busy-pool.ts';
 import { until } from '../../support/real-pool.ts';
-import { RecipeSite, SETUP_LIMIT_MS, type Running } from '../../support/recipe-site.ts';
+import { RecipeSite, SETUP_LIMIT_MS, waits, type Running } from '../../support/recipe-site.ts';
 import { Sshd } from '../../support/sshd.ts';
 
 let site: RecipeSite;
@@ -70,8 +70,16 @@ describe('with-node', () => {
   });
 
   it('extends its lease for as long as the command runs', async () => {
-    const running = await withNode(['--ttl', '4', 'small', '--', 'sleep 8; echo ran >>"$HOME/jobs"']);
-    expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    const pool = await BusyPool.start(site.overHttp());
+    try {
+      const settings = { ...pool.settings, ...site.inHaste() };
+      const running = await withNode(['--ttl', '5m', 'small', '--', `${waits()}; echo ran >>"$HOME/jobs"`], settings);
+      await until('its lease is extended again and again', async () => (pool.extensions > 2 ? true : null));
+      site.letGo();
+      expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    } finally {
+      pool.close();
+    }
     expect(await site.cleared()).toMatchObject({ endReason: 'released' });
     expect(await site.left()).toEqual(['ran on one that is gone']);
   });
