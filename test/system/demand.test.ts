@@ -1,7 +1,11 @@
 /** Jobs in the queue of a real Gearman server get their nodes from a real daemon. */
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Gearmand } from '../support/gearmand.ts';
 import { aLabelEntry, aProviderEntry, dburiOf, RealPool } from '../support/real-pool.ts';
+
+/** Installing the server may come first. */
+const SETUP_LIMIT_MS = 300_000;
+beforeAll(async () => (await Gearmand.create()).remove(), SETUP_LIMIT_MS);
 
 describe('jobs that wait in a Gearman queue', () => {
   it('get a node each, beside those that min-ready asks for, before other labels get theirs', async () => {
