@@ -38,6 +38,14 @@ async function ask(method: string, path: string, body?: object): Promise<Request
   return (await (await call(method, path, body)).json()) as RequestView;
 }
 
+const readerOf = ({ body }: Response) => body!.pipeThrough(new TextDecoderStream()).getReader();
+
+/** Reads what a stream tells until that is there. */
+async function hear(reader: ReturnType<typeof readerOf>, words: string): Promise<void> {
+  let told = '';
+  while (!told.includes(words)) told += (await reader.read()).value ?? expect.fail(told);
+}
+
 it('grants nodes, says why there are none, and tells who listens when there are', async () => {
   await pool.full({ small: 1 });
   await until('the daemon looks after its pool', async () => (await call('GET', '/readyz')).ok || null);
@@ -52,12 +60,10 @@ it('grants nodes, says why there are none, and tells who listens when there are'
   });
   expect(explained).toMatchObject({ position: 1, nodes_ahead: 0 });
 
-  const events = (await call('GET', `/api/v1/requests/${second.id}/events`)).body!.pipeThrough(new TextDecoderStream());
-  const reader = events.getReader();
-  expect((await reader.read()).value).toContain('"state":"waiting"');
+  const reader = readerOf(await call('GET', `/api/v1/requests/${second.id}/events`));
+  await hear(reader, '"state":"waiting"');
   expect(await ask('DELETE', `/api/v1/requests/${first.id}`)).toMatchObject({ end_reason: 'released', nodes: [] });
-  let told = '';
-  while (!told.includes('"state":"granted"')) told += (await reader.read()).value ?? expect.fail(told);
+  await hear(reader, '"state":"granted"');
   await reader.cancel();
 });
 
@@ -74,8 +80,10 @@ it('listens elsewhere when the configuration says so, logs for the daemon, and e
 
   // Who follows requests has an answer under way, which must not keep the daemon from ending.
   const stream = await call('GET', '/api/v1/events', undefined, 2);
+  const reader = readerOf(stream);
+  await hear(reader, 'event: request');
   daemon.kill('SIGTERM');
   expect(await daemon.ended).toMatchObject({ code: 0, stderr: '' });
-  expect(await stream.text()).toContain('event: request');
+  while (!(await reader.read()).done);
   await expect(call('GET', '/healthz', undefined, 2)).rejects.toThrow('fetch failed');
 });
