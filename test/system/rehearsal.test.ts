@@ -95,5 +95,5 @@ it.each([
     );
     expect(daemon.lines.filter(({ level }) => level === 'error')).toEqual([]);
   },
-  120_000,
+  600_000,
 );
