@@ -177,7 +177,8 @@ class Launchers {
 
   #work(name: string, script: string): Worker {
     const book = join(this.#directory, 'book');
-    return this.#server.work(name, ['sh', '-c', `{ cat; echo; } >> ${book}; ${script}`], 'before');
+    // In one piece: others write there at the same time.
+    return this.#server.work(name, ['sh', '-c', `printf '%s\\n' "$(cat)" >> ${book}; ${script}`], 'before');
   }
 }
 
@@ -310,6 +311,8 @@ describe('a node that a launcher of Zuul takes', () => {
     await slow.begun;
     const [lost] = (await pool.nodes()) as [NodeRecord];
     await kill(daemon);
+    // Else the server may hear of the launcher's end first, and offer the node to the next one.
+    await until('the server knows that', async () => ((await scene.gearmand.clients('nodepool')) === 0 ? true : null));
     await slow.stop();
     pool.start();
     launchers.start('node_assign:zuul', 'launcher01');
