@@ -27,6 +27,7 @@ describe('a daemon whose configuration file changes', () => {
     pool.configure({ labels: [aLabelEntry({ 'min-ready': 5 })] });
     const after = await pool.full({ small: 5 });
     expect(ids(after)).toEqual(expect.arrayContaining(ids(before)));
+    await daemon.logged(says(IN_FORCE));
     expect(daemon.lines.filter(says(IN_FORCE))).toHaveLength(1);
   });
 
@@ -37,6 +38,7 @@ describe('a daemon whose configuration file changes', () => {
     pool.configure({ labels: [aLabelEntry()] });
     daemon.kill('SIGHUP');
     expect(ids(await pool.full({ small: 2 }))).toEqual(ids(before.filter(({ label }) => label === 'small')));
+    await daemon.logged(retired);
     expect(daemon.lines.filter(retired).map(({ label, reason }) => [label, reason])).toEqual([
       ['set', 'label-removed'],
     ]);
@@ -113,14 +115,21 @@ describe('a provider that leaves the configuration', () => {
 describe('a provider that is edited while it launches', () => {
   it('goes on with the launches that are under way', async () => {
     const fake = { 'boot-time': 0.6, 'api-delay': 0.2 };
-    const labels = [aLabelEntry({ 'min-ready': 3 }), aSetEntry()];
-    pool.configure({ providers: [aProviderEntry({ fake })], labels });
+    // Its listings do not show the servers: until the edit no launch gets any further.
+    const blind = aProviderEntry({ fake: { ...fake, 'listing-lag': 600 } });
+    pool.configure({ labels: [aLabelEntry({ 'min-ready': 0 }), aSetEntry({ 'min-ready': 0 })] });
     const daemon = pool.start();
-    await daemon.logged(says('nodes launched'));
-    const launched = ids(await pool.nodes());
+    await daemon.logged(says('image ready'));
+    const labels = [aLabelEntry({ 'min-ready': 3 }), aSetEntry()];
+    pool.configure({ providers: [blind], labels });
+    daemon.kill('SIGHUP');
+    const launched = await until('all servers are asked for', async () => {
+      const nodes = await pool.nodes();
+      return nodes.length === 4 && nodes.every(({ serverId }) => serverId !== null) ? ids(nodes) : null;
+    });
     pool.configure({ providers: [aProviderEntry({ fake, 'max-servers': 6, 'boot-timeout': 30, rate: 0.01 })], labels });
     daemon.kill('SIGHUP');
-    await daemon.logged(says('the provider has its new configuration'));
+    await daemon.logged(says('the provider has its new configuration'), 2);
     expect((await pool.nodes()).map(({ state }) => state)).toEqual(launched.map(() => 'building'));
     expect(ids(await pool.full({ small: 3, set: 1 }))).toEqual(launched);
     expect(daemon.lines.filter(({ level, msg }) => level === 'error' || msg === 'node retired')).toEqual([]);
