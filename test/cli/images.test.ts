@@ -1,7 +1,7 @@
 /** The commands about images together with a daemon, as processes: a rehearsal whose builder is a stand-in. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,8 @@ import {
   type DaemonProcess,
   type Ended,
 } from '../support/daemon-process.ts';
+import { programPath } from '../support/mariadb.ts';
+import { until } from '../support/real-pool.ts';
 
 let directory: string;
 let env: NodeJS.ProcessEnv;
@@ -60,6 +62,27 @@ function start(variables?: Readonly<Record<string, string>>): DaemonProcess {
 /** Without `-c`: the pool is that of the daemon that runs for this user. */
 function nodepool(...args: string[]): Promise<Ended> {
   return runProgram('nodepool', args, { env, cwd: directory });
+}
+
+/** The same, whose output is seen while it runs. */
+function follow(...args: string[]): { output(): string; readonly ended: Promise<Ended> } {
+  const program = fileURLToPath(new URL('../../bin/nodepool', import.meta.url));
+  const child = spawn(process.execPath, [program, ...args], { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  const written = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (written.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (written.stderr += text));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...written }));
+  return { output: () => written.stdout, ended };
+}
+
+/** The stand-in sleeps until the answer is called, however long it is told to, and prints that meanwhile. */
+function makeSleepLast(): () => void {
+  const [programs, flag] = [join(directory, 'programs'), join(directory, 'awake')];
+  mkdirSync(programs);
+  const script = `#!/bin/sh\nuntil [ -e '${flag}' ]; do echo asleep; ${programPath('sleep')} 0.1; done\n`;
+  writeFileSync(join(programs, 'sleep'), script, { mode: 0o755 });
+  env['PATH'] = `${programs}:${env['PATH']}`;
+  return () => writeFileSync(flag, '');
 }
 
 async function ask<T>(...args: string[]): Promise<T> {
@@ -151,9 +174,19 @@ describe('with a daemon, nodepool', () => {
   });
 
   it('image-log -f follows a build to its end', async () => {
+    const wake = makeSleepLast();
     start({ FAKE_BUILDER_SLEEP: '2' });
     await daemon?.logged(({ msg }) => msg === 'disk image is being built');
-    const { code, stdout, stderr } = await nodepool('image-log', 'trusty', '-f');
+    const following = follow('image-log', 'trusty', '-f');
+    const more = async (): Promise<void> => {
+      const { length } = following.output();
+      await until('it prints more', () => Promise.resolve(following.output().length > length || null));
+    };
+    // What was there already, and then what has come since.
+    await more();
+    await more();
+    wake();
+    const { code, stdout, stderr } = await following.ended;
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/(^|\n)nodepool: build \d+ of disk image dib-trusty is ready\n$/),
