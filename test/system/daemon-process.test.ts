@@ -15,6 +15,7 @@ import { createInterface } from 'node:readline';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isDaemon } from '../../src/process/process-table.ts';
 import {
   cleanEnvironment,
   file,
@@ -24,6 +25,7 @@ import {
   type DaemonProcess,
   type LogLine,
 } from '../support/daemon-process.ts';
+import { until } from '../support/real-pool.ts';
 
 const QUICK_START = fileURLToPath(new URL('../../tools/fake.yaml', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('../../tools/fake-scripts', import.meta.url));
@@ -46,9 +48,19 @@ beforeEach(() => {
 afterEach(async () => {
   for (const daemon of daemons) daemon.kill('SIGKILL');
   await Promise.all(daemons.map(({ ended }) => ended));
-  for (const pid of detached) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+  await Promise.all(detached.map(endDetached));
   rmSync(directory, { recursive: true });
 });
+
+/** Most have been told to end: it may be gone at any moment, and until then it may write to the directory. */
+async function endDetached(pid: number): Promise<void> {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+  await until('a detached daemon is gone', () => Promise.resolve(isDaemon(pid) ? null : true));
+}
 
 function start(...args: string[]): DaemonProcess {
   const daemon = startDaemon(args, { env, cwd: directory });
