@@ -160,10 +160,20 @@ export class RealPool {
       const total = wanted.reduce((sum, [, count]) => sum + count, 0);
       return isFull && nodes.length === total && nodes.every(({ state }) => state === 'ready') ? nodes : null;
     };
+    await this.#hasStarted();
     try {
       return await until(`ready nodes: ${JSON.stringify(counts)}`, isThere, this.#options.patienceMs);
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${await this.#describe()}`, { cause: error });
+    }
+  }
+
+  /** How long the newest daemon takes to start says nothing of the pool, and uses up no patience. */
+  async #hasStarted(): Promise<void> {
+    try {
+      await this.#daemons.at(-1)?.logged(({ msg }) => msg === 'started');
+    } catch {
+      // It has ended before that; the pool may have others.
     }
   }
 
