@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { needPackage } from './debian-package.ts';
 import { findFreePort } from './server-process.ts';
 
@@ -30,7 +30,8 @@ while True:
 export class PythonPublisher {
   readonly endpoint: string;
   #process: ChildProcess | null = null;
-  #output: Interface | null = null;
+  /** What it says: it keeps what nobody has asked for yet. */
+  #lines: AsyncIterator<string> | null = null;
 
   private constructor(endpoint: string) {
     this.endpoint = endpoint;
@@ -47,7 +48,7 @@ export class PythonPublisher {
     const child = spawn('/usr/bin/python3', ['-c', PROGRAM, this.endpoint], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#process = child;
     running.add(child);
-    this.#output = createInterface(child.stdout);
+    this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     await this.#says('bound');
   }
 
@@ -72,9 +73,10 @@ export class PythonPublisher {
   }
 
   async #says(expected: string): Promise<void> {
-    if (this.#output === null) throw new Error('it was not started');
-    const [line] = (await once(this.#output, 'line')) as [string];
-    if (line !== expected) throw new Error(`the publisher says ${line}, not ${expected}`);
+    if (this.#lines === null) throw new Error('it was not started');
+    const line = await this.#lines.next();
+    const said = line.done ? 'nothing more' : line.value;
+    if (said !== expected) throw new Error(`the publisher says ${said}, not ${expected}`);
   }
 }
 
