@@ -9,6 +9,7 @@ import { createStore } from '../../src/store/create-store.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import type { RequestView } from '../../src/requests/view.ts';
 import type { DaemonProcess, LogLine } from '../support/daemon-process.ts';
+import { holdBack } from '../support/hold-back.ts';
 import { createMariadbDatabase, MariadbServer } from '../support/mariadb.ts';
 import { aLabelEntry, aProviderEntry, aSetEntry, RealPool, until } from '../support/real-pool.ts';
 
@@ -93,11 +94,13 @@ describe('a daemon whose database goes away', () => {
     pool = await openPool();
     const slow = aProviderEntry({ fake: { 'boot-time': 0.4, 'api-delay': 0.2 } });
     pool.configure({ providers: [slow], labels: [aLabelEntry({ 'min-ready': 4 }), aSetEntry()] });
+    const letPass = await holdBack(pool.database);
     const daemon = pool.start();
     await daemon.logged(({ msg }) => msg === 'nodes launched');
     const launched = await pool.nodes();
     expect(launched.map(({ state }) => state)).toContain('building');
     await takeDatabaseAway(3);
+    await letPass();
     await daemon.logged(({ msg }) => msg === 'the database answers again');
     const nodes = await pool.full({ small: 4, set: 1 });
     // The launches went on; no other rows took their place, and no server is without one.
