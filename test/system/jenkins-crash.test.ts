@@ -144,6 +144,6 @@ describe('a daemon killed at every effect', () => {
         }
       }
     },
-    600_000,
+    1_200_000,
   );
 });
