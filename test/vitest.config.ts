@@ -6,8 +6,11 @@ const root = new URL('..', import.meta.url).pathname;
 const databaseSetup = 'test/support/mariadb-setup.ts';
 const programSetup = 'test/support/program-setup.ts';
 
+/** What `expect.poll` waits for is there at once, but the machine may stop for longer than the second that is usual. */
+const patience = { expect: { poll: { timeout: 20_000 } } };
+
 /** For what hangs: no test takes that long, on a machine ten times slower than ours. Hooks may install packages, too. */
-const limits = { testTimeout: 300_000, hookTimeout: 300_000 };
+const limits = { testTimeout: 300_000, hookTimeout: 300_000, ...patience };
 
 /** A project whose tests share one cloud: one file at a time. */
 const openstack = (name: string, include: string): TestProjectInlineConfiguration => ({
@@ -20,6 +23,7 @@ const openstack = (name: string, include: string): TestProjectInlineConfiguratio
     // Tests wait for facts and give up by themselves. This is for one that hangs, on a machine ten times slower than ours.
     testTimeout: 3_600_000,
     hookTimeout: 1_200_000,
+    ...patience,
   },
 });
 

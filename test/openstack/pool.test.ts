@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ImageRecord } from '../../src/lifecycle/records.ts';
-import type { DaemonProcess } from '../support/daemon-process.ts';
+import type { DaemonProcess, LogLine } from '../support/daemon-process.ts';
 import { aLabelEntry, until, type Entry } from '../support/real-pool.ts';
 import {
   aRigImage,
@@ -107,6 +107,23 @@ describe('a pool on a real cloud', () => {
     const { cloud, rows } = await compareHoldings(site, 'floating', SWEEP_MS);
     expect(cloud).toEqual(rows);
     expect(rows.servers).toHaveLength(6);
+  });
+
+  it('takes nothing for gone when it is pointed to another project, and knows its own by other credentials', async () => {
+    const look = async (): Promise<unknown> =>
+      (await site.pool.full({ small: 5, reached: 1 })).map(({ id, serverId, state }) => [id, serverId, state]);
+    const before = await look();
+    site.pointTo('rig-other');
+    const isTold = ({ level, msg }: LogLine): boolean =>
+      level === 'error' && msg.includes('give another cloud a provider');
+    await daemon.logged(isTold, providers.length);
+    expect(await look()).toEqual(before);
+    const { stdout } = await site.pool.nodepool('status');
+    expect(stdout).toContain('provider rig cannot be used: it is set to http');
+    // The credentials of before were those of an application.
+    site.pointTo('rig');
+    await daemon.logged(({ msg }) => msg === 'the provider has moved', providers.length);
+    expect(await look()).toEqual(before);
   });
 
   it('gives the session, key and host key to whoever asks for a shell', async () => {

@@ -22,9 +22,6 @@ const fixtures = join(root, 'test/fixtures/recipes');
 /** Stands in for java on the nodes. */
 export const JAVA = join(fixtures, 'jenkins-java.mjs');
 
-/** The SSH server may have to be installed first. */
-export const SETUP_LIMIT_MS = 300_000;
-
 /** READY nodes that the pool keeps. */
 const READY = 2;
 

@@ -1,9 +1,10 @@
 /** A pool on the rig: configuration, credentials, and what the cloud and the database say they hold. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
+import { parse } from 'yaml';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
@@ -23,6 +24,8 @@ export interface RigPool {
   /** Secret of the application credential that the daemon logs in with. */
   readonly secret: string;
   configure(settings: RigSettings): void;
+  /** Has `clouds.yaml` name the cloud by the password of an entry of the rig's own. */
+  pointTo(entry: 'rig' | 'rig-other'): void;
   /** Starts a daemon whose log is at level debug. */
   start(): DaemonProcess;
   /** Ends the daemons, and removes what the test made for itself. */
@@ -50,7 +53,11 @@ export async function openRigPool(
   );
   const access = mkdtempSync(join(tmpdir(), 'nodepool-rig-'));
   const cloudsPath = join(access, 'clouds.yaml');
-  writeFileSync(cloudsPath, JSON.stringify({ clouds: { rig: credentialEntry(rig, { id, secret }) } }), { mode: 0o600 });
+  const write = (entry: Entry): void => {
+    writeFileSync(`${cloudsPath}.half`, JSON.stringify({ clouds: { rig: entry } }), { mode: 0o600 });
+    renameSync(`${cloudsPath}.half`, cloudsPath);
+  };
+  write(credentialEntry(rig, { id, secret }));
   const env = { OS_CLIENT_CONFIG_FILE: cloudsPath };
   const pool = await makePool({ patienceMs: PATIENCE_MS, env });
   const scripts = join(pool.directory, 'scripts');
@@ -70,6 +77,7 @@ export async function openRigPool(
       const settings = { 'script-dir': scripts, dburi: dburiOf(pool.database.config), targets: [{ name: 'zuul' }] };
       pool.writeConfig(JSON.stringify({ ...settings, providers, labels }));
     },
+    pointTo: (entry) => write(passwordEntry(rig, entry)),
     close: async () => {
       await pool.close();
       await emptyProject(rig, 'rig');
@@ -77,6 +85,11 @@ export async function openRigPool(
       await tellOpenStack(rig, 'rig', 'application', 'credential', 'delete', id);
     },
   };
+}
+
+function passwordEntry({ state }: Rig, name: string): Entry {
+  const text = readFileSync(join(state, 'clouds.yaml'), 'utf8');
+  return (parse(text) as { clouds: Record<string, Entry> }).clouds[name]!;
 }
 
 function credentialEntry(rig: Rig, { id, secret }: { id: string; secret: string }): Entry {

@@ -15,9 +15,8 @@ import { startJenkins } from '../support/jenkins-site.ts';
 import { run } from '../support/mariadb.ts';
 import { aLabelEntry, aProviderEntry, dburiOf, RealPool, until, type Entry } from '../support/real-pool.ts';
 
-/** Installing the server may come first. */
-const SETUP_LIMIT_MS = 300_000;
-beforeAll(async () => (await Gearmand.create()).remove(), SETUP_LIMIT_MS);
+// It may have to be installed first.
+beforeAll(async () => (await Gearmand.create()).remove());
 
 interface Scene {
   readonly pool: RealPool;

@@ -8,9 +8,6 @@ import { openCliPool, type CliPool } from '../support/cli-pool.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { Sshd } from '../support/sshd.ts';
 
-/** Installing the server may come first. */
-const SETUP_LIMIT_MS = 300_000;
-
 let sshd: Sshd;
 let privateKey: string;
 let pool: CliPool;
@@ -18,7 +15,7 @@ let pool: CliPool;
 beforeAll(async () => {
   sshd = await Sshd.start();
   privateKey = await sshd.makeKey('operator', ['-t', 'ed25519']);
-}, SETUP_LIMIT_MS);
+});
 afterAll(() => sshd.remove());
 
 beforeEach(async () => {

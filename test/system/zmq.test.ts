@@ -16,8 +16,6 @@ import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { findFreePort } from '../support/server-process.ts';
 import { PythonPublisher } from '../support/zmq-publisher.ts';
 
-/** Installing Python's ZeroMQ may come first. */
-const SETUP_LIMIT_MS = 300_000;
 const PATIENCE = { interval: 10, timeout: 30_000 };
 
 function aMessage(nodename: string, event = 'onFinalized'): string {
@@ -206,7 +204,7 @@ describe('a publisher', () => {
 });
 
 describe('the subscription to another maker’s publisher', () => {
-  beforeAll(async () => void (await PythonPublisher.create()), SETUP_LIMIT_MS);
+  beforeAll(async () => void (await PythonPublisher.create()));
 
   it('waits for its start, and outlives its death', async () => {
     const publisher = await PythonPublisher.create();

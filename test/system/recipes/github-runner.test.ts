@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GithubDouble } from '../../support/github-double.ts';
 import { until } from '../../support/real-pool.ts';
-import { RecipeSite, SETUP_LIMIT_MS, watchArguments, type Running } from '../../support/recipe-site.ts';
+import { RecipeSite, watchArguments, type Running } from '../../support/recipe-site.ts';
 
 let site: RecipeSite;
 let github: GithubDouble;
 
 beforeAll(async () => {
   [site, github] = await Promise.all([RecipeSite.open(), GithubDouble.start()]);
-}, SETUP_LIMIT_MS);
+});
 
 afterAll(async () => {
   github.close();

@@ -9,13 +9,13 @@ import {
   type CustomExecutor,
   type GitlabJob,
 } from '../../support/gitlab-runner-double.ts';
-import { RECIPES, RecipeSite, SETUP_LIMIT_MS, waits, watchArguments } from '../../support/recipe-site.ts';
+import { RECIPES, RecipeSite, waits, watchArguments } from '../../support/recipe-site.ts';
 
 let site: RecipeSite;
 
 beforeAll(async () => {
   site = await RecipeSite.open();
-}, SETUP_LIMIT_MS);
+});
 afterAll(() => site.close());
 beforeEach(() => site.begin());
 

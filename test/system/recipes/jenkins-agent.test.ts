@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JenkinsInboundDouble } from '../../support/jenkins-inbound-double.ts';
 import { until } from '../../support/real-pool.ts';
-import { JAVA, RecipeSite, SETUP_LIMIT_MS, watchArguments, type Running } from '../../support/recipe-site.ts';
+import { JAVA, RecipeSite, watchArguments, type Running } from '../../support/recipe-site.ts';
 
 let site: RecipeSite;
 let jenkins: JenkinsInboundDouble;
 
 beforeAll(async () => {
   [site, jenkins] = await Promise.all([RecipeSite.open(), JenkinsInboundDouble.start()]);
-}, SETUP_LIMIT_MS);
+});
 
 afterAll(async () => {
   jenkins.close();

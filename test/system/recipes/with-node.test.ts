@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BusyPool } from '../../support/busy-pool.ts';
 import { until } from '../../support/real-pool.ts';
-import { RecipeSite, SETUP_LIMIT_MS, waits, type Running } from '../../support/recipe-site.ts';
+import { RecipeSite, waits, type Running } from '../../support/recipe-site.ts';
 import { Sshd } from '../../support/sshd.ts';
 
 let site: RecipeSite;
 
 beforeAll(async () => {
   site = await RecipeSite.open();
-}, SETUP_LIMIT_MS);
+});
 afterAll(() => site.close());
 beforeEach(() => site.begin());
 
