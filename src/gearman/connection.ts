@@ -26,8 +26,6 @@ export interface ConnectionState {
   /** `HOST:PORT` */
   readonly server: string;
   readonly connected: boolean;
-  /** Epoch milliseconds: since when it has been so. */
-  readonly since: number;
   /** Why there is no connection; null: there is one, or it is the first one that is being made. */
   readonly problem: string | null;
 }
@@ -44,7 +42,7 @@ export class GearmanConnection {
   constructor(server: GearmanServerConfig, deps: ConnectionDeps) {
     this.#server = server;
     this.#deps = deps;
-    this.#state = { server: serverName(server), connected: false, since: deps.clock.now(), problem: null };
+    this.#state = { server: serverName(server), connected: false, problem: null };
     void this.#keep();
   }
 
@@ -117,20 +115,20 @@ export class GearmanConnection {
   }
 
   #gain(session: GearmanSession): void {
-    const { clock, log } = this.#deps;
+    const { log } = this.#deps;
     const { server } = this.#state;
     this.#session = session;
-    this.#state = { server, connected: true, since: clock.now(), problem: null };
+    this.#state = { server, connected: true, problem: null };
     log.info({ server }, `Gearman server ${server} answers`);
   }
 
   /** One line when it went away, not one for each attempt to reach it again. */
   #lose(reason: NodepoolError): void {
-    const { clock, log } = this.#deps;
-    const { server, connected, since, problem } = this.#state;
+    const { log } = this.#deps;
+    const { server, connected, problem } = this.#state;
     const why = describeError(reason);
     if (connected || problem === null) log.warn({ server }, `${why}; trying again`);
-    this.#state = { server, connected: false, since: connected ? clock.now() : since, problem: why };
+    this.#state = { server, connected: false, problem: why };
   }
 
   /** Half of it is random, so that all daemons do not come back to a restarted server at once. */

@@ -23,7 +23,7 @@ export interface CloudAccess {
   /** `force_ipv4: true`: IPv6 addresses are not used. */
   readonly forceIpv4: boolean;
   readonly networks: readonly AccessNetwork[];
-  /** Format in which the cloud wants images (`image_format`); null: not said. */
+  /** Format in which the cloud wants images (`image_format`), which `provider-check` looks at; null: not said. */
   readonly imageFormat: string | null;
 }
 

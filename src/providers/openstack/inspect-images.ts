@@ -59,6 +59,18 @@ export async function checkBaseImages({ config, images }: Inspected, signal: Abo
   return Promise.all([...new Set(snapshots)].map(look));
 }
 
+/** What clouds.yaml says of the cloud is not what is uploaded: that is for the configuration to say. */
+export async function checkImageType({ config, access }: Inspected): Promise<readonly Finding[]> {
+  const about = 'image type';
+  const { imageType } = config;
+  const wanted = access.imageFormat;
+  if (![...config.images.values()].some(({ source }) => source.kind === 'diskimage')) return [];
+  if (wanted === null || wanted === imageType)
+    return [{ level: 'ok', about, text: `Images are uploaded as ${imageType}.` }];
+  const text = `Images are uploaded as ${imageType}, but ${access.source} says that the cloud wants ${wanted}: set "image-type".`;
+  return [{ level: 'warning', about, text }];
+}
+
 export async function checkKeypairs({ config, keypairs }: Inspected, signal: AbortSignal): Promise<readonly Finding[]> {
   const about = 'key pairs';
   const names = [config.keypair, ...[...config.images.values()].map(({ keyName }) => keyName)];

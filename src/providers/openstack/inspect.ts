@@ -4,7 +4,7 @@ import { describeError } from '../../lib/errors.ts';
 import type { Finding, Flavor } from '../provider.ts';
 import type { CloudAccess } from './access.ts';
 import type { ExternalNetworks } from './external-networks.ts';
-import { checkBaseImages, checkFlavors, checkKeypairs } from './inspect-images.ts';
+import { checkBaseImages, checkFlavors, checkImageType, checkKeypairs } from './inspect-images.ts';
 import { checkFloatingIps, checkNetworks, checkSecurityGroups } from './inspect-network.ts';
 import type { Images } from './images.ts';
 import type { Keypairs } from './keypairs.ts';
@@ -36,6 +36,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   zones: checkZones,
   flavors: checkFlavors,
   'base images': checkBaseImages,
+  'image type': checkImageType,
   networks: checkNetworks,
   'floating IPs': checkFloatingIps,
   'security groups': checkSecurityGroups,

@@ -50,6 +50,19 @@ describe('it finds wrong', () => {
     expect(await about('quota', quota(10), { config })).toEqual([expect.stringMatching(/^ok: 0 of 10 servers/)]);
   });
 
+  it('disk images of another format than clouds.yaml says that the cloud wants', async () => {
+    const source = { kind: 'diskimage', diskimage: 'ubuntu' } as const;
+    const images = new Map([['ubuntu', aProviderImage({ name: 'ubuntu', source })]]);
+    const told = (imageFormat: string | null, config = { images }) =>
+      about('image type', {}, { config, access: { imageFormat } });
+    expect(await told('vhd')).toEqual([
+      'warning: Images are uploaded as qcow2, but cloud test in clouds.yaml says that the cloud wants vhd: set "image-type".',
+    ]);
+    expect(await told('qcow2')).toEqual(['ok: Images are uploaded as qcow2.']);
+    expect(await told(null)).toEqual(['ok: Images are uploaded as qcow2.']);
+    expect(await told('vhd', { images: new Map() })).toEqual([]);
+  });
+
   it('images without a flavor, or whose flavor the quota has no room for', async () => {
     const images = new Map([
       ['a', aProviderImage({ name: 'a', minRamMb: 9000 })],
