@@ -25,7 +25,7 @@ export interface LocationsDeps {
 }
 
 /** What was last found out about a provider. */
-interface Finding {
+interface Settled {
   readonly location: string | null;
   /** This daemon acts on it. */
   readonly isOurs: boolean;
@@ -34,6 +34,8 @@ interface Finding {
 interface Search {
   readonly location: string | null;
   readonly begunAt: number;
+  /** Not the first one since it moved: its end is no news. */
+  readonly isRepeated: boolean;
   outcome: 'open' | 'found' | 'in vain';
   /** Somebody was told that it was in vain. */
   isTold: boolean;
@@ -41,7 +43,7 @@ interface Search {
 
 export class Locations {
   readonly #deps: LocationsDeps;
-  readonly #settled = new Map<string, Finding>();
+  readonly #settled = new Map<string, Settled>();
   readonly #searches = new Map<string, Search>();
 
   constructor(deps: LocationsDeps) {
@@ -101,9 +103,9 @@ export class Locations {
   #search({ name, location, provider }: Placed, ids: ReadonlySet<string>): Search {
     const { book, clock, log } = this.#deps;
     const last = this.#searches.get(name);
-    const isSame = last?.location === location;
-    if (isSame && Math.abs(clock.now() - last.begunAt) < SEARCH_INTERVAL_MS) return last;
-    const search: Search = { location, begunAt: clock.now(), outcome: 'open', isTold: false };
+    const isRepeated = last?.location === location;
+    if (isRepeated && Math.abs(clock.now() - last.begunAt) < SEARCH_INTERVAL_MS) return last;
+    const search: Search = { location, begunAt: clock.now(), isRepeated, outcome: 'open', isTold: false };
     this.#searches.set(name, search);
     // It is of what was there before.
     book.forget(name);
@@ -111,7 +113,7 @@ export class Locations {
       (listed) => (search.outcome = listed.some((id) => ids.has(id)) ? 'found' : 'in vain'),
       (error: unknown) => {
         search.outcome = 'in vain';
-        if (!isSame) log.warn({ provider: name, error: describeError(error) }, 'nobody can look what it has there');
+        if (!isRepeated) log.warn({ provider: name, error: describeError(error) }, 'nobody can look what it has there');
       },
     );
     return search;
@@ -122,7 +124,7 @@ export class Locations {
     const { store, clock, log } = this.#deps;
     if (search.outcome !== 'in vain' || search.isTold) return;
     search.isTold = true;
-    log.error({ provider: name }, fault);
+    if (!search.isRepeated) log.error({ provider: name }, fault);
     await store.failures.record(providerPlace(name), fault, () => clock.now() + SEARCH_INTERVAL_MS);
   }
 }
