@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openDib, type Dib } from '../support/dib.ts';
 import { aLabelEntry, dburiOf } from '../support/real-pool.ts';
-import { aRigProvider, cloudHoldings, openRigPool, type RigPool } from '../support/rig-pool.ts';
+import { aRigProvider, openRigPool, type RigPool } from '../support/rig-pool.ts';
+import { cloudHoldings } from '../support/rig-project.ts';
 import { runRigScript } from '../support/rig.ts';
 
 describe('a disk image that diskimage-builder made', () => {

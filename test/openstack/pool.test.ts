@@ -11,13 +11,13 @@ import { aLabelEntry, until, type Entry } from '../support/real-pool.ts';
 import {
   aRigImage,
   aRigProvider,
-  cloudHoldings,
   compareHoldings,
   everyRow,
   openRigPool,
   runOnNode,
   type RigPool,
 } from '../support/rig-pool.ts';
+import { cloudHoldings } from '../support/rig-project.ts';
 import { findSecrets } from '../support/secrets.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 

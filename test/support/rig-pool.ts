@@ -10,10 +10,12 @@ import { systemRandom } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import { RealPool, dburiOf, type Entry, type RealPoolOptions } from './real-pool.ts';
-import { emptyProject } from './rig-project.ts';
-import { askOpenStack, readOpenStack, tellOpenStack, type Rig } from './rig.ts';
+import { cloudHoldings, emptyProject, type Holdings } from './rig-project.ts';
+import { askOpenStack, tellOpenStack, type Rig } from './rig.ts';
 
 const execute = promisify(execFile);
+
+const COMPARE_INTERVAL_MS = 500;
 
 /** Servers take seconds there, one after the other, and minutes where the machine is busy. */
 const PATIENCE_MS = 900_000;
@@ -136,45 +138,6 @@ export function aRigImage(rig: Rig, overrides: Entry = {}): Entry {
   };
 }
 
-/** What belongs to the pool, by kind, sorted: ids of servers and images, names of key pairs, addresses. */
-export interface Holdings {
-  readonly servers: readonly string[];
-  readonly images: readonly string[];
-  readonly floatingIps: readonly string[];
-  readonly keypairs: readonly string[];
-  /** Servers that ports belong to. */
-  readonly ports: readonly string[];
-}
-
-/** As the ordinary OpenStack client lists them; what the rig itself made is left out. */
-export async function cloudHoldings(rig: Rig): Promise<Holdings> {
-  const servers = await readOpenStack<{ ID: string }[]>(rig, 'rig', 'server', 'list');
-  const images = await readOpenStack<{ ID: string; Name: string }[]>(rig, 'rig', 'image', 'list', '--private');
-  const floatingIps = await readOpenStack<Record<string, string>[]>(rig, 'rig', 'floating', 'ip', 'list');
-  const keypairs = await readOpenStack<{ Name: string }[]>(rig, 'rig', 'keypair', 'list');
-  const ports = await readOpenStack<Record<string, string>[]>(
-    rig,
-    'rig',
-    'port',
-    'list',
-    '--long',
-    '-c',
-    'Device Owner',
-    '-c',
-    'ID',
-  );
-  return {
-    servers: servers.map(({ ID }) => ID).sort(),
-    images: images.map(({ ID }) => ID).sort(),
-    floatingIps: floatingIps.map((entry) => entry['Floating IP Address'] ?? '').sort(),
-    keypairs: keypairs
-      .map(({ Name }) => Name)
-      .filter((name) => name !== 'rig')
-      .sort(),
-    ports: ports.map((entry) => entry['Device Owner'] ?? '').filter((owner) => owner.startsWith('compute:')),
-  };
-}
-
 /** As the rows have it. */
 export async function recordedHoldings(pool: RealPool, withFloatingIps: string | null): Promise<Holdings> {
   const { nodes, images } = await pool.database.store.readPool();
@@ -203,6 +166,7 @@ export async function compareHoldings(
   for (;;) {
     const [cloud, rows] = [await cloudHoldings(rig), await recordedHoldings(pool, withFloatingIps)];
     if (isDeepStrictEqual(cloud, rows) || systemClock.now() > giveUpAt) return { cloud, rows };
+    await systemClock.sleep(COMPARE_INTERVAL_MS);
   }
 }
 

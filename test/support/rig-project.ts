@@ -8,6 +8,9 @@ import { parse } from 'yaml';
 import { until } from './real-pool.ts';
 import type { Rig } from './rig.ts';
 
+/** In one page. */
+const PRIVATE_IMAGES = 'limit=1000&visibility=private';
+
 /** An image as Glance has it; properties are fields like the others. */
 export interface GlanceImage {
   readonly id: string;
@@ -38,8 +41,7 @@ export async function openProject(rig: Rig, cloud: string): Promise<RigProject> 
     return all.filter(({ metadata }) => metadata['nodepool_installation'] === installation);
   };
   const images = async (installation: string): Promise<readonly GlanceImage[]> => {
-    const query = 'limit=1000&visibility=private';
-    const { images: all } = await get<{ images: GlanceImage[] }>(`${image}/v2/images?${query}`);
+    const { images: all } = await get<{ images: GlanceImage[] }>(`${image}/v2/images?${PRIVATE_IMAGES}`);
     return all.filter(({ nodepool_installation }) => nodepool_installation === installation);
   };
   return {
@@ -55,38 +57,71 @@ export async function openProject(rig: Rig, cloud: string): Promise<RigProject> 
   };
 }
 
+/** What belongs to a pool, by kind, sorted: ids of servers and images, names of key pairs, addresses. */
+export interface Holdings {
+  readonly servers: readonly string[];
+  readonly images: readonly string[];
+  readonly floatingIps: readonly string[];
+  readonly keypairs: readonly string[];
+  /** Servers that ports belong to. */
+  readonly ports: readonly string[];
+}
+
+/** What the project `rig` holds, whoever made it; what the rig itself made is left out. */
+export async function cloudHoldings(rig: Rig): Promise<Holdings> {
+  const access = await logIn(rig, 'rig');
+  const { servers, images, floatingips, keypairs } = await listProject(access);
+  const { ports } = await access.get<{ ports: { device_owner: string }[] }>(`${access.network}/v2.0/ports`);
+  return {
+    servers: servers.map(({ id }) => id).sort(),
+    images: images.map(({ id }) => id).sort(),
+    floatingIps: floatingips.map(({ floating_ip_address: address }) => address).sort(),
+    keypairs: keypairs.map(({ name }) => name).sort(),
+    ports: ports.map(({ device_owner: owner }) => owner).filter((owner) => owner.startsWith('compute:')),
+  };
+}
+
 /**
  * Deletes what the project holds, whoever left it there, and resolves when nothing is left. What is being deleted already,
  * or is in state ERROR, is deleted once more, which is no error here; for the ordinary client it is.
  */
 export async function emptyProject(rig: Rig, cloud: string): Promise<void> {
-  const { compute, image, network, get, remove } = await logIn(rig, cloud);
-  const list = async (): Promise<readonly string[]> => {
-    const { servers } = await get<{ servers: Named[] }>(`${compute}/servers`);
-    const { images } = await get<{ images: Named[] }>(`${image}/v2/images?limit=1000&visibility=private`);
-    const { floatingips } = await get<{ floatingips: Named[] }>(`${network}/v2.0/floatingips`);
-    const { keypairs } = await get<{ keypairs: { keypair: { name: string } }[] }>(`${compute}/os-keypairs`);
-    return [
+  const access = await logIn(rig, cloud);
+  const { compute, image, network } = access;
+  const asked = new Set<string>();
+  const look = async (): Promise<true | null> => {
+    const { servers, images, floatingips, keypairs } = await listProject(access);
+    const left = [
       ...servers.map(({ id }) => `${compute}/servers/${id}`),
       ...images.map(({ id }) => `${image}/v2/images/${id}`),
       ...floatingips.map(({ id }) => `${network}/v2.0/floatingips/${id}`),
-      // The rig's own stays.
-      ...keypairs
-        .filter(({ keypair }) => keypair.name !== 'rig')
-        .map(({ keypair }) => `${compute}/os-keypairs/${keypair.name}`),
+      ...keypairs.map(({ name }) => `${compute}/os-keypairs/${name}`),
     ];
-  };
-  const asked = new Set<string>();
-  const look = async (): Promise<true | null> => {
-    const left = await list();
     // What a daemon was about to make when it was killed may come late.
     for (const url of left.filter((one) => !asked.has(one))) {
       asked.add(url);
-      await remove(url);
+      await access.remove(url);
     }
     return left.length === 0 ? true : null;
   };
   await until(`an empty project ${cloud}`, look, EMPTY_PATIENCE_MS);
+}
+
+interface Listed {
+  readonly servers: readonly Named[];
+  readonly images: readonly Named[];
+  readonly floatingips: readonly (Named & { readonly floating_ip_address: string })[];
+  readonly keypairs: readonly { readonly name: string }[];
+}
+
+async function listProject({ compute, image, network, get }: Access): Promise<Listed> {
+  const { servers } = await get<Pick<Listed, 'servers'>>(`${compute}/servers`);
+  const { images } = await get<Pick<Listed, 'images'>>(`${image}/v2/images?${PRIVATE_IMAGES}`);
+  const { floatingips } = await get<Pick<Listed, 'floatingips'>>(`${network}/v2.0/floatingips`);
+  const { keypairs } = await get<{ keypairs: { keypair: { name: string } }[] }>(`${compute}/os-keypairs`);
+  // The rig's own is no part of a pool.
+  const names = keypairs.map(({ keypair: { name } }) => ({ name })).filter(({ name }) => name !== 'rig');
+  return { servers, images, floatingips, keypairs: names };
 }
 
 const EMPTY_PATIENCE_MS = 900_000;

@@ -138,6 +138,7 @@ const TABLES = [
   'event',
   'intent',
   'failure',
+  'provider_location',
   'installation',
 ];
 

@@ -1,14 +1,8 @@
 /** On machines with disks of their own (tier B of the rig): what the set-up script writes is on the nodes. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { aLabelEntry } from '../../support/real-pool.ts';
-import {
-  aRigImage,
-  aRigProvider,
-  cloudHoldings,
-  openRigPool,
-  runOnNode,
-  type RigPool,
-} from '../../support/rig-pool.ts';
+import { aRigImage, aRigProvider, openRigPool, runOnNode, type RigPool } from '../../support/rig-pool.ts';
+import { cloudHoldings } from '../../support/rig-project.ts';
 import { runRigScript } from '../../support/rig.ts';
 
 describe('a snapshot of a real machine', () => {
