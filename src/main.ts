@@ -31,6 +31,7 @@ import { describeFailure } from './process/failure.ts';
 import { thisHolder } from './process/holder.ts';
 import { createLog, type DaemonLog } from './process/log.ts';
 import type { LogSettings } from './process/log-settings.ts';
+import { NODE_FLAGS } from './process/node-flags.ts';
 import { warnOfOldNode } from './process/node-version.ts';
 import { parseDaemonOptions, programName, type DaemonOptions } from './process/options.ts';
 import { logSettings, pidFilePath } from './process/paths.ts';
@@ -84,7 +85,7 @@ async function detach(
 ): Promise<number> {
   const { file } = logSettings(options, stateDir);
   const script = process.argv[1] ?? '';
-  const command = [process.execPath, ...process.execArgv, script, '--detached', ...args];
+  const command = [process.execPath, ...NODE_FLAGS, ...process.execArgv, script, '--detached', ...args];
   const { pid, report } = await startDetached({ command, outputFile: file, signals: process });
   if (report.started) {
     print(1, `${options.program} runs as process ${pid} and logs to ${file ?? 'nowhere'}\n`);

@@ -9,6 +9,7 @@ import { connect } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
+import { NODE_FLAGS } from '../../src/process/node-flags.ts';
 import { until } from './measure.ts';
 
 export interface SiteOptions {
@@ -54,7 +55,7 @@ export async function createBenchSite(options: SiteOptions): Promise<BenchSite> 
     knex,
     directory,
     startDaemon: () => {
-      const child = spawn(process.execPath, [join(BIN, 'nodepoold'), '-d', '-c', config], {
+      const child = spawn(process.execPath, [...NODE_FLAGS, join(BIN, 'nodepoold'), '-d', '-c', config], {
         env,
         stdio: ['ignore', 'ignore', 'inherit'],
       });
