@@ -1,12 +1,14 @@
 import type { AuthMethod, CloudAccess } from './access.ts';
+import { identityRoot } from './identity/identity-url.ts';
 
 /**
  * Cloud, region and project in words, as `https://keystone.example/identity, region DFW, project ci`. Of which project an
- * application credential is nobody knows before it is used.
+ * application credential is nobody knows before it is used. Error: `config` when `auth_url` is not an HTTP address.
  */
-export function describeLocation({ authUrl, region, auth }: CloudAccess): string {
-  const identity = authUrl.replace(/\/+$/, '').replace(/\/v\d+(\.\d+)?$/, '');
-  return [identity, region === null ? null : `region ${region}`, describeProject(auth)]
+export function describeLocation(access: CloudAccess): string {
+  const { region, auth } = access;
+  const { url, base } = identityRoot(access);
+  return [`${url.origin}${base}`, region === null ? null : `region ${region}`, describeProject(auth)]
     .filter((part) => part !== null)
     .join(', ');
 }

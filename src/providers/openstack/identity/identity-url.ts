@@ -13,6 +13,8 @@ const VERSION_AT_END = /\/v\d+(?:\.\d+)?$/;
 export interface IdentityRoot {
   /** Without a slash at its end. */
   readonly url: URL;
+  /** Its path without a version, and without a slash at its end. */
+  readonly base: string;
   /** The address names version 3: there is nothing to discover. */
   readonly isV3: boolean;
 }
@@ -25,7 +27,8 @@ export function identityRoot({ authUrl, source }: CloudAccess): IdentityRoot {
   const given = new URL(authUrl);
   const path = given.pathname.replace(/\/+$/, '');
   // Without what else an address may hold: a user name and password would show up in messages.
-  return { url: new URL(path, given.origin), isV3: path.endsWith('/v3') };
+  const base = path.replace(VERSION_AT_END, '').replace(/\/+$/, '');
+  return { url: new URL(path, given.origin), base, isV3: path.endsWith('/v3') };
 }
 
 export interface DiscoveryDeps {
@@ -42,8 +45,8 @@ export interface DiscoveryDeps {
  */
 export async function findIdentityUrl(deps: DiscoveryDeps, signal: AbortSignal): Promise<URL> {
   const { access, root, transport, clock } = deps;
+  const { base } = root;
   if (root.isV3) return root.url;
-  const base = root.url.pathname.replace(VERSION_AT_END, '').replace(/\/+$/, '');
   const url = new URL(`${base}/`, root.url);
   const outcome = await transport.send({ method: 'GET', url, headers: {} }, signal);
   if (outcome.kind === 'unanswered' || (outcome.kind === 'answer' && outcome.status >= 500)) {

@@ -16,6 +16,8 @@ it.each<[text: string, access: Partial<CloudAccess>]>([
   ['https://cloud.example/identity, region DFW, project pool', { region: 'DFW' }],
   ['https://cloud.example/identity, project pool', { authUrl: 'https://cloud.example/identity/v3/' }],
   ['https://cloud.example/identity, project pool', { authUrl: 'https://cloud.example/identity/v2.0' }],
+  // It is written down and shown: nothing of a password may be in it.
+  ['https://cloud.example/identity, project pool', { authUrl: 'https://zoe:secret@cloud.example/identity/v3?token=7' }],
   ['https://cloud.example/identity, project pool', { auth: { ...ofUser, password: 'another' } }],
   [
     'https://cloud.example/identity, project 12',
