@@ -2,11 +2,9 @@ import type { Config } from '../../src/config/types.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { createSecret, hashSecret, type Scope } from '../../src/requests/tokens.ts';
-import { connect } from '../../src/store/connect.ts';
-import { createStore } from '../../src/store/create-store.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import type { Store, TokenRecord } from '../../src/store/store.ts';
 import { aConfig } from './builders.ts';
+import { openMemoryStore } from './memory-store.ts';
 
 /** A pool on an embedded database in memory, for the HTTP interface to work on. */
 export interface ApiPool {
@@ -28,9 +26,7 @@ export interface ApiToken extends TokenRecord {
 const LAUNCHER = 'host/2/launcher';
 
 export async function openApiPool({ clock, config = aConfig() }: { clock: Clock; config?: Config }): Promise<ApiPool> {
-  const knex = connect({ kind: 'sqlite', file: ':memory:' });
-  await migrate({ knex, clock, random: systemRandom });
-  const store = createStore({ knex, clock, random: systemRandom });
+  const { store } = await openMemoryStore({ clock });
   const image = { provider: 'cloud', image: 'ubuntu', hostname: 'template', version: 1768478400, reason: 'operator' };
   const imageId = (await store.createImage(image))!;
 

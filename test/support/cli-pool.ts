@@ -1,13 +1,10 @@
 import type { CliContext } from '../../src/cli/context.ts';
 import type { Config } from '../../src/config/types.ts';
-import { systemRandom } from '../../src/lib/random.ts';
 import type { ImageFile, IntentRecord } from '../../src/lifecycle/records.ts';
-import { connect } from '../../src/store/connect.ts';
-import { createStore } from '../../src/store/create-store.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import type { NewNode, Store } from '../../src/store/store.ts';
 import { aConfig, anImageFile } from './builders.ts';
 import { createWaitingClock, runCli, type CliOptions, type CliRun } from './run-cli.ts';
+import { openMemoryStore } from './memory-store.ts';
 
 /** A pool on an embedded database in memory, for commands to work on. */
 export interface CliPool {
@@ -42,9 +39,7 @@ export async function openCliPool({
 }: { config?: Config; nowMs?: number; stateDir?: string } = {}): Promise<CliPool> {
   let onSleep: () => unknown = () => undefined;
   const clock = createWaitingClock(nowMs, () => onSleep());
-  const knex = connect({ kind: 'sqlite', file: ':memory:' });
-  await migrate({ knex, clock, random: systemRandom });
-  const store = createStore({ knex, clock, random: systemRandom });
+  const { store } = await openMemoryStore({ clock });
   const context: Partial<CliContext> = {
     clock,
     loadConfig: () => Promise.resolve(config),

@@ -24,9 +24,6 @@ import { imageMetadata } from '../../src/providers/openstack/tags.ts';
 import type { DriverFactory } from '../../src/providers/provider.ts';
 import { createProviders } from '../../src/providers/registry.ts';
 import type { Shell } from '../../src/remote/shell.ts';
-import { connect } from '../../src/store/connect.ts';
-import { createStore } from '../../src/store/create-store.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import type { EventRecord, Store } from '../../src/store/store.ts';
 import {
   createOpenStackDouble,
@@ -40,6 +37,7 @@ import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { noTargets } from './no-targets.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { keysOn } from './site.ts';
+import { openMemoryStore } from './memory-store.ts';
 
 /** Servers are reached at the addresses that they have, and take a while. */
 const USUAL_CLOUD: OpenStackDoubleOptions = {
@@ -116,9 +114,7 @@ export class OpenStackSite {
       providers: names.map((name) => providerAt(site.double(name), { name, ...provider })),
       labels: names.map((name) => aLabel({ name: `small-${name}`, providers: [name], minReady })),
     });
-    const knex = connect({ kind: 'sqlite', file: ':memory:' });
-    await migrate({ knex, clock, random: site.#random });
-    site.#store = createStore({ knex, clock, random: site.#random });
+    ({ store: site.#store } = await openMemoryStore({ clock, random: site.#random }));
     site.start();
     return site;
   }

@@ -142,6 +142,16 @@ export async function drive(
   throw new Error(`the goal was not reached within ${withinMs} ms: ${await describePool(site, daemon)}`);
 }
 
+/** Runs passes of all daemons for so long, in milliseconds. */
+export async function runFor({ clock }: Site, daemons: readonly Daemon[], ms: number): Promise<void> {
+  for (const end = clock.now() + ms; clock.now() < end; await clock.advance(250)) {
+    for (const { core } of daemons) {
+      await core.tick();
+      await core.settled();
+    }
+  }
+}
+
 /** Time until the next pass. What ended in a pass is looked at soon, as when it wakes the loop; listings are awaited in longer steps. */
 function stepAfter(plan: Plan | null, restMs: number): number {
   const isWorking = plan?.actions.some(({ kind }) => !kind.startsWith('list-')) ?? false;

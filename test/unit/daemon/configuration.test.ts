@@ -1,17 +1,13 @@
 import { expect, it } from 'vitest';
 import type { Providers } from '../../../src/providers/registry.ts';
-import { connect } from '../../../src/store/connect.ts';
-import { createStore } from '../../../src/store/create-store.ts';
-import { migrate } from '../../../src/store/migrate.ts';
 import { aConfig } from '../../support/builders.ts';
+import { openMemoryStore } from '../../support/memory-store.ts';
 import { createSite, startDaemon } from '../../support/site.ts';
 
 it('is looked at each second, and shown to the providers though it is the same: they have files of their own', async () => {
   const site = createSite(aConfig({ providers: [], labels: [] }));
-  const { clock, random } = site;
-  const knex = connect({ kind: 'sqlite', file: ':memory:' });
-  await migrate({ knex, clock, random });
-  const store = createStore({ knex, clock, random });
+  const { clock } = site;
+  const { store, knex } = await openMemoryStore(site);
   let looks = 0;
   let shown = 0;
   const providers: Providers = {

@@ -6,14 +6,12 @@ import type { Knex } from 'knex';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/types.ts';
 import type { CloudImage } from '../../../src/providers/provider.ts';
-import { connect } from '../../../src/store/connect.ts';
-import { createStore } from '../../../src/store/create-store.ts';
-import { migrate } from '../../../src/store/migrate.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { aConfig, aDiskimageConfig, aLabel, aProvider, aProviderImage } from '../../support/builders.ts';
 import { FakeDiskImages, stemOf } from '../../support/disk-images.ts';
 import type { Death } from '../../support/mortal.ts';
 import { createSite, drive, startDaemon, type Daemon, type Site } from '../../support/site.ts';
+import { openMemoryStore } from '../../support/memory-store.ts';
 
 const IMG = aProviderImage({ name: 'img', source: { kind: 'diskimage', diskimage: 'ubuntu' } });
 const CONFIG: Config = aConfig({
@@ -34,10 +32,7 @@ const open: Ground[] = [];
 
 async function aGround(): Promise<Ground> {
   const site = createSite(CONFIG);
-  const { clock, random } = site;
-  const knex = connect({ kind: 'sqlite', file: ':memory:' });
-  await migrate({ knex, clock, random });
-  const ground = { site, store: createStore({ knex, clock, random }), knex };
+  const ground = { site, ...(await openMemoryStore(site)) };
   open.push(ground);
   return ground;
 }

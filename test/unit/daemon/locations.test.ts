@@ -5,25 +5,14 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { createFakeDriver } from '../../../src/providers/fake/index.ts';
 import type { DriverFactory } from '../../../src/providers/provider.ts';
 import { createProviders, type Providers } from '../../../src/providers/registry.ts';
-import { connect } from '../../../src/store/connect.ts';
-import { createStore } from '../../../src/store/create-store.ts';
-import { migrate } from '../../../src/store/migrate.ts';
-import type { Store } from '../../../src/store/store.ts';
 import { aConfig, aLabel, aProvider } from '../../support/builders.ts';
-import { createSite, startDaemon, type Daemon, type Site } from '../../support/site.ts';
+import { openMemoryStore } from '../../support/memory-store.ts';
+import { createSite, runFor, startDaemon, type Daemon, type Site } from '../../support/site.ts';
 
 const DFW = aConfig({ labels: [aLabel({ minReady: 2 })], providers: [aProvider({ regionName: 'DFW' })] });
 const ORD = aConfig({ labels: [aLabel({ minReady: 2 })], providers: [aProvider({ regionName: 'ORD' })] });
 const NOTHING = aConfig({ labels: [], providers: [aProvider({ regionName: 'DFW', images: new Map() })] });
 const MINUTE = 60_000;
-
-async function openStore({ clock, random }: Site): Promise<Store> {
-  const knex = connect({ kind: 'sqlite', file: ':memory:' });
-  await migrate({ knex, clock, random });
-  const store = createStore({ knex, clock, random });
-  onTestFinished(() => store.close());
-  return store;
-}
 
 /** Every region is a cloud of its own, but for those in `sameAs`, which are names of another one. */
 function createRegions({ clock, random, clouds }: Site, sameAs: Readonly<Record<string, string>>): Providers {
@@ -38,15 +27,11 @@ function createRegions({ clock, random, clouds }: Site, sameAs: Readonly<Record<
 /** A pool that has filled in DFW. */
 async function withPool({ sameAs = {}, config = DFW }: { sameAs?: Record<string, string>; config?: Config } = {}) {
   const site = createSite(config);
-  const store = await openStore(site);
+  const { store } = await openMemoryStore(site);
+  onTestFinished(() => store.close());
   const start = (): Daemon => startDaemon(site, { store, overrides: { providers: createRegions(site, sameAs) } });
   let daemon = start();
-  const run = async (ms: number): Promise<void> => {
-    for (const end = site.clock.now() + ms; site.clock.now() < end; await site.clock.advance(250)) {
-      await daemon.core.tick();
-      await daemon.core.settled();
-    }
-  };
+  const run = (ms: number): Promise<void> => runFor(site, [daemon], ms);
   const restart = (): void => void (daemon = start());
   const pool = async () => {
     const { nodes, images, failures } = await store.readPool();
