@@ -183,8 +183,7 @@ export class EngineCore {
       this.#configureImages(config, this.#installation);
     }
     await this.#leases.keep(leaseNames({ ...this.#deps, ...this.#identity }, config));
-    const held = new Set(this.#leases.held().keys());
-    await this.#locations.check(held);
+    await this.#locations.check(this.#leases.held());
     return observe({
       deps: this.#deps,
       installation: this.#installation,

@@ -36,9 +36,8 @@ interface Search {
   readonly begunAt: number;
   /** Not the first one since it moved: its end is no news. */
   readonly isRepeated: boolean;
-  outcome: 'open' | 'found' | 'in vain';
-  /** Somebody was told that it was in vain. */
-  isTold: boolean;
+  /** `told`: in vain, and somebody has been told. */
+  outcome: 'open' | 'found' | 'in vain' | 'told';
 }
 
 export class Locations {
@@ -52,9 +51,9 @@ export class Locations {
 
   /**
    * Bars providers, and lets them work. To be called in each pass before something is planned from what clouds say; `leases`
-   * are those held. It costs nothing while no provider has moved.
+   * are those held, by name. It asks the database nothing while no provider has moved.
    */
-  async check(leases: ReadonlySet<string>): Promise<void> {
+  async check(leases: Pick<ReadonlyMap<string, unknown>, 'has'>): Promise<void> {
     const { store, providers } = this.#deps;
     const open = [...providers.placed()].filter(({ name, location }) => {
       const known = this.#settled.get(name);
@@ -105,7 +104,7 @@ export class Locations {
     const last = this.#searches.get(name);
     const isRepeated = last?.location === location;
     if (isRepeated && Math.abs(clock.now() - last.begunAt) < SEARCH_INTERVAL_MS) return last;
-    const search: Search = { location, begunAt: clock.now(), isRepeated, outcome: 'open', isTold: false };
+    const search: Search = { location, begunAt: clock.now(), isRepeated, outcome: 'open' };
     this.#searches.set(name, search);
     // It is of what was there before.
     book.forget(name);
@@ -122,8 +121,8 @@ export class Locations {
   /** Not before the end of a search: new credentials of the same project look like another one until then. */
   async #tell(name: string, { search, fault }: { search: Search; fault: string }): Promise<void> {
     const { store, clock, log } = this.#deps;
-    if (search.outcome !== 'in vain' || search.isTold) return;
-    search.isTold = true;
+    if (search.outcome !== 'in vain') return;
+    search.outcome = 'told';
     if (!search.isRepeated) log.error({ provider: name }, fault);
     await store.failures.record(providerPlace(name), fault, () => clock.now() + SEARCH_INTERVAL_MS);
   }
