@@ -124,7 +124,9 @@ describe.each(DATABASES)('migrations on %s', (kind) => {
       knex,
       "INSERT INTO dib_image (image_name, filename, version, state, host) VALUES ('i', '/f', 5, 2, 'h')",
     );
-    for (let version = Infinity; version > 3;) version = await rollback({ knex, clock, random });
+    let version = Infinity;
+    while (version > 3) version = await rollback({ knex, clock, random });
+    expect(version).toBe(3);
     await migrate({ knex, clock, random });
     expect(await query(knex, 'SELECT image_name, dib_image_id, withdrawn_ms FROM snapshot_image')).toEqual([
       { image_name: 'i', dib_image_id: null, withdrawn_ms: null },
