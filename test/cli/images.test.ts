@@ -64,17 +64,6 @@ function nodepool(...args: string[]): Promise<Ended> {
   return runProgram('nodepool', args, { env, cwd: directory });
 }
 
-/** The same, whose output is seen while it runs. */
-function follow(...args: string[]): { output(): string; readonly ended: Promise<Ended> } {
-  const program = fileURLToPath(new URL('../../bin/nodepool', import.meta.url));
-  const child = spawn(process.execPath, [program, ...args], { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
-  const written = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (written.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (written.stderr += text));
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...written }));
-  return { output: () => written.stdout, ended };
-}
-
 /** The stand-in sleeps until the answer is called, however long it is told to, and prints that meanwhile. */
 function makeSleepLast(): () => void {
   const [programs, flag] = [join(directory, 'programs'), join(directory, 'awake')];
@@ -177,16 +166,18 @@ describe('with a daemon, nodepool', () => {
     const wake = makeSleepLast();
     start({ FAKE_BUILDER_SLEEP: '2' });
     await daemon?.logged(({ msg }) => msg === 'disk image is being built');
-    const following = follow('image-log', 'trusty', '-f');
+    let seen = 0;
+    const onOutput = ({ length }: string): void => void (seen += length);
+    const following = runProgram('nodepool', ['image-log', 'trusty', '-f'], { env, cwd: directory, onOutput });
     const more = async (): Promise<void> => {
-      const { length } = following.output();
-      await until('it prints more', () => Promise.resolve(following.output().length > length || null));
+      const before = seen;
+      await until('it prints more', () => Promise.resolve(seen > before || null));
     };
     // What was there already, and then what has come since.
     await more();
     await more();
     wake();
-    const { code, stdout, stderr } = await following.ended;
+    const { code, stdout, stderr } = await following;
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/(^|\n)nodepool: build \d+ of disk image dib-trusty is ready\n$/),

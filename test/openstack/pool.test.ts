@@ -24,7 +24,7 @@ import { createSeededRandom } from '../support/seeded-random.ts';
 const KILLS = 20;
 /** Between a start and the kill: some fall into the start, some into the work. */
 const LIFE_MS = { least: 500, most: 6000 };
-/** Clean-ups come once a minute, and what they delete must have been seen twice; a look takes the client minutes at worst. */
+/** Clean-ups come once a minute, and what they delete must have been seen twice; the machine may be busy. */
 const SWEEP_MS = 900_000;
 
 describe('a pool on a real cloud', () => {

@@ -36,14 +36,17 @@ export interface Surroundings {
   readonly cwd: string;
 }
 
-/** Runs `bin/<program>` to its end. */
+/** Runs `bin/<program>` to its end. `onOutput` sees its standard output while it runs. */
 export function runProgram(
   program: 'nodepoold' | 'nodepool',
   args: readonly string[],
-  { env, cwd }: Surroundings,
+  { env, cwd, onOutput }: Surroundings & { readonly onOutput?: (text: string) => void },
 ): Promise<Ended> {
   const command = [binary(program), ...args];
-  return collect(spawn(process.execPath, command, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const child = spawn(process.execPath, command, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = collect(child);
+  if (onOutput) child.stdout.on('data', onOutput);
+  return ended;
 }
 
 /** A daemon on a terminal of its own (made by `script` of util-linux), which closes with the answered process. */

@@ -63,6 +63,12 @@ export function aSetEntry(overrides: Entry = {}): Entry {
   return aLabelEntry({ name: 'set', 'min-ready': 1, subnodes: 1, 'ready-script': READY_SCRIPT, ...overrides });
 }
 
+/** Writes a file of ours in one go: a daemon that reads half a file complains of it. */
+export function writeAtOnce(path: string, text: string, mode = 0o666): void {
+  writeFileSync(`${path}.half`, text, { mode });
+  renameSync(`${path}.half`, path);
+}
+
 /** What is waited for takes far less, and less than anything that was given up for a while rests. */
 const PATIENCE_MS = 25_000;
 const LOOK_INTERVAL_MS = 20;
@@ -118,10 +124,7 @@ export class RealPool {
   }
 
   writeConfig(text: string): void {
-    // In one go: a daemon that reads half a file complains of it.
-    const half = `${this.configPath}.half`;
-    writeFileSync(half, text);
-    renameSync(half, this.configPath);
+    writeAtOnce(this.configPath, text);
   }
 
   /** Starts a daemon. Daemons with other names have state directories of their own, as on other machines. */

@@ -1,16 +1,15 @@
 /** A pool on the rig: configuration, credentials, and what the cloud and the database say they hold. */
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { parse } from 'yaml';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { NodeRecord } from '../../src/lifecycle/records.ts';
 import type { DaemonProcess } from './daemon-process.ts';
-import { RealPool, dburiOf, type Entry, type RealPoolOptions } from './real-pool.ts';
-import { cloudHoldings, emptyProject, type Holdings } from './rig-project.ts';
+import { RealPool, dburiOf, writeAtOnce, type Entry, type RealPoolOptions } from './real-pool.ts';
+import { cloudEntry, cloudHoldings, emptyProject, type Holdings } from './rig-project.ts';
 import { askOpenStack, tellOpenStack, type Rig } from './rig.ts';
 
 const execute = promisify(execFile);
@@ -55,10 +54,7 @@ export async function openRigPool(
   );
   const access = mkdtempSync(join(tmpdir(), 'nodepool-rig-'));
   const cloudsPath = join(access, 'clouds.yaml');
-  const write = (entry: Entry): void => {
-    writeFileSync(`${cloudsPath}.half`, JSON.stringify({ clouds: { rig: entry } }), { mode: 0o600 });
-    renameSync(`${cloudsPath}.half`, cloudsPath);
-  };
+  const write = (entry: Entry): void => writeAtOnce(cloudsPath, JSON.stringify({ clouds: { rig: entry } }), 0o600);
   write(credentialEntry(rig, { id, secret }));
   const env = { OS_CLIENT_CONFIG_FILE: cloudsPath };
   const pool = await makePool({ patienceMs: PATIENCE_MS, env });
@@ -79,7 +75,7 @@ export async function openRigPool(
       const settings = { 'script-dir': scripts, dburi: dburiOf(pool.database.config), targets: [{ name: 'zuul' }] };
       pool.writeConfig(JSON.stringify({ ...settings, providers, labels }));
     },
-    pointTo: (entry) => write(passwordEntry(rig, entry)),
+    pointTo: (entry) => write(cloudEntry(rig, entry)),
     close: async () => {
       await pool.close();
       await emptyProject(rig, 'rig');
@@ -87,11 +83,6 @@ export async function openRigPool(
       await tellOpenStack(rig, 'rig', 'application', 'credential', 'delete', id);
     },
   };
-}
-
-function passwordEntry({ state }: Rig, name: string): Entry {
-  const text = readFileSync(join(state, 'clouds.yaml'), 'utf8');
-  return (parse(text) as { clouds: Record<string, Entry> }).clouds[name]!;
 }
 
 function credentialEntry(rig: Rig, { id, secret }: { id: string; secret: string }): Entry {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { until } from './real-pool.ts';
+import { until, type Entry } from './real-pool.ts';
 import type { Rig } from './rig.ts';
 
 /** In one page. */
@@ -154,7 +154,7 @@ function ask(url: string, init: RequestInit): Promise<Response> {
   return until(`an answer to ${init.method ?? 'GET'} ${url}`, look);
 }
 
-interface CloudEntry {
+interface CloudEntry extends Entry {
   readonly auth: Readonly<Record<string, string>>;
 }
 
@@ -163,9 +163,14 @@ interface CatalogEntry {
   readonly endpoints: readonly { readonly interface: string; readonly url: string }[];
 }
 
-async function logIn({ state }: Rig, cloud: string): Promise<Access> {
+/** How the rig's own `clouds.yaml` has that cloud. */
+export function cloudEntry({ state }: Rig, cloud: string): CloudEntry {
   const { clouds } = parse(readFileSync(join(state, 'clouds.yaml'), 'utf8')) as { clouds: Record<string, CloudEntry> };
-  const { auth_url, username, password, project_name } = clouds[cloud]?.auth ?? {};
+  return clouds[cloud] ?? { auth: {} };
+}
+
+async function logIn(rig: Rig, cloud: string): Promise<Access> {
+  const { auth_url, username, password, project_name } = cloudEntry(rig, cloud).auth;
   const domain = { id: 'default' };
   const identity = { methods: ['password'], password: { user: { name: username, password, domain } } };
   const body = { auth: { identity, scope: { project: { name: project_name, domain } } } };
